@@ -1,0 +1,108 @@
+/** The order of the code, as data: who may import whom and who may touch the world, each with its reason. */
+
+export interface Layer {
+  /** Packages of ours (by folder name) that its source may import. */
+  may: readonly string[];
+  because: string;
+}
+
+export const SYSTEMS = ['tsdb', 'pegasus', 'openmldb', 'vitess', 'openio'] as const;
+
+const SYSTEM_REASON =
+  'a system package gets everything else through the task context, so that it can be run without a queue and knows no other system';
+const APP: Layer = {
+  may: ['core', 'operations', 'fleet', ...SYSTEMS],
+  because: 'an app is a thin main that mounts what the packages offer; apps do not know each other',
+};
+
+/** One entry for each folder in apps/ and packages/. */
+export const LAYERS: Readonly<Record<string, Layer>> = {
+  core: { may: [], because: 'core is what everybody shares; it can depend on nobody' },
+  http: { may: ['core'], because: 'it carries requests of every system and knows none' },
+  zookeeper: { may: ['core'], because: 'it carries requests of every system and knows none' },
+  spool: { may: ['core'], because: 'folders and manifests do not know what is in them, nor who queued it' },
+  operations: { may: ['core'], because: 'the engine runs on ports, so that thousands of schedules can be simulated without a Redis' },
+  fleet: { may: ['core'], because: 'it is the real form of the ports, and replaceable by the in-memory one' },
+  programs: { may: ['core'], because: 'it fetches and starts servers and knows nothing of what they are for' },
+  sandbox: { may: ['core'], because: 'a stand-in that shared code with the clients it tests would agree with their mistakes' },
+  tsdb: { may: ['core', 'http', 'zookeeper', 'spool'], because: SYSTEM_REASON },
+  pegasus: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
+  openmldb: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
+  vitess: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
+  openio: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
+  api: APP,
+  scheduler: APP,
+  dumper: APP,
+  restorer: APP,
+  migrator: APP,
+  rebalancer: APP,
+  web: { may: [], because: 'the dashboard talks to the HTTP API and shares no code with the server' },
+  cli: {
+    may: [...APP.may, 'http', 'programs', 'sandbox'],
+    because: 'it starts a whole fleet on one machine, the programs this needs included, and is a client of the HTTP API',
+  },
+};
+
+export interface Reservation {
+  /** Packages that may import it. */
+  only: readonly string[];
+  because: string;
+}
+
+/** Packages from the registry that belong to one of ours. */
+export const RESERVED: Readonly<Record<string, Reservation>> = {
+  bullmq: { only: ['fleet'], because: 'the transport must stay replaceable by the in-memory one' },
+  ioredis: { only: ['fleet'], because: 'the store must stay replaceable by the in-memory one' },
+  undici: { only: ['http'], because: 'every outgoing call needs the deadlines, size limits and address rules that http sets' },
+  'node-zookeeper-client': { only: ['zookeeper'], because: 'its calls may never come back; zookeeper gives each a deadline' },
+};
+
+/** Who of an importer's files may import a package, where the importer as a whole is allowed to. */
+export const ONLY_FROM: readonly { importer: string; imported: string; file: RegExp; because: string }[] = [
+  {
+    importer: 'cli',
+    imported: 'sandbox',
+    file: /(^|\/)demo[^/]*(\/|\.ts$)/,
+    because: 'stand-ins are for the demo and for tests; no real command may meet one',
+  },
+];
+
+/** Where time, chance, disk and network are ports. `folder` is relative to the repository. */
+export const PORTS_ONLY: readonly { folder: string; except?: string; because: string }[] = [
+  {
+    folder: 'packages/core/src/',
+    except: 'packages/core/src/system.ts',
+    because: 'core does no I/O; system.ts alone holds the real clock and random source',
+  },
+  { folder: 'packages/operations/src/', because: 'the engine is simulated with its own clock, random source, store and queue' },
+  ...SYSTEMS.map((system) => ({
+    folder: `packages/${system}/src/plan/`,
+    because: 'a plan is a pure function of a snapshot, so that --plan and the run cannot differ',
+  })),
+];
+
+/** Built-in modules without I/O, free for code that is on ports only. */
+export const PURE_BUILTINS: readonly string[] = [
+  'node:assert',
+  'node:async_hooks',
+  'node:buffer',
+  'node:crypto',
+  'node:events',
+  'node:path',
+  'node:path/posix',
+  'node:string_decoder',
+  'node:timers',
+  'node:timers/promises',
+  'node:url',
+  'node:util',
+];
+
+/** Names of pure built-ins that are a clock or chance all the same. */
+export const IMPURE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  'node:timers': ['setTimeout', 'setInterval'],
+  'node:timers/promises': ['setTimeout', 'setInterval', 'scheduler'],
+  'node:crypto': ['randomBytes', 'randomInt', 'randomUUID', 'randomFill', 'randomFillSync', 'getRandomValues'],
+};
+
+/** A file longer than this is worth a conversation; it fails nothing. */
+export const CONVERSATION_LINES = 600;

@@ -1,0 +1,50 @@
+/**
+ * Ends every test run with one plain line, `N passed, N failed` (`, N skipped` when there are any), whatever else is printed.
+ *
+ * The line is written when the process ends, so that nothing can come after it. A run that never got as far as its end, or that
+ * ends with a failing exit code although no test failed, counts one failure: a crash must not look like success.
+ */
+import type { Reporter, SerializedError, TestModule, Vitest } from 'vitest/node';
+
+export interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Counts tests by their end; an error outside a test (a module that does not load, a hook, an unhandled rejection) is a failure of its own. */
+export function totals(modules: readonly TestModule[], unhandled: readonly SerializedError[]): Totals {
+  const sum: Totals = { passed: 0, failed: unhandled.length, skipped: 0 };
+  for (const module of modules) {
+    sum.failed += module.errors().length;
+    for (const suite of module.children.allSuites()) sum.failed += suite.errors().length;
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      if (state === 'passed') sum.passed++;
+      else if (state === 'failed') sum.failed++;
+      else sum.skipped++; // skipped on purpose, or never reached because the run was stopped
+    }
+  }
+  return sum;
+}
+
+export function summaryLine({ passed, failed, skipped }: Totals): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+export default class SummaryReporter implements Reporter {
+  #last: Totals | undefined;
+
+  onInit(vitest: Vitest): void {
+    if (vitest.config.watch) return;
+    process.once('exit', (code) => {
+      const sum = this.#last ?? { passed: 0, failed: 0, skipped: 0 };
+      const crashed = this.#last === undefined || (code !== 0 && sum.failed === 0);
+      process.stdout.write(`${summaryLine(crashed ? { ...sum, failed: sum.failed + 1 } : sum)}\n`);
+    });
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    this.#last = totals(modules, unhandled);
+  }
+}
