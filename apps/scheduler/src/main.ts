@@ -1,0 +1,4 @@
+import { runRole } from '@longshore/host';
+import { tsdb } from '@longshore/tsdb';
+
+await runRole('scheduler', [tsdb]);

@@ -1,0 +1,302 @@
+/** The store in memory, for simulation and tests. Every value is copied on the way in and out, as a real store would. */
+
+import { EVENTS_KEPT, NOTES_KEPT } from '../limits.ts';
+import type { Beat, Change, Claim, Clock, OperationQuery, OperationSnapshot, Presence, SpoolRecord, SpoolUse, Store } from '../ports.ts';
+import type {
+  AttemptRecord,
+  DoneRecord,
+  GateNote,
+  LeaseRequest,
+  Note,
+  OperationEvent,
+  OperationHeader,
+  Outcome,
+  Progress,
+  StoredPlan,
+  Tally,
+  TaskRecord,
+} from '../words.ts';
+import { FINAL_STATES } from '../words.ts';
+
+interface Held {
+  header: OperationHeader;
+  plan?: StoredPlan;
+  generation: number;
+  tasks: Map<string, TaskRecord>;
+  attempts: Map<string, AttemptRecord>;
+  gates: Map<string, GateNote>;
+  outcomes: Map<string, Outcome>;
+  checkpoints: Map<string, string>;
+  done: Map<string, DoneRecord>;
+  rows: Map<string, Map<string, number>>;
+  notes: Note[];
+  notesDropped: number;
+  events: OperationEvent[];
+}
+
+const copy = <T>(value: T): T => structuredClone(value);
+
+export function memoryStore(clock: Clock): Store {
+  const operations = new Map<string, Held>();
+  const byKey = new Map<string, string>();
+  const leases: { target: string; scope: string; operation: string; token: number }[] = [];
+  const reservations = new Map<string, Map<string, { bytes: number; inodes: number }>>();
+  const permits = new Map<string, Map<string, number>>();
+  const shared = new Map<string, string>();
+  const presences = new Map<string, { presence: Presence; until: number }>();
+  const spools = new Map<string, SpoolRecord>();
+  const waiting = new Set<() => void>();
+  let lastToken = 0;
+  let lastEvent = 0;
+
+  const held = (id: string): Held => {
+    const found = operations.get(id);
+    if (!found) throw new TypeError(`no operation ${id}`);
+    return found;
+  };
+
+  const addEvent = (entry: Held, event: Omit<OperationEvent, 'id'>): void => {
+    lastEvent += 1;
+    entry.events.push({ id: String(lastEvent).padStart(12, '0'), ...copy(event) });
+    if (entry.events.length > EVENTS_KEPT) entry.events.shift();
+    for (const wake of [...waiting]) wake();
+  };
+
+  const current = (entry: Held | undefined, task: string, generation: number): AttemptRecord | undefined => {
+    const attempt = entry?.attempts.get(task);
+    return entry?.tasks.has(task) && attempt?.generation === generation ? attempt : undefined;
+  };
+
+  return {
+    async create(header, idempotencyKey) {
+      const known = idempotencyKey === undefined ? undefined : byKey.get(idempotencyKey);
+      if (known !== undefined) return { id: known, created: false };
+      if (operations.has(header.id)) return { id: header.id, created: false };
+      if (idempotencyKey !== undefined) byKey.set(idempotencyKey, header.id);
+      operations.set(header.id, {
+        header: copy(header),
+        generation: 0,
+        tasks: new Map(),
+        attempts: new Map(),
+        gates: new Map(),
+        outcomes: new Map(),
+        checkpoints: new Map(),
+        done: new Map(),
+        rows: new Map(),
+        notes: [],
+        notesDropped: 0,
+        events: [],
+      });
+      return { id: header.id, created: true };
+    },
+
+    async load(id): Promise<OperationSnapshot | undefined> {
+      const entry = operations.get(id);
+      if (!entry) return undefined;
+      const attempts = copy(entry.attempts);
+      for (const [task, gate] of entry.gates) {
+        const attempt = attempts.get(task);
+        if (attempt) attempt.gate = copy(gate);
+      }
+      return { header: copy(entry.header), tasks: copy(entry.tasks), attempts, outcomes: copy(entry.outcomes) };
+    },
+    header: async (id) => copy(operations.get(id)?.header),
+    plan: async (id) => copy(operations.get(id)?.plan),
+    done: async (id) => [...(operations.get(id)?.done.values() ?? [])].map(copy),
+
+    async report(id) {
+      const entry = operations.get(id);
+      const rows: Tally = {};
+      for (const [row, columns] of entry?.rows ?? []) rows[row] = Object.fromEntries(columns);
+      return { rows, notes: copy(entry?.notes ?? []), notesDropped: entry?.notesDropped ?? 0 };
+    },
+
+    async commit(id, change: Change) {
+      const entry = operations.get(id);
+      if (!entry || entry.header.version !== change.header.version) return false;
+      entry.header = { ...copy(change.header), version: change.header.version + 1 };
+      for (const task of change.put ?? []) entry.tasks.set(task.id, copy(task));
+      for (const task of change.drop ?? [])
+        for (const map of [entry.tasks, entry.attempts, entry.gates, entry.outcomes, entry.checkpoints]) map.delete(task);
+      for (const record of change.done ?? []) entry.done.set(record.id, copy(record));
+      if (change.plan) entry.plan = copy(change.plan);
+      for (const tally of change.tally ?? [])
+        for (const [row, columns] of Object.entries(tally)) {
+          const into = entry.rows.get(row) ?? new Map<string, number>();
+          entry.rows.set(row, into);
+          for (const [column, by] of Object.entries(columns)) into.set(column, (into.get(column) ?? 0) + by);
+        }
+      for (const note of change.notes ?? []) {
+        if (entry.notes.length < NOTES_KEPT) entry.notes.push(copy(note));
+        else entry.notesDropped += 1;
+      }
+      for (const event of change.events ?? []) addEvent(entry, event);
+      return true;
+    },
+
+    async list({ states, kind, after, limit }: OperationQuery) {
+      const all = [...operations.values()].map((entry) => entry.header).sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+      const from = after === undefined ? 0 : all.findIndex((header) => header.id === after) + 1;
+      const wanted = all.slice(from).filter((header) => (!states || states.includes(header.state)) && (!kind || header.kind === kind));
+      const page = wanted.slice(0, limit).map(copy);
+      const last = page.at(-1);
+      return wanted.length > limit && last ? { operations: page, next: last.id } : { operations: page };
+    },
+    async live() {
+      return [...operations.values()]
+        .filter((entry) => !FINAL_STATES.has(entry.header.state))
+        .sort((a, b) => a.header.createdAt - b.header.createdAt)
+        .map((entry) => entry.header.id);
+    },
+    async remove(id) {
+      operations.delete(id);
+    },
+
+    async claim(id, task, round, worker, now): Promise<Claim> {
+      const entry = operations.get(id);
+      const record = entry?.tasks.get(task);
+      if (!entry || !record || record.state !== 'queued' || record.round !== round) return { claim: 'unwanted' };
+      if (entry.outcomes.get(task)?.round === round) return { claim: 'ended' };
+      if (entry.header.intent === 'pause' || entry.header.intent === 'cancel') return { claim: 'unwanted' };
+      entry.generation += 1;
+      entry.attempts.set(task, { round, generation: entry.generation, worker, startedAt: now, seenAt: now });
+      return { claim: 'yours', generation: entry.generation, task: copy(record), header: copy(entry.header) };
+    },
+    async beat(id, task, generation, now, progress?: Progress): Promise<Beat> {
+      const entry = operations.get(id);
+      const attempt = current(entry, task, generation);
+      if (!entry || !attempt) return { state: 'superseded' };
+      attempt.seenAt = now;
+      if (progress) {
+        attempt.progress = copy(progress);
+        entry.gates.delete(task);
+      }
+      return entry.header.intent ? { state: 'go', intent: entry.header.intent } : { state: 'go' };
+    },
+    async shut(id, task, generation, gate) {
+      const entry = operations.get(id);
+      const attempt = current(entry, task, generation);
+      if (!entry || !attempt) return false;
+      const before = entry.gates.get(task);
+      entry.gates.set(task, { ...copy(gate), since: before?.gate === gate.gate ? before.since : gate.since });
+      attempt.seenAt = 0;
+      return true;
+    },
+    async finish(id, task, outcome: Outcome) {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, outcome.generation)) return false;
+      if (entry.tasks.get(task)?.round !== outcome.round) return false;
+      entry.outcomes.set(task, copy(outcome));
+      return true;
+    },
+    async saveCheckpoint(id, task, generation, value) {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, generation)) return false;
+      entry.checkpoints.set(task, value);
+      return true;
+    },
+    loadCheckpoint: async (id, task) => operations.get(id)?.checkpoints.get(task),
+
+    async addEvent(id, event) {
+      addEvent(held(id), event);
+    },
+    async events(id, after, limit, waitMs, signal) {
+      const read = (): OperationEvent[] =>
+        (operations.get(id)?.events ?? []).filter((event) => after === undefined || event.id > after).slice(0, limit);
+      const found = read();
+      if (found.length > 0 || waitMs <= 0) return copy(found);
+      const stop = new AbortController();
+      const woken = Promise.withResolvers<void>();
+      const end = (): void => woken.resolve();
+      waiting.add(end);
+      signal?.addEventListener('abort', end, { once: true });
+      const timeout = clock.sleep(waitMs, stop.signal).catch((reason: unknown) => {
+        if (!stop.signal.aborted) throw reason;
+      });
+      await Promise.race([woken.promise, timeout]);
+      stop.abort();
+      waiting.delete(end);
+      signal?.removeEventListener('abort', end);
+      return copy(read());
+    },
+
+    async acquireLeases(id, wanted: LeaseRequest[], now) {
+      for (const { target, scope } of wanted) {
+        const conflict = leases.find(
+          (lease) => lease.operation !== id && lease.target === target && (lease.scope.startsWith(scope) || scope.startsWith(lease.scope)),
+        );
+        if (conflict) return { heldBy: conflict.operation, target, scope: conflict.scope };
+      }
+      const tokens = wanted.map(({ target, scope }) => {
+        const mine = leases.find((lease) => lease.operation === id && lease.target === target && lease.scope === scope);
+        if (mine) return mine.token;
+        lastToken = Math.max(lastToken + 1, now);
+        leases.push({ target, scope, operation: id, token: lastToken });
+        return lastToken;
+      });
+      return { tokens };
+    },
+    async releaseLeases(id) {
+      for (let at = leases.length - 1; at >= 0; at -= 1) if (leases[at]?.operation === id) leases.splice(at, 1);
+    },
+
+    async reserve(spool, holder, want, capacity) {
+      const all = reservations.get(spool) ?? new Map<string, { bytes: number; inodes: number }>();
+      reservations.set(spool, all);
+      const others: SpoolUse = { bytes: 0, inodes: 0, holders: 0 };
+      for (const [other, use] of all) {
+        if (other === holder) continue;
+        others.bytes += use.bytes;
+        others.inodes += use.inodes;
+        others.holders += 1;
+      }
+      const ok = others.bytes + want.bytes <= capacity.bytes && others.inodes + want.inodes <= capacity.inodes;
+      if (ok) all.set(holder, { ...want });
+      return { ok, others };
+    },
+    async releaseReservation(spool, holder) {
+      reservations.get(spool)?.delete(holder);
+    },
+    async reservations(spool) {
+      return [...(reservations.get(spool) ?? [])].map(([holder, use]) => ({ holder, ...use }));
+    },
+
+    async takePermit(name, holder, limit, now, ttlMs) {
+      const all = permits.get(name) ?? new Map<string, number>();
+      permits.set(name, all);
+      for (const [other, until] of all) if (until <= now) all.delete(other);
+      if (!all.has(holder) && all.size >= limit) return false;
+      all.set(holder, now + ttlMs);
+      return true;
+    },
+    async dropPermit(name, holder) {
+      permits.get(name)?.delete(holder);
+    },
+    async setShared(key, value) {
+      shared.set(key, value);
+    },
+    getShared: async (key) => shared.get(key),
+
+    async announce(presence, ttlMs) {
+      presences.set(presence.worker, { presence: copy(presence), until: presence.seenAt + ttlMs });
+    },
+    async leave(worker) {
+      presences.delete(worker);
+    },
+    async workers() {
+      const newest = Math.max(0, ...[...presences.values()].map(({ presence }) => presence.seenAt));
+      return [...presences.values()].filter(({ until }) => until >= newest).map(({ presence }) => copy(presence));
+    },
+    async putSpool(spool) {
+      spools.set(spool.name, copy(spool));
+    },
+    async dropSpool(name) {
+      spools.delete(name);
+    },
+    spools: async () => [...spools.values()].map(copy),
+
+    async close() {
+      for (const wake of [...waiting]) wake();
+    },
+  };
+}

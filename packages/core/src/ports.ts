@@ -1,0 +1,211 @@
+/** What the engine needs of the world. Each port has an in-memory form (`./memory`) and a real one; both pass one contract suite. */
+import type {
+  AttemptRecord,
+  DoneRecord,
+  GateNote,
+  Intent,
+  LeaseRequest,
+  Note,
+  OperationEvent,
+  OperationHeader,
+  OperationState,
+  Outcome,
+  Progress,
+  Role,
+  StoredPlan,
+  Tally,
+  TaskRecord,
+} from './words.ts';
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when that is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Random {
+  /** In [0, 1). */
+  next(): number;
+  /** Lower-case letters and digits, `length` of them. */
+  id(length: number): string;
+}
+
+/** An operation as it lies in the store: the header and what is live. */
+export interface OperationSnapshot {
+  header: OperationHeader;
+  tasks: Map<string, TaskRecord>;
+  attempts: Map<string, AttemptRecord>;
+  outcomes: Map<string, Outcome>;
+}
+
+/** One compare-and-set on an operation. All of it happens, or none. */
+export interface Change {
+  header: OperationHeader;
+  put?: TaskRecord[];
+  /** Tasks that are over: their record, attempt, outcome, checkpoint and gate go. */
+  drop?: string[];
+  /** Records kept until retention ends; keyed by id, written over. */
+  done?: DoneRecord[];
+  plan?: StoredPlan;
+  tally?: Tally[];
+  notes?: Note[];
+  events?: Omit<OperationEvent, 'id'>[];
+}
+
+export type Claim =
+  | { claim: 'yours'; generation: number; task: TaskRecord; header: OperationHeader }
+  /** This round already has an outcome: ring and end. */
+  | { claim: 'ended' }
+  /** The record wants another round, or nothing of this task any more. */
+  | { claim: 'unwanted' };
+
+export type Beat = { state: 'go'; intent?: Intent } | { state: 'superseded' };
+
+export interface OperationQuery {
+  states?: OperationState[];
+  kind?: string;
+  /** Exclusive; an id from `next`. */
+  after?: string;
+  limit: number;
+}
+
+export interface SpoolUse {
+  bytes: number;
+  inodes: number;
+  holders: number;
+}
+
+/** What a worker process says of itself every few seconds; forgotten when it stops saying so. */
+export interface Presence {
+  worker: string;
+  role: Role | 'api' | 'scheduler';
+  host: string;
+  pid: number;
+  startedAt: number;
+  seenAt: number;
+  /** Names of the tasks it can run. */
+  tasks: string[];
+  concurrency: number;
+  busy: number;
+  spools: string[];
+}
+
+export interface SpoolRecord {
+  name: string;
+  path: string;
+  host: string;
+  /** Total bytes Longshore may use there; absent: what the disk has. */
+  quotaBytes?: number;
+}
+
+/**
+ * The truth about operations. `version` in the header is checked by `commit`; `round` and `generation` by the calls of workers.
+ * Workers never write a header or a task record, the scheduler never writes an attempt or an outcome: they cannot overwrite each other.
+ */
+export interface Store {
+  /** False when the id is taken. With `idempotencyKey`, the id of the operation first created under it. */
+  create(header: OperationHeader, idempotencyKey?: string): Promise<{ id: string; created: boolean }>;
+  load(id: string): Promise<OperationSnapshot | undefined>;
+  header(id: string): Promise<OperationHeader | undefined>;
+  plan(id: string): Promise<StoredPlan | undefined>;
+  done(id: string): Promise<DoneRecord[]>;
+  report(id: string): Promise<{ rows: Tally; notes: Note[]; notesDropped: number }>;
+  /** `change.header.version` must be the version read; it is stored as that plus one. False when somebody was faster. */
+  commit(id: string, change: Change): Promise<boolean>;
+  list(query: OperationQuery): Promise<{ operations: OperationHeader[]; next?: string }>;
+  /** Ids of operations in states that are not final, oldest first. */
+  live(): Promise<string[]>;
+  remove(id: string): Promise<void>;
+
+  /** Takes the task for a worker under a new generation. */
+  claim(id: string, task: string, round: number, worker: string, now: number): Promise<Claim>;
+  /** Sign of life of an attempt; tells it what is wanted now. */
+  beat(id: string, task: string, generation: number, now: number, progress?: Progress): Promise<Beat>;
+  /** Ends an attempt that waits for a gate. The generation is spent; the round stays wanted. */
+  shut(id: string, task: string, generation: number, gate: GateNote): Promise<boolean>;
+  /** Writes the outcome; false when the generation is not the last one, or the task is gone. */
+  finish(id: string, task: string, outcome: Outcome): Promise<boolean>;
+  /** Small state of a task that outlives its attempts. Writing checks the generation. */
+  saveCheckpoint(id: string, task: string, generation: number, value: string): Promise<boolean>;
+  loadCheckpoint(id: string, task: string): Promise<string | undefined>;
+
+  addEvent(id: string, event: Omit<OperationEvent, 'id'>): Promise<void>;
+  /** Events after `after` (exclusive; undefined: from the start of what is kept), waiting up to `waitMs` for the first. */
+  events(id: string, after: string | undefined, limit: number, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
+
+  /** All or none; the operation's own leases are no conflict. Tokens only grow, over every lease ever given. */
+  acquireLeases(
+    id: string,
+    wanted: LeaseRequest[],
+    now: number,
+  ): Promise<{ tokens: number[] } | { heldBy: string; target: string; scope: string }>;
+  releaseLeases(id: string): Promise<void>;
+
+  /** Reserves room in a spool for a holder (replacing what it held), if what all hold then fits in `capacity`. */
+  reserve(
+    spool: string,
+    holder: string,
+    want: { bytes: number; inodes: number },
+    capacity: { bytes: number; inodes: number },
+  ): Promise<{ ok: boolean; others: SpoolUse }>;
+  releaseReservation(spool: string, holder: string): Promise<void>;
+  reservations(spool: string): Promise<{ holder: string; bytes: number; inodes: number }[]>;
+
+  /** A place among at most `limit` holders; a place not renewed for `ttlMs` is free again. */
+  takePermit(name: string, holder: string, limit: number, now: number, ttlMs: number): Promise<boolean>;
+  dropPermit(name: string, holder: string): Promise<void>;
+  /** Small shared numbers, such as the width of the sink gate. */
+  setShared(key: string, value: string): Promise<void>;
+  getShared(key: string): Promise<string | undefined>;
+
+  announce(presence: Presence, ttlMs: number): Promise<void>;
+  leave(worker: string): Promise<void>;
+  workers(): Promise<Presence[]>;
+  putSpool(spool: SpoolRecord): Promise<void>;
+  dropSpool(name: string): Promise<void>;
+  spools(): Promise<SpoolRecord[]>;
+
+  close(): Promise<void>;
+}
+
+/** A job is only a pointer: what is to be done stands in the store. */
+export interface TaskJob {
+  /** Payload version; a worker leaves a newer one to a newer worker. */
+  v: 1;
+  operation: string;
+  task: string;
+  round: number;
+}
+
+export interface Delivery<T> {
+  data: T;
+  /** Times this job was taken from a worker that had gone silent. */
+  stalls: number;
+  /** Aborted when the job's lock is lost or the host stops. */
+  signal: AbortSignal;
+}
+
+export type Handled = 'done' | { delayMs: number };
+
+export interface Consumer {
+  /** Takes nothing new; resolves when what runs has ended, or at the deadline after aborting it. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** The transport: at least once, never the truth. Adding a job whose id is already there does nothing. */
+export interface Transport {
+  add(queue: string, jobs: { id: string; data: TaskJob; delayMs?: number }[]): Promise<void>;
+  /** Asks for one `advance` of the operation. A ring during an advance gives exactly one more. */
+  ring(operation: string, delayMs?: number): Promise<void>;
+  consume(queue: string, concurrency: number, handle: (delivery: Delivery<TaskJob>) => Promise<Handled>): Consumer;
+  consumeRings(concurrency: number, advance: (operation: string) => Promise<void>): Consumer;
+  /** Calls `sweep` about every `everyMs`, on one process of the fleet at a time. */
+  consumeSweeps(everyMs: number, sweep: () => Promise<void>): Consumer;
+  /** Tells every process that an operation's intent has changed. May be missed. */
+  publish(operation: string): Promise<void>;
+  subscribe(listener: (operation: string) => void): () => void;
+  /** Jobs waiting, delayed and active in a queue. */
+  depth(queue: string): Promise<{ waiting: number; active: number; delayed: number }>;
+  close(): Promise<void>;
+}

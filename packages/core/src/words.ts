@@ -1,0 +1,294 @@
+/**
+ * Longshore's words as types; ARCHITECTURE.md explains each.
+ *
+ * An **operation** has a **plan**; a plan has **stages** that run one after another; a stage has **tasks** that run in
+ * parallel up to its `concurrency`. A task is run by one worker at a time; each delivery of it to a worker is an
+ * **attempt** with a **generation**, a number that only grows. A **batch** is one pair of dump and restore tasks.
+ */
+import type { ErrorData } from './errors.ts';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export const ROLES = ['dumper', 'restorer', 'migrator', 'rebalancer'] as const;
+export type Role = (typeof ROLES)[number];
+
+/**
+ * The life of an operation:
+ *
+ *   submitted ─► planned ─► (awaiting-approval) ─► running ◄─► paused
+ *                   │                                 ├─► succeeded
+ *                   └─► discarded                     ├─► failed     ─► (reverting ─► reverted)
+ *                                                     ├─► cancelled  ─► (reverting ─► reverted)
+ *                                                     └─► needs-attention
+ */
+export type OperationState =
+  | 'submitted'
+  | 'planned'
+  | 'discarded'
+  | 'awaiting-approval'
+  | 'running'
+  | 'paused'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'reverting'
+  | 'reverted'
+  | 'needs-attention';
+
+/** States that nothing leaves by itself: no task runs, no sweep is needed. */
+export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['discarded', 'succeeded', 'failed', 'cancelled', 'reverted']);
+
+const NEXT: Record<OperationState, readonly OperationState[]> = {
+  submitted: ['planned', 'discarded', 'running', 'awaiting-approval', 'failed', 'cancelled'],
+  planned: ['running', 'awaiting-approval', 'discarded', 'failed'],
+  discarded: [],
+  'awaiting-approval': ['running', 'discarded', 'cancelled', 'failed'],
+  running: ['paused', 'succeeded', 'failed', 'cancelled', 'needs-attention'],
+  paused: ['running', 'cancelled', 'failed', 'needs-attention'],
+  succeeded: ['reverting'],
+  failed: ['reverting'],
+  cancelled: ['reverting'],
+  reverting: ['reverted', 'needs-attention'],
+  reverted: [],
+  'needs-attention': ['running', 'failed', 'cancelled', 'succeeded', 'reverted'],
+};
+
+/** Throws by name on a transition that the diagram does not have. Staying is always allowed. */
+export function assertTransition(from: OperationState, to: OperationState): void {
+  if (from !== to && !NEXT[from].includes(to)) throw new TypeError(`an operation cannot go from ${from} to ${to}`);
+}
+
+/**
+ * What a person asked of a live operation; stored, so that it survives every process.
+ * `drain`: nothing new is begun, what is ready is finished, then cancelled. `cancel`: running tasks are stopped.
+ */
+export type Intent = 'pause' | 'drain' | 'cancel';
+
+/** A task as a plan names it. */
+export interface TaskSpec {
+  /** Unique in its operation. */
+  id: string;
+  /** The name of a registered task, such as `tsdb.dump`. */
+  task: string;
+  params: Json;
+  /** The task of the same stage that must have ended well before this one is begun. */
+  after?: string;
+  /** Where it runs: any worker of its role, or one that has this operation's spool for it. */
+  placement: 'role' | 'spool';
+}
+
+/**
+ * Tasks made on demand, so that an operation of any size is small in the store: `count` units, each expanded by the
+ * kind's pure `expand(plan, stage, index)` when its turn comes. `only` restricts the run to these units.
+ */
+export interface Bulk {
+  count: number;
+  params: Json;
+  only?: number[];
+}
+
+export interface StageSpec {
+  name: string;
+  /** Sentence for people: "dump and restore, window by window". */
+  title: string;
+  /** How many of its tasks (of its units, when bulk) may be live at once. */
+  concurrency: number;
+  tasks?: TaskSpec[];
+  bulk?: Bulk;
+  /** Runs also after failure and cancel: puts things away. */
+  always?: boolean;
+  /** A task that is run again and again beside the stage, one per spool in use, and once more when its other tasks are through. */
+  upkeep?: { task: string; params: Json; everyMs: number };
+}
+
+/** Something a plan wants a person to know. An `error` refuses the run. */
+export interface Finding {
+  level: 'info' | 'warning' | 'error';
+  text: string;
+  error?: ErrorData;
+}
+
+export interface Plan {
+  /** One line each, for people. */
+  summary: string[];
+  findings: Finding[];
+  stages: StageSpec[];
+  /** What must still be so when the plan runs. Compared as JSON. */
+  fingerprint: Json;
+  /** What the operation takes exclusively while it runs. */
+  leases: LeaseRequest[];
+  /** Units of work the whole plan has, for progress: `{points: …}` or `{batches: …}`; absent keys are unknown. */
+  expect: Record<string, number>;
+  /** The kind's own data: what `expand` and the tasks need. */
+  data: Json;
+}
+
+/** A stored plan; `hash` is over its canonical JSON. */
+export interface StoredPlan extends Plan {
+  hash: string;
+  madeAt: number;
+}
+
+/** Exclusive right to a target, or to a part of it: two scopes conflict when one is a prefix of the other. */
+export interface LeaseRequest {
+  target: string;
+  scope: string;
+}
+
+/** A live task: written by the scheduler only. `round` rises each time it is decided anew (first run, retry). */
+export interface TaskRecord extends TaskSpec {
+  stage: number;
+  /** Unit of a bulk stage. */
+  unit?: number;
+  role: Role;
+  queue: string;
+  /** `waiting`: for the task named in `after`. `queued`: a job of this round exists or is about to. */
+  state: 'waiting' | 'queued';
+  round: number;
+  /** Failures so far. */
+  failures: number;
+  /** Not before this time (ms since the epoch); a retry's pause. */
+  notBefore?: number;
+  lastError?: ErrorData;
+  upkeep?: true;
+}
+
+/** What a worker said of the attempt it runs: written by workers only. */
+export interface AttemptRecord {
+  round: number;
+  generation: number;
+  worker: string;
+  startedAt: number;
+  /** Last sign of life, ms since the epoch. */
+  seenAt: number;
+  progress?: Progress;
+  /** A closed gate the task waits for. */
+  gate?: GateNote;
+}
+
+export interface Progress {
+  done: number;
+  total?: number;
+  unit: string;
+}
+
+/** A closed gate, in words, with since when. */
+export interface GateNote {
+  gate: 'space' | 'sink' | 'source' | 'settle' | 'approval' | 'lease';
+  reason: string;
+  since: number;
+}
+
+/** Whole numbers added into the report under a row and a column; taken in exactly once per task. */
+export type Tally = Record<string, Record<string, number>>;
+
+/** A line of the report that a number cannot say. */
+export interface Note {
+  level: 'info' | 'warning' | 'error';
+  row?: string;
+  text: string;
+}
+
+/** How one attempt of a task ended. */
+export interface Outcome {
+  round: number;
+  generation: number;
+  result: 'ok' | 'failed' | 'cancelled';
+  output?: Json;
+  error?: ErrorData;
+  /** `skip`: the tasks waiting for this one are not needed. */
+  followers?: 'run' | 'skip';
+  tally?: Tally;
+  notes?: Note[];
+  /** Added into the operation's counters: `{points: 1440, retries: 2}`. Counted also when the attempt failed. */
+  count?: Record<string, number>;
+  /** Stages to be put directly after the current one. */
+  emit?: StageSpec[];
+  startedAt: number;
+  endedAt: number;
+}
+
+/** A task that has ended, kept for the picture and for revert (not for units of bulk stages). */
+export interface DoneRecord {
+  id: string;
+  task: string;
+  stage: number;
+  result: 'ok' | 'failed' | 'cancelled' | 'skipped';
+  startedAt?: number;
+  endedAt: number;
+  output?: Json;
+  error?: ErrorData;
+}
+
+export interface StageState {
+  name: string;
+  state: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
+  /** Next unit of a bulk stage (an index into `only` when that is given). */
+  cursor: number;
+  total: number;
+  done: number;
+  failed: number;
+  skipped: number;
+  startedAt?: number;
+  endedAt?: number;
+  /** Next time its upkeep is due. */
+  upkeepAt?: number;
+  upkeepRuns?: number;
+  /** Spools whose last upkeep has ended. */
+  upkeepEnded?: string[];
+}
+
+/** The small record at the heart of an operation. Changed only by compare-and-set on `version`. */
+export interface OperationHeader {
+  id: string;
+  kind: string;
+  params: Json;
+  /** `plan`: stop when planned. */
+  mode: 'run' | 'plan';
+  owner: string;
+  reason?: string;
+  createdAt: number;
+  updatedAt: number;
+  startedAt?: number;
+  endedAt?: number;
+  state: OperationState;
+  intent?: Intent;
+  intentBy?: string;
+  version: number;
+  stage: number;
+  stages: StageState[];
+  counters: Record<string, number>;
+  expect: Record<string, number>;
+  planHash?: string;
+  /** Why it failed, or what is missing when it finished with gaps. */
+  error?: ErrorData;
+  /** Spools its batches were put into. */
+  spools: string[];
+  /** A failure is being cleaned up after; the state this ends in. */
+  ending?: 'failed' | 'cancelled' | 'succeeded';
+  leases?: { target: string; scope: string; token: number }[];
+}
+
+/** An entry of an operation's event log. `id` orders events and resumes a stream. */
+export interface OperationEvent {
+  id: string;
+  at: number;
+  /** `state`, `stage`, `task-failed`, `task-retried`, `gate`, `note`, … */
+  type: string;
+  text: string;
+  data?: Json;
+}
+
+/** A report: rows (a metric each, for time series) by columns of whole numbers, and notes. */
+export interface Report {
+  operation: string;
+  kind: string;
+  state: OperationState;
+  columns: string[];
+  rows: { row: string; values: Record<string, number> }[];
+  totals: Record<string, number>;
+  counters: Record<string, number>;
+  notes: Note[];
+  notesDropped: number;
+  error?: ErrorData;
+}

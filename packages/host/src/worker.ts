@@ -1,0 +1,145 @@
+/** What every worker process is: a connection, presence every few seconds, one consumer a queue, an orderly stop. */
+import { hostname } from 'node:os';
+import type { Consumer, Log, Presence, Role, SpoolMount, SystemPackage } from '@longshore/core';
+import { systemClock, systemRandom } from '@longshore/core';
+import { bullTransport, checkRedis, redisStore } from '@longshore/fleet';
+import type { Engine, WorkerSetup } from '@longshore/operations';
+import { advance, createRegistry, runTask, sweep } from '@longshore/operations';
+import type { Configuration } from './configuration.ts';
+import { targetResolver } from './configuration.ts';
+
+const PRESENCE_MS = 2_000;
+const PRESENCE_TTL_MS = 8_000;
+
+export interface Running {
+  worker: string;
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export interface Setup {
+  configuration: Configuration;
+  redisUrl: string;
+  systems: readonly SystemPackage[];
+  log: Log;
+}
+
+export function openEngine({ configuration, redisUrl, systems, log }: Setup): Engine & { close(): Promise<void> } {
+  const address = { url: redisUrl, fleet: configuration.fleet };
+  const store = redisStore(address);
+  const transport = bullTransport(address, log, { lockMs: configuration.worker.lockMs });
+  return {
+    store,
+    transport,
+    registry: createRegistry(systems),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    async close() {
+      await transport.close();
+      await store.close();
+    },
+  };
+}
+
+/** Says every two seconds that the process lives; stops saying so by `leave`. */
+function present(engine: Engine, presence: () => Presence): { leave(): Promise<void> } {
+  const say = (): void => {
+    engine.store
+      .announce(presence(), PRESENCE_TTL_MS)
+      .catch((error: unknown) => engine.log.warn({ err: error }, 'could not announce this process'));
+  };
+  say();
+  const timer = setInterval(say, PRESENCE_MS);
+  return {
+    async leave() {
+      clearInterval(timer);
+      await engine.store.leave(presence().worker);
+    },
+  };
+}
+
+/** Starts a worker of one role: the queue of the role, and one queue a spool for each task that is placed on spools. */
+export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<string, SpoolMount>): Promise<Running> {
+  await checkRedis(setup.redisUrl);
+  const engine = openEngine(setup);
+  const worker = `${role}-${hostname()}-${process.pid}`;
+  const { concurrency } = setup.configuration.worker;
+  const tasks = [...engine.registry.tasks.values()].filter((task) => task.role === role);
+  const workerSetup: WorkerSetup = { ...engine, worker, spools, resolveTarget: targetResolver(setup.configuration) };
+  let busy = 0;
+  const consumers: Consumer[] = [];
+  const consume = (queue: string): void => {
+    consumers.push(
+      engine.transport.consume(queue, concurrency, async (delivery) => {
+        busy += 1;
+        try {
+          return await runTask(workerSetup, delivery);
+        } finally {
+          busy -= 1;
+        }
+      }),
+    );
+  };
+  consume(role);
+  const prefixes = new Set(tasks.flatMap((task) => (task.queue ? [task.queue] : [])));
+  for (const prefix of prefixes) for (const spool of spools.keys()) consume(`${prefix}.${spool}`);
+  for (const spool of spools.values()) {
+    const quota = spool.quotaBytes === undefined ? {} : { quotaBytes: spool.quotaBytes };
+    await engine.store.putSpool({ name: spool.name, path: spool.path, host: hostname(), ...quota });
+  }
+  const startedAt = Date.now();
+  const presence = present(engine, () => ({
+    worker,
+    role,
+    host: hostname(),
+    pid: process.pid,
+    startedAt,
+    seenAt: Date.now(),
+    tasks: tasks.map((task) => task.name),
+    concurrency,
+    busy,
+    spools: [...spools.keys()],
+  }));
+  setup.log.info({ worker, spools: [...spools.keys()], concurrency }, 'ready');
+  return {
+    worker,
+    async stop(deadlineMs) {
+      await presence.leave();
+      await Promise.all(consumers.map((consumer) => consumer.stop(deadlineMs)));
+      await engine.close();
+    },
+  };
+}
+
+/** Advances of one process at a time; each is short. */
+const ADVANCES = 8;
+
+export async function startScheduler(setup: Setup): Promise<Running> {
+  await checkRedis(setup.redisUrl);
+  const engine = openEngine(setup);
+  const worker = `scheduler-${hostname()}-${process.pid}`;
+  const rings = engine.transport.consumeRings(ADVANCES, (operation) => advance(engine, operation));
+  const sweeps = engine.transport.consumeSweeps(setup.configuration.sweepMs, () => sweep(engine));
+  const startedAt = Date.now();
+  const presence = present(engine, () => ({
+    worker,
+    role: 'scheduler',
+    host: hostname(),
+    pid: process.pid,
+    startedAt,
+    seenAt: Date.now(),
+    tasks: [],
+    concurrency: ADVANCES,
+    busy: 0,
+    spools: [],
+  }));
+  setup.log.info({ worker }, 'ready');
+  return {
+    worker,
+    async stop(deadlineMs) {
+      await presence.leave();
+      await Promise.all([rings.stop(deadlineMs), sweeps.stop(deadlineMs)]);
+      await engine.close();
+    },
+  };
+}

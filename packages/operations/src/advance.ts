@@ -1,0 +1,196 @@
+/**
+ * Takes an operation as far as it can go now. Runs after every ring and from the sweep; any number of schedulers may run it at once,
+ * since the commit is a compare-and-set and adding a job twice adds it once.
+ *
+ * Order: read → decide → **commit** → add jobs. Killed in between, the sweep adds the jobs again from what was committed.
+ */
+
+import type { Clock, Log, OperationHeader, Presence, Random, Store, StoredPlan, Tally, TaskRecord, Transport } from '@longshore/core';
+import { LIVE_UNITS } from '@longshore/core';
+import type { Decision } from './decide.ts';
+import { decide } from './decide.ts';
+import { LeaseHeld } from './errors.ts';
+import type { Registry } from './registry.ts';
+
+export interface Engine {
+  store: Store;
+  transport: Transport;
+  registry: Registry;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** Commits lost to a faster scheduler before the work is left to that one's ring. */
+const COMMIT_TRIES = 20;
+/** A sweep adds again the job of a task that nobody has been seen at for this long. */
+const SWEEP_SILENCE_MS = 10_000;
+
+export async function advance(engine: Engine, id: string, options: { sweep?: boolean } = {}): Promise<void> {
+  const { store, transport, registry, clock, random } = engine;
+  for (let attempt = 0; attempt < COMMIT_TRIES; attempt += 1) {
+    const snapshot = await store.load(id);
+    if (!snapshot) return;
+    const plan = await planOf(engine, snapshot.header);
+    const kind = registry.kind(snapshot.header.kind);
+    const fleet = await fleetNow(engine);
+    const now = clock.now();
+    const input = { snapshot, plan, kind, tasks: registry.tasks, now, share: fleet.share, spools: fleet.spools, chance: random.next() };
+    const decision = decide(input);
+    const { header } = decision.change;
+
+    if (decision.wantsLeases && plan) {
+      const refused = await takeLeases(engine, header, plan);
+      if (refused) {
+        header.error = refused;
+        finish(decision, 'failed', now);
+      } else {
+        header.state = 'running';
+        header.startedAt = now;
+        tell(decision, now, 'running');
+      }
+      decision.changed = true;
+    }
+    if (decision.concluding) await conclude(engine, decision, now);
+    if (header.endedAt === undefined && ['failed', 'cancelled'].includes(header.state))
+      finish(decision, header.state as 'failed' | 'cancelled', now);
+
+    if (decision.changed) {
+      header.updatedAt = now;
+      if (!(await store.commit(id, decision.change))) continue;
+      if (decision.change.plan) plans.set(id, decision.change.plan);
+    }
+    if (header.endedAt !== undefined) {
+      await store.releaseLeases(id);
+      plans.delete(id);
+    }
+    await addJobs(engine, id, decision.jobs, now);
+    if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
+    if (decision.wantsLeases && header.state === 'running') continue;
+    if (decision.wakeAt !== undefined && !options.sweep) await transport.ring(id, Math.max(0, decision.wakeAt - now));
+    return;
+  }
+  await transport.ring(id, 50);
+}
+
+/** One `advance` of every live operation: finds what a lost ring, a lost job or a lost Redis second left lying. */
+export async function sweep(engine: Engine): Promise<void> {
+  for (const id of await engine.store.live()) {
+    try {
+      await advance(engine, id, { sweep: true });
+    } catch (error) {
+      engine.log.error({ operation: id, err: error }, 'the sweep could not advance an operation');
+    }
+  }
+}
+
+/** Plans do not change but by emission, which replaces the entry; read once a process. */
+const plans: Map<string, StoredPlan> = new Map();
+
+async function planOf(engine: Engine, header: OperationHeader): Promise<StoredPlan | undefined> {
+  if (header.planHash === undefined) return undefined;
+  const known = plans.get(header.id);
+  if (known && known.hash === header.planHash && known.stages.length === header.stages.length) return known;
+  const plan = await engine.store.plan(header.id);
+  if (plan) plans.set(header.id, plan);
+  return plan;
+}
+
+async function fleetNow(engine: Engine): Promise<{ share: number; spools: string[] }> {
+  const [live, workers] = await Promise.all([engine.store.live(), engine.store.workers()]);
+  return { share: Math.max(2, Math.floor(LIVE_UNITS / Math.max(1, live.length))), spools: usableSpools(workers) };
+}
+
+/** Spools that both a live dumper and a live restorer serve, by name. */
+export function usableSpools(workers: Presence[]): string[] {
+  const of = (role: Presence['role']): Set<string> =>
+    new Set(workers.filter((worker) => worker.role === role).flatMap((worker) => worker.spools));
+  const restorers = of('restorer');
+  return [...of('dumper')].filter((spool) => restorers.has(spool)).sort();
+}
+
+async function takeLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<OperationHeader['error']> {
+  const got = await engine.store.acquireLeases(header.id, plan.leases, engine.clock.now());
+  if ('heldBy' in got) return LeaseHeld({ target: got.target, scope: got.scope, by: got.heldBy }).data;
+  header.leases = plan.leases.map((lease, at) => ({ ...lease, token: got.tokens[at]! }));
+  return undefined;
+}
+
+function tell(decision: Decision, at: number, state: OperationHeader['state']): void {
+  decision.change.events = [...(decision.change.events ?? []), { at, type: 'state', text: state }];
+}
+
+function finish(decision: Decision, state: 'succeeded' | 'failed' | 'cancelled', now: number): void {
+  const { header } = decision.change;
+  if (header.state !== state) tell(decision, now, state);
+  header.state = state;
+  header.endedAt = now;
+  delete header.ending;
+  decision.changed = true;
+}
+
+/** All stages are through: what the kind counts as verified decides how it ends. */
+async function conclude(engine: Engine, decision: Decision, now: number): Promise<void> {
+  const { header } = decision.change;
+  if (header.ending === 'failed' || header.ending === 'cancelled') return finish(decision, header.ending, now);
+  const { rows } = await engine.store.report(header.id);
+  // What this very decision takes in is not in the store yet.
+  for (const tally of decision.change.tally ?? []) addTally(rows, tally);
+  const verdict = engine.registry.kind(header.kind).conclude({ header, rows, totals: totalsOf(rows) });
+  if (verdict.error) header.error = verdict.error;
+  finish(decision, verdict.ok ? 'succeeded' : 'failed', now);
+}
+
+function addTally(rows: Tally, tally: Tally): void {
+  for (const [row, columns] of Object.entries(tally)) {
+    const into = rows[row] ?? {};
+    rows[row] = into;
+    for (const [column, by] of Object.entries(columns)) into[column] = (into[column] ?? 0) + by;
+  }
+}
+
+export function totalsOf(rows: Tally): Record<string, number> {
+  const totals: Record<string, number> = {};
+  for (const columns of Object.values(rows))
+    for (const [column, by] of Object.entries(columns)) totals[column] = (totals[column] ?? 0) + by;
+  return totals;
+}
+
+export function jobId(operation: string, task: string, round: number): string {
+  return `${operation}.${task}.${round}`;
+}
+
+async function addJobs(engine: Engine, operation: string, tasks: TaskRecord[], now: number): Promise<void> {
+  const byQueue = Map.groupBy(tasks, (task) => task.queue);
+  for (const [queue, group] of byQueue) {
+    await engine.transport.add(
+      queue,
+      group.map((task) => ({
+        id: jobId(operation, task.id, task.round),
+        data: { v: 1 as const, operation, task: task.id, round: task.round },
+        delayMs: Math.max(0, (task.notBefore ?? 0) - now),
+      })),
+    );
+  }
+}
+
+/** Queued tasks that nobody has been seen at: their job may be lost. Adding a job that is still there does nothing. */
+function silentTasks(
+  snapshot: {
+    tasks: Map<string, TaskRecord>;
+    attempts: Map<string, { round: number; seenAt: number }>;
+    outcomes: Map<string, { round: number }>;
+    header: OperationHeader;
+  },
+  decision: Decision,
+  now: number,
+): TaskRecord[] {
+  if (decision.change.header.state === 'paused' || decision.change.header.intent === 'pause') return [];
+  const dropped = new Set(decision.change.drop);
+  return [...snapshot.tasks.values()].filter((task) => {
+    const attempt = snapshot.attempts.get(task.id);
+    const silent = !attempt || attempt.round !== task.round || now - attempt.seenAt > SWEEP_SILENCE_MS;
+    const ended = snapshot.outcomes.get(task.id)?.round === task.round;
+    return task.state === 'queued' && silent && !ended && !dropped.has(task.id);
+  });
+}

@@ -1,0 +1,281 @@
+/**
+ * What is to be done next with an operation: a pure function of what lies in the store. `advance` carries it out.
+ *
+ * Order of one decision: take in what ended, look at what was asked (pause, drain, cancel), fill the current stage up to
+ * its concurrency, go on to the next stage, conclude. Deciding twice on the same snapshot gives the same decision.
+ */
+
+import type { Change, StageSpec, StageState, TaskDefinition, TaskRecord, TaskSpec } from '@longshore/core';
+import { ATTEMPT_SILENCE_MS, FINAL_STATES } from '@longshore/core';
+import type { DecideInput } from './draft.ts';
+import { Draft, PLAN_TASK } from './draft.ts';
+import { takeIn } from './take-in.ts';
+
+export interface Decision {
+  change: Change;
+  /** Differs from what lies in the store. */
+  changed: boolean;
+  jobs: TaskRecord[];
+  /** Nothing is left to run: judge it (`conclude`) and end it. */
+  concluding: boolean;
+  /** Wants its leases before anything runs. */
+  wantsLeases: boolean;
+  /** Ask again at this time: a retry or an upkeep is due. */
+  wakeAt?: number;
+  /** A bulk stage has units to place, but no spool is alive. */
+  lacksSpool: boolean;
+}
+
+export function decide(input: DecideInput): Decision {
+  const draft = new Draft(input);
+  const { header } = draft;
+  let wantsLeases = false;
+  let concluding = false;
+  let lacksSpool = false;
+
+  if (FINAL_STATES.has(header.state)) {
+    for (const id of draft.tasks.keys()) draft.forget(id);
+  } else {
+    takeIn(draft, input);
+    if (header.state === 'submitted') beginPlanning(draft, input);
+    else if (header.state === 'planned') {
+      if (header.mode === 'run') wantsLeases = true;
+    } else {
+      obey(draft, input);
+      if (header.state === 'running') {
+        const filled = fill(draft, input);
+        lacksSpool = filled === 'no-spool';
+        concluding = filled === 'through';
+      }
+    }
+  }
+
+  const change: Change = { header };
+  if (draft.put.size > 0) change.put = [...draft.put.values()];
+  if (draft.drop.size > 0) change.drop = [...draft.drop];
+  if (draft.done.length > 0) change.done = draft.done;
+  if (draft.planChanged && draft.plan) change.plan = draft.plan;
+  if (draft.tally.length > 0) change.tally = draft.tally;
+  if (draft.notes.length > 0) change.notes = draft.notes;
+  if (draft.events.length > 0) change.events = draft.events;
+  const jobs = draft.jobs.filter((task) => draft.tasks.get(task.id) === task);
+  const decision: Decision = { change, changed: draft.touched, jobs, concluding, wantsLeases, lacksSpool };
+  if (draft.wakeAt !== undefined) decision.wakeAt = draft.wakeAt;
+  return decision;
+}
+
+function beginPlanning(draft: Draft, input: DecideInput): void {
+  const { header } = draft;
+  if (header.intent === 'cancel' || header.intent === 'drain') {
+    for (const id of draft.tasks.keys()) draft.forget(id);
+    draft.state('cancelled');
+    return;
+  }
+  if (draft.tasks.has('plan')) return;
+  draft.queue({
+    id: 'plan',
+    task: PLAN_TASK,
+    params: header.params,
+    placement: 'role',
+    stage: -1,
+    role: input.kind.role,
+    queue: input.kind.role,
+    state: 'queued',
+    round: 1,
+    failures: 0,
+  });
+}
+
+/** Whether an attempt of this task may still be at work somewhere. */
+function atWork(task: TaskRecord, input: DecideInput): boolean {
+  const attempt = input.snapshot.attempts.get(task.id);
+  if (!attempt || attempt.round !== task.round) return false;
+  return input.now - attempt.seenAt < ATTEMPT_SILENCE_MS;
+}
+
+/** Pause, drain and cancel, as far as they can be obeyed now. */
+function obey(draft: Draft, input: DecideInput): void {
+  const { header } = draft;
+  const running = [...draft.tasks.values()].filter((task) => atWork(task, input));
+  if (header.intent === 'pause') {
+    if (header.state === 'running' && running.length === 0) draft.state('paused');
+    return;
+  }
+  if (header.state === 'paused') {
+    draft.state('running');
+    for (const task of draft.tasks.values()) if (task.state === 'queued') draft.jobs.push(task);
+  }
+  if (header.intent === 'cancel' && header.ending === 'cancelled') {
+    delete header.intent;
+    draft.touched = true;
+  } else if (header.intent === 'cancel') {
+    for (const task of [...draft.tasks.values()]) if (!atWork(task, input)) skip(draft, task);
+    if (draft.tasks.size === 0) {
+      header.ending = 'cancelled';
+      delete header.intent;
+      draft.touched = true;
+    } else draft.wake(input.now + ATTEMPT_SILENCE_MS);
+  }
+  if (header.intent === 'drain' && header.ending !== 'cancelled') {
+    for (const task of [...draft.tasks.values()]) {
+      const fresh = task.unit !== undefined && task.after === undefined && !atWork(task, input);
+      if (fresh) for (const one of unitTasks(draft, task.unit)) skip(draft, one);
+    }
+    if (draft.tasks.size === 0) {
+      header.ending = 'cancelled';
+      draft.touched = true;
+    }
+  }
+}
+
+function unitTasks(draft: Draft, unit: number | undefined): TaskRecord[] {
+  return [...draft.tasks.values()].filter((task) => task.unit === unit && unit !== undefined);
+}
+
+/** Gives a task up that was never finished; its unit counts as skipped. */
+function skip(draft: Draft, task: TaskRecord): void {
+  draft.forget(task.id);
+  if (task.unit === undefined) {
+    if (!task.upkeep) draft.done.push({ id: task.id, task: task.task, stage: task.stage, result: 'skipped', endedAt: draft.now });
+    return;
+  }
+  const stage = draft.stageOf(task);
+  if (stage && unitTasks(draft, task.unit).length === 0) stage.skipped += 1;
+}
+
+/** Fills the current stage; goes on to later ones when it is through. */
+function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no-spool' {
+  const { header } = draft;
+  const plan = draft.plan;
+  if (!plan) return 'busy';
+  for (;;) {
+    const spec = plan.stages[header.stage];
+    const stage = header.stages[header.stage];
+    if (!spec || !stage) return draft.tasks.size === 0 ? 'through' : 'busy';
+    if (header.ending && header.ending !== 'succeeded' && !spec.always && stage.state === 'pending') {
+      endStage(draft, stage, 'skipped');
+      continue;
+    }
+    if (stage.state === 'pending') {
+      stage.state = 'running';
+      stage.startedAt = input.now;
+      stage.total = spec.bulk ? (spec.bulk.only?.length ?? spec.bulk.count) : (spec.tasks?.length ?? 0);
+      draft.event('stage', `${spec.title}: begins`);
+    }
+    const blocked = (header.ending !== undefined && !spec.always) || (header.intent !== undefined && header.intent !== 'drain');
+    let lacking = false;
+    if (!blocked) lacking = spec.bulk ? !fillBulk(draft, input, spec, stage) : !fillTasks(draft, spec, stage, input);
+    const live = [...draft.tasks.values()].filter((task) => task.stage === header.stage);
+    if (live.some((task) => !task.upkeep)) {
+      if (!blocked) keepUp(draft, input, spec, stage, false);
+      return 'busy';
+    }
+    const exhausted = blocked || header.intent === 'drain' || stage.cursor >= stage.total;
+    if (!exhausted) return lacking ? 'no-spool' : 'busy';
+    if (live.length > 0) return 'busy';
+    if (!keepUp(draft, input, spec, stage, true)) return 'busy';
+    endStage(draft, stage, stage.failed > 0 ? 'failed' : 'done');
+  }
+}
+
+function endStage(draft: Draft, stage: StageState, state: StageState['state']): void {
+  stage.state = state;
+  stage.endedAt = draft.now;
+  draft.header.stage += 1;
+  draft.touched = true;
+}
+
+function record(spec: TaskSpec, definition: TaskDefinition<never>, stage: number, spool: string | undefined): TaskRecord {
+  const queue = spec.placement === 'spool' && spool !== undefined ? `${definition.queue ?? definition.role}.${spool}` : definition.role;
+  return { ...spec, stage, role: definition.role, queue, state: spec.after === undefined ? 'queued' : 'waiting', round: 1, failures: 0 };
+}
+
+function definitionOf(input: DecideInput, task: string): TaskDefinition<never> {
+  const found = input.tasks.get(task);
+  if (!found) throw new TypeError(`the kind ${input.kind.name} plans a task ${task} that is not registered`);
+  return found;
+}
+
+/** False when there is work to place and no spool to place it on. */
+function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: StageState): boolean {
+  const { header } = draft;
+  const bulk = spec.bulk!;
+  if (header.intent === 'drain') return true;
+  const units = new Set<number>();
+  for (const task of draft.tasks.values()) if (task.stage === header.stage && task.unit !== undefined) units.add(task.unit);
+  const room = Math.max(2, Math.min(spec.concurrency, input.share));
+  while (units.size < room && stage.cursor < stage.total) {
+    const index = bulk.only ? bulk.only[stage.cursor]! : stage.cursor;
+    const specs = input.kind.expand!(draft.plan!, spec, index);
+    const needsSpool = specs.some((one) => one.placement === 'spool');
+    const spool = needsSpool ? input.spools[index % Math.max(1, input.spools.length)] : undefined;
+    if (needsSpool && spool === undefined) return false;
+    if (spool !== undefined && !header.spools.includes(spool)) header.spools.push(spool);
+    for (const one of specs) {
+      const task: TaskRecord = { ...record(one, definitionOf(input, one.task), header.stage, spool), unit: index };
+      if (task.state === 'queued') draft.queue(task);
+      else draft.set(task);
+    }
+    units.add(index);
+    stage.cursor += 1;
+  }
+  return true;
+}
+
+function fillTasks(draft: Draft, spec: StageSpec, stage: StageState, input: DecideInput): boolean {
+  const { header } = draft;
+  const active = [...draft.tasks.values()].filter((task) => task.stage === header.stage && task.state === 'queued').length;
+  let room = spec.concurrency - active;
+  while (stage.cursor < stage.total && room > 0) {
+    const one = spec.tasks![stage.cursor]!;
+    const definition = definitionOf(input, one.task);
+    const [prefix, spool] = one.placement === 'spool' ? one.id.split('@') : [];
+    if (one.placement === 'spool' && (prefix === undefined || spool === undefined)) throw new TypeError(`task ${one.id} names no spool`);
+    const task = record(one, definition, header.stage, spool);
+    if (task.state === 'queued') {
+      draft.queue(task);
+      room -= 1;
+    } else draft.set(task);
+    stage.cursor += 1;
+  }
+  return true;
+}
+
+/** Runs the stage's upkeep when it is due, or for the last time. True when nothing of it is left to do. */
+function keepUp(draft: Draft, input: DecideInput, spec: StageSpec, stage: StageState, last: boolean): boolean {
+  const { upkeep } = spec;
+  const { header } = draft;
+  if (!upkeep || (header.ending === 'cancelled' && header.intent !== 'drain')) return true;
+  const ended = new Set(stage.upkeepEnded);
+  const live = new Set([...draft.tasks.values()].filter((task) => task.upkeep).map((task) => task.queue));
+  const due = last || (stage.upkeepAt ?? stage.startedAt! + upkeep.everyMs) <= input.now;
+  let left = false;
+  for (const spool of header.spools) {
+    if (last && ended.has(spool)) continue;
+    left = true;
+    const definition = definitionOf(input, upkeep.task);
+    const queue = `${definition.queue ?? definition.role}.${spool}`;
+    if (!due || live.has(queue)) continue;
+    stage.upkeepRuns = (stage.upkeepRuns ?? 0) + 1;
+    const params = { ...(upkeep.params as object), spool, last };
+    draft.queue({
+      id: `${spec.name}-upkeep-${stage.upkeepRuns}`,
+      task: upkeep.task,
+      params,
+      placement: 'spool',
+      stage: header.stage,
+      role: definition.role,
+      queue,
+      state: 'queued',
+      round: 1,
+      failures: 0,
+      upkeep: true,
+    });
+  }
+  if (!last && due) {
+    stage.upkeepAt = input.now + upkeep.everyMs;
+    draft.touched = true;
+  }
+  if (!last && stage.upkeepAt !== undefined) draft.wake(stage.upkeepAt);
+  return !left;
+}

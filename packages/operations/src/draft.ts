@@ -1,0 +1,98 @@
+/** The decision under construction: what `decide` and `take-in` write to. */
+
+import type {
+  Change,
+  DoneRecord,
+  KindDefinition,
+  OperationEvent,
+  OperationHeader,
+  OperationSnapshot,
+  OperationState,
+  RetryPolicy,
+  StageState,
+  StoredPlan,
+  Tally,
+  TaskDefinition,
+  TaskRecord,
+} from '@longshore/core';
+import { assertTransition } from '@longshore/core';
+
+/** The task that plans an operation; run by a worker of the kind's role. */
+export const PLAN_TASK = 'operation.plan';
+
+export interface DecideInput {
+  snapshot: OperationSnapshot;
+  plan: StoredPlan | undefined;
+  kind: KindDefinition<never>;
+  tasks: ReadonlyMap<string, TaskDefinition<never>>;
+  now: number;
+  /** Units of bulk stages this operation may have live: its share of the fleet. */
+  share: number;
+  /** Spools with live workers, the emptiest first. */
+  spools: string[];
+  /** In [0, 1), for the jitter of retries. */
+  chance: number;
+}
+
+export class Draft {
+  readonly header: OperationHeader;
+  readonly tasks: Map<string, TaskRecord>;
+  readonly put: Map<string, TaskRecord> = new Map();
+  readonly drop: Set<string> = new Set();
+  readonly done: DoneRecord[] = [];
+  readonly tally: Tally[] = [];
+  readonly notes: NonNullable<Change['notes']> = [];
+  readonly events: Omit<OperationEvent, 'id'>[] = [];
+  readonly jobs: TaskRecord[] = [];
+  readonly now: number;
+  plan: StoredPlan | undefined;
+  planChanged = false;
+  touched = false;
+  wakeAt: number | undefined;
+
+  constructor(input: DecideInput) {
+    this.header = structuredClone(input.snapshot.header);
+    this.tasks = new Map(input.snapshot.tasks);
+    this.plan = input.plan;
+    this.now = input.now;
+  }
+
+  event(type: string, text: string): void {
+    this.events.push({ at: this.now, type, text });
+    this.touched = true;
+  }
+  state(to: OperationState): void {
+    if (this.header.state === to) return;
+    assertTransition(this.header.state, to);
+    this.header.state = to;
+    this.event('state', to);
+  }
+  queue(task: TaskRecord): void {
+    const queued: TaskRecord = { ...task, state: 'queued' };
+    this.set(queued);
+    this.jobs.push(queued);
+  }
+  set(task: TaskRecord): void {
+    this.tasks.set(task.id, task);
+    this.put.set(task.id, task);
+    this.touched = true;
+  }
+  forget(id: string): void {
+    this.tasks.delete(id);
+    this.put.delete(id);
+    this.drop.add(id);
+    this.touched = true;
+  }
+  wake(at: number): void {
+    this.wakeAt = this.wakeAt === undefined ? at : Math.min(this.wakeAt, at);
+  }
+  stageOf(task: TaskRecord): StageState | undefined {
+    return this.header.stages[task.stage];
+  }
+}
+
+/** Pause before the next try: doubled each time, with up to half of it as jitter, never below what the other side asked. */
+export function retryPause(policy: RetryPolicy, failures: number, chance: number, askedMs = 0): number {
+  const full = Math.min(policy.maxPauseMs, policy.firstPauseMs * 2 ** (failures - 1));
+  return Math.max(askedMs, Math.round(full * (0.5 + chance / 2)));
+}
