@@ -1,6 +1,6 @@
 /** How a system package says what a task does and what a kind is. The engine runs these; nothing here knows BullMQ or Redis. */
 import type { z } from 'zod';
-import type { ErrorData, ExitCode } from './errors.ts';
+import type { ErrorData } from './errors.ts';
 import type { Clock, Random, Store } from './ports.ts';
 import type { Finding, GateNote, Json, Note, OperationHeader, Plan, Role, StageSpec, StoredPlan, Tally, TaskSpec } from './words.ts';
 
@@ -76,6 +76,14 @@ export interface TaskContext<P> {
   /** Shows a line in the operation's event log now. */
   event(type: string, text: string): Promise<void>;
   readonly checkpoint: { load<T extends Json>(): Promise<T | undefined>; save(value: Json): Promise<void> };
+  /** What an earlier task of this operation (not of a bulk stage) gave as its output. */
+  resultOf(task: string): Promise<Json | undefined>;
+  /** The operation's report so far, row by column. */
+  report(): Promise<Tally>;
+  /** Another operation: where its batches lie and what its plan keeps. */
+  operationOf(id: string): Promise<{ spools: string[]; planData: Json | undefined } | undefined>;
+  /** Spools that have live workers of all these roles. */
+  liveSpools(roles: Role[]): Promise<string[]>;
   target<C extends AsyncDisposable>(name: string, system: TargetSystem<C>): C;
   emit(stages: StageSpec[]): void;
 }
@@ -147,8 +155,6 @@ export function defineKind<P>(definition: KindDefinition<P>): KindDefinition<P> 
 /** What a system package gives to the programs that mount it. */
 export interface SystemPackage {
   name: string;
-  kinds: KindDefinition<never>[];
-  tasks: TaskDefinition<never>[];
+  kinds: KindDefinition[];
+  tasks: TaskDefinition[];
 }
-
-export type { ExitCode };

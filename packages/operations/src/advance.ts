@@ -5,12 +5,14 @@
  * Order: read → decide → **commit** → add jobs. Killed in between, the sweep adds the jobs again from what was committed.
  */
 
-import type { Clock, Log, OperationHeader, Presence, Random, Store, StoredPlan, Tally, TaskRecord, Transport } from '@longshore/core';
+import type { Clock, Log, OperationHeader, Random, Store, StoredPlan, Tally, TaskRecord, Transport } from '@longshore/core';
 import { LIVE_UNITS } from '@longshore/core';
 import type { Decision } from './decide.ts';
 import { decide } from './decide.ts';
+import type { DecideInput } from './draft.ts';
 import { LeaseHeld } from './errors.ts';
 import type { Registry } from './registry.ts';
+import { usableSpools } from './spools.ts';
 
 export interface Engine {
   store: Store;
@@ -39,8 +41,9 @@ export async function advance(engine: Engine, id: string, options: { sweep?: boo
     const decision = decide(input);
     const { header } = decision.change;
 
-    if (decision.wantsLeases && plan) {
-      const refused = await takeLeases(engine, header, plan);
+    const toRun = decision.change.plan ?? plan;
+    if (decision.wantsLeases && toRun) {
+      const refused = await takeLeases(engine, header, toRun);
       if (refused) {
         header.error = refused;
         finish(decision, 'failed', now);
@@ -96,17 +99,9 @@ async function planOf(engine: Engine, header: OperationHeader): Promise<StoredPl
   return plan;
 }
 
-async function fleetNow(engine: Engine): Promise<{ share: number; spools: string[] }> {
+async function fleetNow(engine: Engine): Promise<{ share: number; spools: DecideInput['spools'] }> {
   const [live, workers] = await Promise.all([engine.store.live(), engine.store.workers()]);
-  return { share: Math.max(2, Math.floor(LIVE_UNITS / Math.max(1, live.length))), spools: usableSpools(workers) };
-}
-
-/** Spools that both a live dumper and a live restorer serve, by name. */
-export function usableSpools(workers: Presence[]): string[] {
-  const of = (role: Presence['role']): Set<string> =>
-    new Set(workers.filter((worker) => worker.role === role).flatMap((worker) => worker.spools));
-  const restorers = of('restorer');
-  return [...of('dumper')].filter((spool) => restorers.has(spool)).sort();
+  return { share: Math.max(2, Math.floor(LIVE_UNITS / Math.max(1, live.length))), spools: (roles) => usableSpools(workers, roles) };
 }
 
 async function takeLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<OperationHeader['error']> {

@@ -185,12 +185,12 @@ function endStage(draft: Draft, stage: StageState, state: StageState['state']): 
   draft.touched = true;
 }
 
-function record(spec: TaskSpec, definition: TaskDefinition<never>, stage: number, spool: string | undefined): TaskRecord {
+function record(spec: TaskSpec, definition: TaskDefinition, stage: number, spool: string | undefined): TaskRecord {
   const queue = spec.placement === 'spool' && spool !== undefined ? `${definition.queue ?? definition.role}.${spool}` : definition.role;
   return { ...spec, stage, role: definition.role, queue, state: spec.after === undefined ? 'queued' : 'waiting', round: 1, failures: 0 };
 }
 
-function definitionOf(input: DecideInput, task: string): TaskDefinition<never> {
+function definitionOf(input: DecideInput, task: string): TaskDefinition {
   const found = input.tasks.get(task);
   if (!found) throw new TypeError(`the kind ${input.kind.name} plans a task ${task} that is not registered`);
   return found;
@@ -208,7 +208,8 @@ function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: Stag
     const index = bulk.only ? bulk.only[stage.cursor]! : stage.cursor;
     const specs = input.kind.expand!(draft.plan!, spec, index);
     const needsSpool = specs.some((one) => one.placement === 'spool');
-    const spool = needsSpool ? input.spools[index % Math.max(1, input.spools.length)] : undefined;
+    const spools = needsSpool ? input.spools([...new Set(specs.map((one) => definitionOf(input, one.task).role))]) : [];
+    const spool = spools[index % Math.max(1, spools.length)];
     if (needsSpool && spool === undefined) return false;
     if (spool !== undefined && !header.spools.includes(spool)) header.spools.push(spool);
     for (const one of specs) {
@@ -231,6 +232,7 @@ function fillTasks(draft: Draft, spec: StageSpec, stage: StageState, input: Deci
     const definition = definitionOf(input, one.task);
     const [prefix, spool] = one.placement === 'spool' ? one.id.split('@') : [];
     if (one.placement === 'spool' && (prefix === undefined || spool === undefined)) throw new TypeError(`task ${one.id} names no spool`);
+    if (spool !== undefined && !header.spools.includes(spool)) header.spools.push(spool);
     const task = record(one, definition, header.stage, spool);
     if (task.state === 'queued') {
       draft.queue(task);
@@ -245,7 +247,7 @@ function fillTasks(draft: Draft, spec: StageSpec, stage: StageState, input: Deci
 function keepUp(draft: Draft, input: DecideInput, spec: StageSpec, stage: StageState, last: boolean): boolean {
   const { upkeep } = spec;
   const { header } = draft;
-  if (!upkeep || (header.ending === 'cancelled' && header.intent !== 'drain')) return true;
+  if (!upkeep || (header.ending === 'cancelled' && header.intent !== 'drain' && !spec.always)) return true;
   const ended = new Set(stage.upkeepEnded);
   const live = new Set([...draft.tasks.values()].filter((task) => task.upkeep).map((task) => task.queue));
   const due = last || (stage.upkeepAt ?? stage.startedAt! + upkeep.everyMs) <= input.now;

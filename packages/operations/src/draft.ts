@@ -9,6 +9,7 @@ import type {
   OperationSnapshot,
   OperationState,
   RetryPolicy,
+  Role,
   StageState,
   StoredPlan,
   Tally,
@@ -23,13 +24,13 @@ export const PLAN_TASK = 'operation.plan';
 export interface DecideInput {
   snapshot: OperationSnapshot;
   plan: StoredPlan | undefined;
-  kind: KindDefinition<never>;
-  tasks: ReadonlyMap<string, TaskDefinition<never>>;
+  kind: KindDefinition;
+  tasks: ReadonlyMap<string, TaskDefinition>;
   now: number;
   /** Units of bulk stages this operation may have live: its share of the fleet. */
   share: number;
-  /** Spools with live workers, the emptiest first. */
-  spools: string[];
+  /** Spools with live workers of all these roles. */
+  spools(roles: readonly Role[]): string[];
   /** In [0, 1), for the jitter of retries. */
   chance: number;
 }

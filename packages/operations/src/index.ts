@@ -1,5 +1,5 @@
 export type { Engine } from './advance.ts';
-export { advance, jobId, sweep, totalsOf, usableSpools } from './advance.ts';
+export { advance, jobId, sweep, totalsOf } from './advance.ts';
 export { canonicalJson, planHash } from './canonical.ts';
 export type { Decision } from './decide.ts';
 export { decide } from './decide.ts';
@@ -13,4 +13,5 @@ export type { WorkerSetup } from './run-task.ts';
 export { runTask } from './run-task.ts';
 export type { Action, OperationView, Service, Submission } from './service.ts';
 export { createService } from './service.ts';
+export { usableSpools } from './spools.ts';
 export type { TaskView } from './task-view.ts';

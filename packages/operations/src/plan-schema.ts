@@ -50,7 +50,7 @@ export function parsePlan(value: unknown): { plan: Plan } | { problem: string } 
 }
 
 /** Why these stages cannot be inserted, if they cannot. */
-export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, TaskDefinition<never>>): string | undefined {
+export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, TaskDefinition>): string | undefined {
   const parsed = z.array(stage).safeParse(stages);
   if (!parsed.success) return parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   for (const one of stages) {

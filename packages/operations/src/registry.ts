@@ -4,16 +4,16 @@ import type { Json, KindDefinition, SystemPackage, TaskDefinition } from '@longs
 import { BadParams, UnknownKind } from './errors.ts';
 
 export interface Registry {
-  kinds: ReadonlyMap<string, KindDefinition<never>>;
-  tasks: ReadonlyMap<string, TaskDefinition<never>>;
-  kind(name: string): KindDefinition<never>;
+  kinds: ReadonlyMap<string, KindDefinition>;
+  tasks: ReadonlyMap<string, TaskDefinition>;
+  kind(name: string): KindDefinition;
   /** Checks params against the kind's schema; unknown keys are refused. Returns them with their defaults filled in. */
   parseParams(kind: string, params: unknown): Json;
 }
 
 export function createRegistry(systems: readonly SystemPackage[]): Registry {
-  const kinds = new Map<string, KindDefinition<never>>();
-  const tasks = new Map<string, TaskDefinition<never>>();
+  const kinds = new Map<string, KindDefinition>();
+  const tasks = new Map<string, TaskDefinition>();
   for (const system of systems) {
     for (const kind of system.kinds) {
       if (kinds.has(kind.name)) throw new TypeError(`the kind ${kind.name} is defined twice`);
@@ -24,7 +24,7 @@ export function createRegistry(systems: readonly SystemPackage[]): Registry {
       tasks.set(task.name, task);
     }
   }
-  const kind = (name: string): KindDefinition<never> => {
+  const kind = (name: string): KindDefinition => {
     const found = kinds.get(name);
     if (!found) throw UnknownKind({ kind: name, known: [...kinds.keys()].sort() });
     return found;

@@ -30,6 +30,7 @@ import { errorData, GateClosed, LongshoreError } from '@longshore/core';
 import type { Engine } from './advance.ts';
 import { PLAN_TASK } from './draft.ts';
 import { BadParams, PoisonTask } from './errors.ts';
+import { usableSpools } from './spools.ts';
 
 export interface WorkerSetup extends Engine {
   worker: string;
@@ -172,15 +173,15 @@ class Attempt {
     const { registry, store } = this.#setup;
     if (this.#task.task === PLAN_TASK) {
       const kind = registry.kind(this.#header.kind);
-      const draft = await kind.plan(this.#context(registry.parseParams(kind.name, this.#header.params), null) as TaskContext<never>);
+      const draft = await kind.plan(this.#context(registry.parseParams(kind.name, this.#header.params), null) as TaskContext<unknown>);
       return { output: JSON.parse(JSON.stringify(draft)) as Json };
     }
-    const definition = registry.tasks.get(this.#task.task) as TaskDefinition<never>;
+    const definition = registry.tasks.get(this.#task.task) as TaskDefinition;
     const parsed = definition.params.safeParse(this.#task.params);
     if (!parsed.success)
       throw BadParams({ kind: definition.name, problems: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) });
     const plan = await this.#plan(() => store.plan(this.#header.id));
-    return definition.run(this.#context(parsed.data, plan?.data ?? null) as TaskContext<never>);
+    return definition.run(this.#context(parsed.data, plan?.data ?? null) as TaskContext<unknown>);
   }
 
   async #plan(read: () => Promise<StoredPlan | undefined>): Promise<StoredPlan | undefined> {
@@ -286,6 +287,13 @@ class Attempt {
           signal.throwIfAborted();
         },
       },
+      resultOf: async (task) => (await store.done(id)).find((record) => record.id === task)?.output,
+      report: async () => (await store.report(id)).rows,
+      operationOf: async (other) => {
+        const found = await store.header(other);
+        return found && { spools: found.spools, planData: (await store.plan(other))?.data };
+      },
+      liveSpools: async (roles) => usableSpools(await store.workers(), roles),
       target: (name, system) => system.connect(resolveTarget(name, system.system), { clock, random, signal, log }),
       emit: (stages) => {
         this.#emitted.push(...stages);

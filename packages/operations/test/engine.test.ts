@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Flaky, closed, harness } from './engine.ts';
 import type { Harness } from './engine.ts';
+import { closed, Flaky, harness } from './engine.ts';
 
 let h: Harness;
 beforeEach(() => {
@@ -46,7 +46,10 @@ describe('stages', () => {
       emit([{ name: 'more', title: 'more', concurrency: 1, tasks: [one('x')] }]);
       return undefined;
     });
-    h.stages.push({ name: 's', title: 's', concurrency: 1, tasks: [one('a')] }, { name: 't', title: 't', concurrency: 1, tasks: [one('z')] });
+    h.stages.push(
+      { name: 's', title: 's', concurrency: 1, tasks: [one('a')] },
+      { name: 't', title: 't', concurrency: 1, tasks: [one('z')] },
+    );
     expect((await h.settle(await h.submit())).state).toBe('succeeded');
     expect(h.begun).toEqual(['a', 'x', 'z']);
   });

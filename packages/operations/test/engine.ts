@@ -1,9 +1,19 @@
 /** The real engine on in-memory ports, with a table of small tasks whose behaviour a test sets. */
-import { GateClosed, LongshoreError, ManualClock, defineKind, defineTask, memoryStore, memoryTransport, seededRandom } from '@longshore/core';
+
 import type { Consumer, Log, MemoryTransport, OperationHeader, PlanDraft, StageSpec, Store, TaskContext, TaskEnd } from '@longshore/core';
+import {
+  defineKind,
+  defineTask,
+  GateClosed,
+  LongshoreError,
+  ManualClock,
+  memoryStore,
+  memoryTransport,
+  seededRandom,
+} from '@longshore/core';
 import { z } from 'zod';
-import { advance, createRegistry, createService, runTask, sweep } from '../src/index.ts';
 import type { Engine, Service } from '../src/index.ts';
+import { advance, createRegistry, createService, runTask, sweep } from '../src/index.ts';
 
 export type Behaviour = (context: TaskContext<{ name: string }>) => Promise<TaskEnd | undefined>;
 
@@ -65,13 +75,21 @@ export function harness(options: { tolerant?: boolean; bulkUnits?: number; lease
     ],
     conclude: ({ totals }) => ({ ok: (totals.missing ?? 0) === 0 }),
   });
-  const registry = createRegistry([{ name: 'test', kinds: [kind], tasks: [task('test.task'), task('test.dump', 'dump'), task('test.restore', 'restore')] }]);
+  const registry = createRegistry([
+    { name: 'test', kinds: [kind], tasks: [task('test.task'), task('test.dump', 'dump'), task('test.restore', 'restore')] },
+  ]);
   const engine: Engine = { store, transport, registry, clock, random: seededRandom(1), log: quiet };
   const service = createService(engine);
   const spools = new Map([['a', { name: 'a', path: '/a' }]]);
   const consumers: Consumer[] = [];
-  const worker = { ...engine, worker: 'w1', spools, resolveTarget: () => ({ name: '', system: '', address: '', settings: {}, secrets: {} }) };
-  for (const queue of ['dumper', 'dump.a', 'restore.a']) consumers.push(transport.consume(queue, 4, (delivery) => runTask(worker, delivery)));
+  const worker = {
+    ...engine,
+    worker: 'w1',
+    spools,
+    resolveTarget: () => ({ name: '', system: '', address: '', settings: {}, secrets: {} }),
+  };
+  for (const queue of ['dumper', 'dump.a', 'restore.a'])
+    consumers.push(transport.consume(queue, 4, (delivery) => runTask(worker, delivery)));
   consumers.push(transport.consumeRings(2, (id) => advance(engine, id)));
 
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

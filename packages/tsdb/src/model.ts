@@ -32,7 +32,17 @@ export interface SeriesDigest {
 
 /** Something in a source's reply that is not a plain point. Never swallowed: goes to the report. */
 export interface SourceProblem {
-  kind: 'nan' | 'null' | 'infinite' | 'duplicate-time' | 'unknown-object' | 'other-metric' | 'aggregated' | 'outside-frame' | 'bad-label' | 'annotations';
+  kind:
+    | 'nan'
+    | 'null'
+    | 'infinite'
+    | 'duplicate-time'
+    | 'unknown-object'
+    | 'other-metric'
+    | 'aggregated'
+    | 'outside-frame'
+    | 'bad-label'
+    | 'annotations';
   metric: string;
   count: number;
   /** One example, shortened. */

@@ -1,0 +1,69 @@
+/** From a verified folder to a tombstone. */
+import { join } from 'node:path';
+import { removeContents, removeSegments } from './discard.ts';
+import { SpoolDamaged, SpoolMissing } from './errors.ts';
+import { ReadyBatch } from './ready-batch.ts';
+import { batchPath, type Spool, statesOf } from './spool.ts';
+import { type MetricTombstone, type NewTombstone, tombstonesOf } from './tombstones.ts';
+
+/**
+ * Removes the data of verified batches and leaves tombstones, with one flush for all of them. Calling it again after a
+ * crash goes on where it stopped: first the segments go, so that it works on a full disk too (the manifest says as much
+ * as the tombstone), then the tombstones are written, then the folders go.
+ */
+export async function removeVerified(spool: Spool, operation: string, batches: string[]): Promise<void> {
+  const tombstones = tombstonesOf(spool, operation);
+  const folders: string[] = [];
+  const made: NewTombstone[] = [];
+  for (const batch of batches) {
+    const states = await statesOf(spool, operation, batch);
+    const buried = (await tombstones.find(batch)) !== undefined;
+    const path = batchPath(spool, operation, batch, 'verified');
+    if (!states.includes('verified')) {
+      if (buried) continue;
+      throw SpoolMissing({ path, what: 'only a verified batch can be removed' });
+    }
+    if (!buried) made.push(await summarize(spool, operation, batch));
+    await removeSegments(spool, path);
+    folders.push(path);
+  }
+  await tombstones.add(made);
+  for (const path of folders) await removeContents(spool, path, { keepRestoreLog: false });
+}
+
+const MASK = (1n << 64n) - 1n;
+
+/** What a verified batch held, from its manifest. */
+async function summarize(spool: Spool, operation: string, batch: string): Promise<NewTombstone> {
+  await using opened = await ReadyBatch.open(spool, operation, batch, 'verified');
+  const metrics = new Map<string, { facts: MetricTombstone; hash: bigint; counts: Map<string, number> }>();
+  for (const { chunk, metric, points, firstMs, lastMs } of opened.entries) {
+    let sum = metrics.get(metric);
+    if (sum === undefined) {
+      sum = { facts: { metric, points: 0, hash: '', series: 0 }, hash: 0n, counts: new Map() };
+      metrics.set(metric, sum);
+    }
+    sum.facts.points += points;
+    if (firstMs !== undefined) sum.facts.firstMs = Math.min(sum.facts.firstMs ?? firstMs, firstMs);
+    if (lastMs !== undefined) sum.facts.lastMs = Math.max(sum.facts.lastMs ?? lastMs, lastMs);
+    for (const series of await opened.digests(chunk)) {
+      sum.counts.set(series.labels, (sum.counts.get(series.labels) ?? 0) + series.points);
+      if (!/^[0-9a-f]{1,16}$/.test(series.hash)) {
+        throw SpoolDamaged({ path: join(opened.path, 'manifest'), what: `chunk ${chunk} has the hash ${JSON.stringify(series.hash)}` });
+      }
+      sum.hash = (sum.hash + BigInt(`0x${series.hash}`)) & MASK;
+    }
+  }
+  return {
+    batch,
+    meta: opened.meta,
+    totals: opened.totals,
+    compared: opened.compared(),
+    metrics: [...metrics.values()].map(({ facts, hash, counts }) => ({
+      ...facts,
+      series: counts.size,
+      hash: hash.toString(16).padStart(16, '0'),
+      counts,
+    })),
+  };
+}

@@ -1,0 +1,227 @@
+/**
+ * A client of one OpenTSDB, for reading. It never gates on a version (the Maven build reports "BuildData"), never follows a
+ * redirect, and never sends `delete`.
+ */
+import type { Clock, Log, Random, TargetSystem } from '@longshore/core';
+import type { HttpClient, HttpReply, HttpRequest } from '@longshore/http';
+import { openHttp, parseRetryAfter } from '@longshore/http';
+import { z } from 'zod';
+import type { FrameSummary, LineSink, TimeRange } from '../../model.ts';
+import { DensityMemory } from './density.ts';
+import type { Discovery } from './discovery.ts';
+import { discover } from './discovery.ts';
+import { BadSourceSettings, MalformedReply } from './errors.ts';
+import type { RangeOptions, RangeSummary } from './frames.ts';
+import { readRange } from './frames.ts';
+import { frameQuery } from './queries.ts';
+import { replyError } from './replies.ts';
+import { ReplyScanner } from './scanner.ts';
+
+export interface OpenTsdbSettings {
+  /** `auto`: gzip, but not on the loopback, where it costs more than it saves. */
+  compression: 'auto' | 'gzip' | 'none';
+  /** For one query, reply included. */
+  deadlineMs: number;
+  /** What one frame's reply should come to. */
+  targetReplyBytes: number;
+  connections: number;
+  headers: Record<string, string>;
+}
+
+export const OpenTsdbSettings: z.ZodType<OpenTsdbSettings> = z.strictObject({
+  compression: z.enum(['auto', 'gzip', 'none']).default('auto'),
+  deadlineMs: z.number().int().min(100).max(3_600_000).default(60_000),
+  targetReplyBytes: z.number().int().min(1024).max(1_073_741_824).default(8_388_608),
+  connections: z.number().int().min(1).max(256).default(4),
+  headers: z.record(z.string(), z.string()).default({}),
+});
+
+/** What the source says of itself; each part is absent when it does not say. */
+export interface SourceProbe {
+  version?: string;
+  /** `/api/config`, flat. */
+  config?: Record<string, string>;
+  /** Whether it has the aggregator `none`. */
+  rawReads?: boolean;
+}
+
+export interface OpenTsdbClient extends AsyncDisposable {
+  readonly name: string;
+  readonly settings: OpenTsdbSettings;
+  probe(options?: { signal?: AbortSignal }): Promise<SourceProbe>;
+  /** Every metric whose name begins with the prefix. */
+  metrics(prefix: string, options?: { signal?: AbortSignal }): Promise<Discovery>;
+  /**
+   * Raw points of all series of a metric in a half-open range, as import lines. One request, no retry. After a failure the
+   * sink is no longer in use, and what it was given counts for nothing.
+   */
+  readFrame(metric: string, range: TimeRange, sink: LineSink, options?: { signal?: AbortSignal }): Promise<FrameSummary>;
+  /** The same for a range of any length, in as many frames as it takes; retries, splits and grows by itself. */
+  readRange(metric: string, range: TimeRange, options: RangeOptions): Promise<RangeSummary>;
+}
+
+export interface OpenTsdbDeps {
+  clock: Clock;
+  random: Random;
+  log?: Log;
+  /** Ends every request that is given no signal of its own. */
+  signal?: AbortSignal;
+  densities?: DensityMemory;
+}
+
+const SMALL_REPLY_BYTES = 1024 * 1024;
+const SUGGEST_REPLY_BYTES = 512 * 1024 * 1024;
+const ERROR_REPLY_BYTES = 256 * 1024;
+const ACCEPT = { none: 'identity', gzip: 'gzip' } as const;
+
+/** Densities seen by this process, kept between the short lives of clients. */
+const processDensities = new DensityMemory();
+
+/** A target of system `opentsdb`. Secrets: `authorization`, sent as it is. */
+export const openTsdb: TargetSystem<OpenTsdbClient> = {
+  system: 'opentsdb',
+  connect(target, { clock, random, log, signal }) {
+    const settings = OpenTsdbSettings.safeParse(target.settings);
+    if (!settings.success) throw BadSourceSettings({ source: target.name, reason: z.prettifyError(settings.error) });
+    const secret = target.secrets.authorization;
+    const headers = secret === undefined ? settings.data.headers : { ...settings.data.headers, authorization: secret };
+    const http = openHttp({ base: target.address, connections: settings.data.connections, headers, clock });
+    return new OpenTsdbSource(target.name, http, settings.data, { clock, random, log, signal });
+  },
+};
+
+export class OpenTsdbSource implements OpenTsdbClient {
+  readonly name: string;
+  readonly settings: OpenTsdbSettings;
+  readonly #http: HttpClient;
+  readonly #deps: OpenTsdbDeps;
+  readonly #accept: string;
+
+  constructor(name: string, http: HttpClient, settings: OpenTsdbSettings, deps: OpenTsdbDeps) {
+    this.name = name;
+    this.settings = settings;
+    this.#http = http;
+    this.#deps = deps;
+    this.#accept = ACCEPT[settings.compression === 'auto' ? (isLocal(http.origin) ? 'none' : 'gzip') : settings.compression];
+  }
+
+  async probe(options: { signal?: AbortSignal } = {}): Promise<SourceProbe> {
+    const probe: SourceProbe = {};
+    const [version, config, aggregators] = [
+      await this.#ask('/api/version', {}, `version of ${this.name}`, SMALL_REPLY_BYTES, options.signal, true),
+      await this.#ask('/api/config', {}, `configuration of ${this.name}`, SMALL_REPLY_BYTES, options.signal, true),
+      await this.#ask('/api/aggregators', {}, `aggregators of ${this.name}`, SMALL_REPLY_BYTES, options.signal, true),
+    ];
+    const versionText = z.object({ version: z.string() }).safeParse(version);
+    if (versionText.success) probe.version = versionText.data.version;
+    const settings = z.record(z.string(), z.string()).safeParse(config);
+    if (settings.success) probe.config = settings.data;
+    const names = z.array(z.string()).safeParse(aggregators);
+    if (names.success) probe.rawReads = names.data.includes('none');
+    return probe;
+  }
+
+  async metrics(prefix: string, options: { signal?: AbortSignal } = {}): Promise<Discovery> {
+    const what = `metrics of ${this.name}`;
+    const config = await this.#ask('/api/config', {}, `configuration of ${this.name}`, SMALL_REPLY_BYTES, options.signal, true);
+    const special = z.object({ 'tsd.core.tag.allow_specialchars': z.string() }).safeParse(config);
+    const suggest = async (q: string, max: number): Promise<string[]> => {
+      const reply = await this.#ask('/api/suggest', { type: 'metrics', q, max }, what, SUGGEST_REPLY_BYTES, options.signal, false);
+      const names = z.array(z.string()).safeParse(reply);
+      if (!names.success) throw MalformedReply({ what, at: 0, reason: 'names were expected' });
+      return names.data;
+    };
+    return discover(prefix, suggest, special.success ? special.data['tsd.core.tag.allow_specialchars'] : '');
+  }
+
+  async readFrame(metric: string, range: TimeRange, sink: LineSink, options: { signal?: AbortSignal } = {}): Promise<FrameSummary> {
+    const { method, path, query, body, asked } = frameQuery(metric, range);
+    const what = `query ${metric} from ${this.name}`;
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const request: HttpRequest = {
+      method,
+      path,
+      query,
+      headers: { 'accept-encoding': this.#accept, ...json },
+      deadlineMs: this.settings.deadlineMs,
+      what,
+    };
+    if (body !== undefined) request.body = body;
+    const signal = options.signal ?? this.#deps.signal;
+    if (signal !== undefined) request.signal = signal;
+    const reply = await this.#http.request(request);
+    if (reply.status !== 200) throw await this.#refusal(reply, what, metric);
+    const scanner = new ReplyScanner({ metric, frame: range, asked, what }, sink);
+    try {
+      for await (const chunk of reply.body) {
+        const wait = scanner.push(chunk);
+        if (wait !== undefined) await wait;
+      }
+      return { ...(await scanner.end()), replyBytes: reply.wireBytes() };
+    } catch (error) {
+      await scanner.abandon();
+      throw error;
+    }
+  }
+
+  readRange(metric: string, range: TimeRange, options: RangeOptions): Promise<RangeSummary> {
+    const { clock, random, densities = processDensities } = this.#deps;
+    const key = `${this.#http.origin}\n${metric}`;
+    return readRange(
+      {
+        readFrame: (frame, sink) => this.readFrame(metric, frame, sink, options.signal === undefined ? {} : { signal: options.signal }),
+        clock,
+        random,
+      },
+      range,
+      { targetReplyBytes: this.settings.targetReplyBytes, density: densities.get(key), ...options },
+      (density) => densities.set(key, density),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http[Symbol.asyncDispose]();
+  }
+
+  /** A small JSON answer. `optional`: undefined for any other status, since not every server has every endpoint. */
+  async #ask(
+    path: string,
+    query: HttpRequest['query'] & {},
+    what: string,
+    maxBytes: number,
+    signal: AbortSignal | undefined,
+    optional: boolean,
+  ): Promise<unknown> {
+    const request: HttpRequest = {
+      method: 'GET',
+      path,
+      query,
+      headers: { 'accept-encoding': this.#accept },
+      deadlineMs: this.settings.deadlineMs,
+      what,
+    };
+    const ending = signal ?? this.#deps.signal;
+    if (ending !== undefined) request.signal = ending;
+    const reply = await this.#http.request(request);
+    if (reply.status === 200) return reply.json(maxBytes);
+    if (!optional || reply.status === 401 || reply.status === 403) throw await this.#refusal(reply, what);
+    await reply.discard();
+    return undefined;
+  }
+
+  async #refusal(reply: HttpReply, what: string, metric?: string): Promise<Error> {
+    const retryAfterMs = parseRetryAfter(reply.headers['retry-after'], this.#deps.clock.now());
+    const body = await reply.text(ERROR_REPLY_BYTES);
+    return replyError({
+      status: reply.status,
+      body,
+      what,
+      ...(metric === undefined ? {} : { metric }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
+}
+
+function isLocal(origin: string): boolean {
+  return origin.startsWith('unix:') || /^https?:\/\/(localhost|127\.[0-9.]+|\[::1\])(:\d+)?$/.test(origin);
+}

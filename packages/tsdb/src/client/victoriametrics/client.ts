@@ -1,0 +1,143 @@
+/** The client of one VictoriaMetrics, bundled for tasks. */
+import type { Clock, Log, Random, Target, TargetSystem } from '@longshore/core';
+import type { HttpClient } from '@longshore/http';
+import { openHttp } from '@longshore/http';
+import type { TimeRange } from '../../model.ts';
+import type { Endpoint, SinkAddress, SinkSettings } from './address.ts';
+import { SinkSettingsSchema, sinkAddress } from './address.ts';
+import type { ChunkComparison } from './compare.ts';
+import { compareChunk } from './compare.ts';
+import { countPoints, largestNear } from './count.ts';
+import type { SinkCounters, SinkFlags } from './counters.ts';
+import { readCounters, readFlags } from './counters.ts';
+import { SinkAddressUnusable } from './errors.ts';
+import type { ExportRequest } from './export.ts';
+import { exportRange } from './export.ts';
+import { forceFlush } from './flush.ts';
+import type { BodyEncoding, ImportResult } from './import.ts';
+import { importLines } from './import.ts';
+import { SeriesKeys } from './labels.ts';
+import type { ProbeRequest, ProbeResult } from './probe.ts';
+import { DEFAULT_QUEUE_MS, probeSink } from './probe.ts';
+import { deleteSeries } from './remove.ts';
+import type { Matchers } from './selector.ts';
+import type { Wire } from './wire.ts';
+
+export interface VerifyRequest {
+  metric: string;
+  /** The frame the chunk was asked for; what the sink holds in it and the chunk does not is extra. */
+  range: TimeRange;
+  signal?: AbortSignal;
+  missingLines?: boolean;
+}
+
+export interface VictoriaMetricsDeps {
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+export class VictoriaMetricsClient implements AsyncDisposable {
+  readonly sink: string;
+  readonly address: SinkAddress;
+  readonly settings: SinkSettings;
+  readonly #connections = new Map<string, HttpClient>();
+  readonly #keys: SeriesKeys;
+  readonly #wire: Wire;
+  readonly #random: Random;
+
+  /** Opens no connection. Throws LSH_VM_ADDRESS. */
+  constructor(target: Target, { clock, random, log }: VictoriaMetricsDeps) {
+    this.sink = target.name;
+    const settings = SinkSettingsSchema.safeParse(target.settings);
+    if (!settings.success) {
+      const reason = settings.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+      throw SinkAddressUnusable({ sink: this.sink, reason });
+    }
+    this.settings = settings.data;
+    this.address = sinkAddress(this.sink, target.address, this.settings);
+    this.#keys = new SeriesKeys(this.sink);
+    this.#random = random;
+    const { authorization } = target.secrets;
+    const http = (endpoint: Endpoint): HttpClient => {
+      const open = this.#connections.get(endpoint.base);
+      if (open !== undefined) return open;
+      const client = openHttp({
+        base: endpoint.base,
+        connections: this.settings.connections,
+        clock,
+        ...(authorization === undefined ? {} : { headers: { authorization } }),
+      });
+      this.#connections.set(endpoint.base, client);
+      return client;
+    };
+    this.#wire = { sink: this.sink, address: this.address, settings: this.settings, clock, log, http };
+  }
+
+  /** See `importLines`. `queueMs`: as the probe found it. */
+  importLines(body: Uint8Array, encoding: BodyEncoding, options: { queueMs?: number; signal?: AbortSignal } = {}): Promise<ImportResult> {
+    const queueMs = this.settings.queueMs ?? options.queueMs ?? DEFAULT_QUEUE_MS;
+    return importLines(this.#wire, body, encoding, queueMs, options.signal);
+  }
+
+  /** Buffers of whole export lines; see `exportRange`. */
+  exportRange(request: ExportRequest): AsyncGenerator<Buffer, void, undefined> {
+    return exportRange(this.#wire, request);
+  }
+
+  /**
+   * Compares the (uncompressed) import lines of a chunk with the sink. Flush before. When values turn out to be cut by a
+   * neighbour that is not in the chunk, the largest value of the month is asked for and the chunk is compared once more.
+   */
+  async verifyChunk(lines: Buffer, request: VerifyRequest): Promise<ChunkComparison> {
+    const { metric, range, signal, missingLines = false } = request;
+    const compare = (largest: number): Promise<ChunkComparison> => {
+      const exported = this.exportRange({ metric, range, signal });
+      return compareChunk(lines, exported, { sink: this.sink, keys: this.#keys, missingLines, largestNear: largest });
+    };
+    const first = await compare(0);
+    if (first.unexplained.points === 0) return first;
+    const largest = await largestNear(this.#wire, metric, range, signal);
+    return largest === 0 ? first : compare(largest);
+  }
+
+  /** Points the sink holds of a metric in a range. */
+  countPoints(metric: string, range: TimeRange, signal?: AbortSignal): Promise<number> {
+    return countPoints(this.#wire, metric, range, signal);
+  }
+
+  /** False when the sink cannot be flushed by us: rows show up seconds later by themselves. See `forceFlush`. */
+  flush(signal?: AbortSignal): Promise<boolean> {
+    return forceFlush(this.#wire, signal);
+  }
+
+  counters(signal?: AbortSignal): Promise<SinkCounters> {
+    return readCounters(this.#wire, signal);
+  }
+
+  flags(signal?: AbortSignal): Promise<SinkFlags> {
+    return readFlags(this.#wire, signal);
+  }
+
+  /** Writes, reads back and deletes; see `probeSink`. */
+  probe(request: ProbeRequest): Promise<ProbeResult> {
+    return probeSink(this.#wire, this.#random, request);
+  }
+
+  /** Deletes whole series; throws LSH_VM_READ when the sink does not allow it. */
+  async deleteSeries(metric: string, matchers: Matchers = {}, signal?: AbortSignal): Promise<void> {
+    const refused = await deleteSeries(this.#wire, metric, matchers, signal);
+    if (refused !== undefined) throw refused;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = [...this.#connections.values()];
+    this.#connections.clear();
+    await Promise.all(open.map((client) => client[Symbol.asyncDispose]()));
+  }
+}
+
+export const victoriaMetrics: TargetSystem<VictoriaMetricsClient> = {
+  system: 'victoriametrics',
+  connect: (target, deps) => new VictoriaMetricsClient(target, deps),
+};

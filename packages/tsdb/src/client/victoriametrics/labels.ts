@@ -1,0 +1,49 @@
+/** One name for a series, however its labels are ordered and escaped. */
+import { BadExport } from './errors.ts';
+
+/** More series than this in one client's hands, and the cache starts over. */
+const CACHED_SERIES = 200_000;
+
+/**
+ * Canonical keys of `metric` objects. Labels are sorted by name; those with an empty value are left out, as the sink
+ * leaves them out. The bytes seen before are looked up, not parsed.
+ */
+export class SeriesKeys {
+  readonly #cache = new Map<string, string>();
+  readonly #whose: string;
+
+  constructor(whose: string) {
+    this.#whose = whose;
+  }
+
+  /** Of the object in `[start, end)`. Throws LSH_VM_EXPORT when it is not an object of texts. */
+  keyAt(buffer: Buffer, start: number, end: number): string {
+    const raw = buffer.toString('latin1', start, end);
+    const known = this.#cache.get(raw);
+    if (known !== undefined) return known;
+    const key = canonicalKey(buffer.toString('utf8', start, end), this.#whose);
+    if (this.#cache.size >= CACHED_SERIES) this.#cache.clear();
+    this.#cache.set(raw, key);
+    return key;
+  }
+}
+
+/** The key of a `metric` object given as text. */
+export function canonicalKey(text: string, whose: string): string {
+  let labels: unknown;
+  try {
+    labels = JSON.parse(text);
+  } catch (error) {
+    throw BadExport({ sink: whose, reason: 'labels are not JSON', excerpt: text.slice(0, 120) }, { cause: error });
+  }
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
+    throw BadExport({ sink: whose, reason: 'labels are not an object', excerpt: text.slice(0, 120) });
+  }
+  const pairs: [string, string][] = [];
+  for (const [name, value] of Object.entries(labels)) {
+    if (typeof value !== 'string') throw BadExport({ sink: whose, reason: 'a label is not a text', excerpt: text.slice(0, 120) });
+    if (value !== '') pairs.push([name.toWellFormed(), value.toWellFormed()]);
+  }
+  pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return JSON.stringify(pairs);
+}

@@ -1,0 +1,76 @@
+/** What can be wrong with a migration, apart from what its source and sink say themselves. */
+
+import type { ErrorEntry } from '@longshore/core';
+import { defineError, EXIT } from '@longshore/core';
+
+export const EmptyWindow: ErrorEntry<{ startMs: number; stopMs: number }> = defineError('LSH_TSDB_WINDOW', {
+  message: ({ startMs, stopMs }) =>
+    `the window from ${new Date(startMs).toISOString()} up to ${new Date(stopMs).toISOString()} (exclusive) is empty`,
+  fix: 'Give a stop that is later than the start; the stop itself is not included.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
+export const NoMetrics: ErrorEntry<{ source: string; prefix: string }> = defineError('LSH_TSDB_NO_METRICS', {
+  message: ({ source, prefix }) => `${source} has no metric whose name begins with "${prefix}"`,
+  fix: 'Check the prefix and the address of the source; an empty prefix means every metric.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const SinkNotEmpty: ErrorEntry<{ sink: string; metrics: number; points: number; example: string }> = defineError(
+  'LSH_TSDB_SINK_NOT_EMPTY',
+  {
+    message: ({ sink, metrics, points, example }) =>
+      `${sink} already holds ${points} points of ${metrics} of these metrics in this window (${example}, for one)`,
+    fix: 'Nothing was sent. Use `--existing fill` to send only what is missing, or another sink or window.',
+    retryable: false,
+    exitCode: EXIT.refused,
+  },
+);
+
+export const OtherSink: ErrorEntry<{ from: string; before: string; now: string }> = defineError('LSH_TSDB_OTHER_SINK', {
+  message: ({ from, before, now }) => `part of the dump ${from} has already been sent to ${before}, so the rest cannot go to ${now}`,
+  fix: ({ before }) => `Restore it into ${before}, or dump again for the other sink.`,
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const NoDump: ErrorEntry<{ from: string; spools: string[] }> = defineError('LSH_TSDB_NO_DUMP', {
+  message: ({ from, spools }) =>
+    `there is no finished batch of ${from} in ${spools.length === 0 ? 'any spool: none is alive' : `the spools ${spools.join(', ')}`}`,
+  fix: '`longshore ops` lists operations; `longshore spools` lists what lies in the spools.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const Incomplete: ErrorEntry<{
+  missing: number;
+  extra: number;
+  different: number;
+  unsendable: number;
+  failed: number;
+  skipped: number;
+}> = defineError('LSH_TSDB_INCOMPLETE', {
+  message: ({ missing, extra, different, unsendable, failed, skipped }) => {
+    const parts = [
+      failed > 0 ? `${failed} batches failed` : '',
+      skipped > 0 ? `${skipped} batches were not begun` : '',
+      missing > 0 ? `${missing} points are missing` : '',
+      extra > 0 ? `${extra} points are in the sink that should not be` : '',
+      different > 0 ? `${different} points have another value` : '',
+      unsendable > 0 ? `${unsendable} entries of the source are no plain points and were left out` : '',
+    ].filter((part) => part !== '');
+    return `finished, but not whole: ${parts.join(', ')}`;
+  },
+  fix: 'The report names metrics and windows. Submit the same again with `--existing fill`: it sends only what is missing.',
+  retryable: false,
+  exitCode: EXIT.incomplete,
+});
+
+export const Unverified: ErrorEntry<{ points: number }> = defineError('LSH_TSDB_UNVERIFIED', {
+  message: ({ points }) => `${points} points were acknowledged by the sink, but not read back`,
+  fix: 'Leave out --no-verify, or run `longshore tsdb verify` with the same source, sink and window.',
+  retryable: false,
+  exitCode: EXIT.incomplete,
+});

@@ -1,0 +1,26 @@
+import type { SystemPackage } from '@longshore/core';
+import { dump } from './operations/dump.ts';
+import { migrate } from './operations/migrate.ts';
+import { restore } from './operations/restore.ts';
+import { verify } from './operations/verify.ts';
+import { cleanup } from './tasks/cleanup.ts';
+import { compareBatch } from './tasks/compare-batch.ts';
+import { dumpBatch } from './tasks/dump-batch.ts';
+import { finalCount } from './tasks/final-count.ts';
+import { findBatches } from './tasks/find-batches.ts';
+import { proveSink } from './tasks/prove-sink.ts';
+import { restoreBatch } from './tasks/restore-batch.ts';
+import { settle } from './tasks/settle.ts';
+
+/** Everything a program needs to run time-series operations. */
+export const tsdb: SystemPackage = {
+  name: 'tsdb',
+  kinds: [migrate, dump, restore, verify],
+  tasks: [proveSink, dumpBatch, restoreBatch, settle, finalCount, findBatches, compareBatch, cleanup],
+};
+
+export type { OpenTsdbClient } from './client/opentsdb/index.ts';
+export { openTsdb } from './client/opentsdb/index.ts';
+export type { VictoriaMetricsClient } from './client/victoriametrics/index.ts';
+export { victoriaMetrics } from './client/victoriametrics/index.ts';
+export { DumpParams, MigrateParams, RestoreParams, VerifyParams } from './params.ts';

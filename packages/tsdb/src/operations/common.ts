@@ -1,0 +1,94 @@
+/** What the plans of all four kinds have in common: the source is read, nothing is changed. */
+
+import type { Finding, Json, PlanDraft, TaskContext } from '@longshore/core';
+import { LongshoreError } from '@longshore/core';
+import { openTsdb } from '../client/opentsdb/index.ts';
+import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { EmptyWindow, NoMetrics, SinkNotEmpty } from '../errors.ts';
+import type { WindowParams } from '../params.ts';
+import type { BatchPlan } from '../plan/batches.ts';
+import { batchCount, rangeText, windowCount } from '../plan/batches.ts';
+import { countHeld } from '../tasks/prove-sink.ts';
+
+export interface Surveyed {
+  batches: BatchPlan;
+  count: number;
+  summary: string[];
+  findings: Finding[];
+  fingerprint: Json;
+}
+
+/** Finds the metrics and cuts the window. Throws only what trying again may mend; everything else is a finding. */
+export async function survey(context: TaskContext<WindowParams & { source: string }>): Promise<Surveyed> {
+  const { params, signal } = context;
+  const { startMs, stopMs, intervalMs, metricsPrefix: prefix } = params;
+  if (stopMs <= startMs) throw EmptyWindow({ startMs, stopMs });
+  await using source = context.target(params.source, openTsdb);
+  const { metrics, complete, reason } = await source.metrics(prefix, { signal });
+  const probe = await source.probe({ signal });
+  const findings: Finding[] = [];
+  if (metrics.length === 0) {
+    const error = NoMetrics({ source: params.source, prefix });
+    findings.push({ level: 'error', text: error.message, error: error.data });
+  }
+  if (!complete)
+    findings.push({ level: 'warning', text: `the list of metrics may be incomplete: ${reason ?? 'the source did not say why'}` });
+  if (probe.rawReads === false)
+    findings.push({
+      level: 'error',
+      text: `${params.source} has no aggregator "none" (OpenTSDB before 2.3), so raw points cannot be read`,
+    });
+  if (stopMs > context.clock.now())
+    findings.push({ level: 'warning', text: 'the window reaches beyond now: points that arrive at the source later are not moved' });
+  const batches: BatchPlan = { startMs, stopMs, intervalMs, metrics };
+  const count = batchCount(batches);
+  const summary = [
+    `${metrics.length} metrics beginning with "${prefix}" from ${params.source}`,
+    `${rangeText(batches)} (the end is exclusive, times are UTC)`,
+    `${count} batches: ${windowCount(batches)} windows of ${durationText(intervalMs)}`,
+  ];
+  return { batches, count, summary, findings, fingerprint: { metrics, startMs, stopMs, intervalMs } };
+}
+
+/** What the sink already holds, as far as it can be asked from here; the run asks again before anything is sent. */
+export async function surveySink(
+  context: TaskContext<{ sink: string; existing: 'refuse' | 'fill' }>,
+  batches: BatchPlan,
+  findings: Finding[],
+): Promise<string> {
+  const { params, signal } = context;
+  try {
+    await using sink = context.target(params.sink, victoriaMetrics);
+    const held = await countHeld(sink, batches.metrics, batches, signal);
+    if (held.points === 0) return `into ${params.sink}, which holds none of it yet`;
+    if (params.existing === 'fill')
+      return `into ${params.sink}, which holds ${held.points} points of it already; only what is missing is sent`;
+    const error = SinkNotEmpty({ sink: params.sink, ...held });
+    findings.push({ level: 'error', text: error.message, error: error.data });
+    return `into ${params.sink}`;
+  } catch (error) {
+    if (!(error instanceof LongshoreError) || !error.data.retryable) throw error;
+    findings.push({
+      level: 'warning',
+      text: `${params.sink} could not be asked from here (${error.message}); the run asks again before anything is sent`,
+    });
+    return `into ${params.sink}`;
+  }
+}
+
+/** The sink's address is what is taken; two migrations into it may run when neither's metrics can be the other's. */
+export function sinkLease(context: TaskContext<{ sink: string }>, scope: string): PlanDraft['leases'] {
+  return [{ target: `victoriametrics:${context.params.sink}`, scope }];
+}
+
+export function durationText(ms: number): string {
+  const units: [number, string][] = [
+    [86_400_000, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+    [1_000, 'second'],
+  ];
+  const [size, unit] = units.find(([each]) => ms % each === 0) ?? [1, 'ms'];
+  const number = ms / size;
+  return `${number} ${unit}${number === 1 || unit === 'ms' ? '' : 's'}`;
+}

@@ -1,0 +1,38 @@
+/** OpenTSDB against VictoriaMetrics, point by point. Changes nothing. */
+
+import type { KindDefinition } from '@longshore/core';
+import { defineKind } from '@longshore/core';
+import { z } from 'zod';
+import { VerifyParams } from '../params.ts';
+import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
+import { COLUMNS, conclude } from '../verdict.ts';
+import { survey } from './common.ts';
+
+export const verify: KindDefinition<VerifyParams> = defineKind({
+  name: 'tsdb.verify',
+  title: 'Compare OpenTSDB with VictoriaMetrics, point by point',
+  role: 'dumper',
+  params: VerifyParams,
+  tolerant: true,
+  columns: COLUMNS,
+
+  async plan(context) {
+    const { source, sink } = context.params;
+    const { batches, count, summary, findings, fingerprint } = await survey(context);
+    return {
+      summary: [...summary, `compared with ${sink}; nothing is changed`],
+      findings,
+      fingerprint,
+      expect: { batches: count },
+      data: { ...batches },
+      stages: [{ name: 'move', title: 'compare, batch by batch', concurrency: UNITS_IN_FLIGHT, bulk: { count, params: { source, sink } } }],
+    };
+  },
+
+  expand(_plan, stage, unit) {
+    const { source, sink } = z.object({ source: z.string(), sink: z.string() }).parse(stage.bulk!.params);
+    return [{ id: `compare-${unit}`, task: 'tsdb.compare-batch', params: { source, sink, unit }, placement: 'role' }];
+  },
+
+  conclude: ({ header, totals }) => conclude(header, totals, 'back'),
+});

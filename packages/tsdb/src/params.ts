@@ -1,0 +1,73 @@
+/** Parameters of the kinds, as the API takes them. Times in ms since the epoch, half-open. */
+import { z } from 'zod';
+
+const DAY_MS = 86_400_000;
+
+const address = z.string().min(1).describe('name of a configured target, or its URL where addresses are allowed');
+const startMs = z.int().min(0).describe('first ms of the window');
+const stopMs = z.int().min(1).describe('end of the window, exclusive, ms');
+const metricsPrefix = z.string().default('').describe('metrics whose name begins so; empty: all');
+const intervalMs = z
+  .int()
+  .min(1_000)
+  .max(366 * DAY_MS)
+  .default(DAY_MS)
+  .describe('width of one batch, ms');
+const existing = z
+  .enum(['refuse', 'fill'])
+  .default('refuse')
+  .describe('what to do when the sink already holds points of the window: refuse, or send only what is missing');
+const verify = z.boolean().default(true).describe('read everything back');
+const settleMs = z.int().min(0).max(3_600_000).default(30_000).describe('how long verified data is kept and then counted once more, ms');
+
+export interface WindowParams {
+  startMs: number;
+  stopMs: number;
+  metricsPrefix: string;
+  intervalMs: number;
+}
+
+export interface SinkParams {
+  sink: string;
+  existing: 'refuse' | 'fill';
+  verify: boolean;
+  settleMs: number;
+}
+
+export type MigrateParams = WindowParams & SinkParams & { source: string };
+export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
+  source: address,
+  sink: address,
+  startMs,
+  stopMs,
+  metricsPrefix,
+  intervalMs,
+  existing,
+  verify,
+  settleMs,
+});
+
+export type DumpParams = WindowParams & { source: string };
+export const DumpParams: z.ZodType<DumpParams> = z.strictObject({ source: address, startMs, stopMs, metricsPrefix, intervalMs });
+
+export type RestoreParams = SinkParams & { from: string };
+export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
+  from: z
+    .string()
+    .regex(/^op_[a-z0-9]+$/, 'the id of a dump, such as op_7f3k')
+    .describe('the operation whose dump is restored'),
+  sink: address,
+  existing,
+  verify,
+  settleMs,
+});
+
+export type VerifyParams = WindowParams & { source: string; sink: string };
+export const VerifyParams: z.ZodType<VerifyParams> = z.strictObject({
+  source: address,
+  sink: address,
+  startMs,
+  stopMs,
+  metricsPrefix,
+  intervalMs,
+});

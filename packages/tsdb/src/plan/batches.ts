@@ -1,0 +1,74 @@
+/** How a window and a list of metrics are cut into batches. Pure: the same input gives the same cut, in the plan and in the run. */
+import type { Json } from '@longshore/core';
+import { z } from 'zod';
+import type { TimeRange } from '../model.ts';
+
+/** Metrics in one batch. Few enough that a batch stays a matter of minutes, many enough that folders stay few. */
+export const METRICS_PER_BATCH = 16;
+
+/** What the plan of a moving operation keeps; all that `expand` and the tasks need. */
+export interface BatchPlan {
+  startMs: number;
+  stopMs: number;
+  intervalMs: number;
+  /** Sorted names; a slice is `METRICS_PER_BATCH` of them. */
+  metrics: string[];
+}
+
+const schema = z.object({ startMs: z.int(), stopMs: z.int(), intervalMs: z.int().positive(), metrics: z.array(z.string()) });
+const parsed: WeakMap<object, BatchPlan> = new WeakMap();
+
+/** The batches' part of a stored plan; parsed once per plan object. */
+export function batchPlanOf(data: Json): BatchPlan {
+  const known = typeof data === 'object' && data !== null ? parsed.get(data) : undefined;
+  if (known) return known;
+  const plan = schema.parse(data);
+  parsed.set(data as object, plan);
+  return plan;
+}
+
+export interface Batch {
+  range: TimeRange;
+  metrics: string[];
+}
+
+/** Windows are aligned to multiples of the interval since the epoch (a day is a UTC day), so the first and last may be shorter. */
+export function windowCount({ startMs, stopMs, intervalMs }: Pick<BatchPlan, 'startMs' | 'stopMs' | 'intervalMs'>): number {
+  if (stopMs <= startMs) return 0;
+  return Math.floor((stopMs - 1) / intervalMs) - Math.floor(startMs / intervalMs) + 1;
+}
+
+export function windowAt({ startMs, stopMs, intervalMs }: Pick<BatchPlan, 'startMs' | 'stopMs' | 'intervalMs'>, index: number): TimeRange {
+  const first = (Math.floor(startMs / intervalMs) + index) * intervalMs;
+  return { startMs: Math.max(startMs, first), stopMs: Math.min(stopMs, first + intervalMs) };
+}
+
+export function sliceCount(plan: Pick<BatchPlan, 'metrics'>): number {
+  return Math.ceil(plan.metrics.length / METRICS_PER_BATCH);
+}
+
+export function batchCount(plan: BatchPlan): number {
+  return windowCount(plan) * sliceCount(plan);
+}
+
+/** Batch number `unit`: windows oldest first, all slices of a window before the next. */
+export function batchAt(plan: BatchPlan, unit: number): Batch {
+  const slices = sliceCount(plan);
+  const slice = unit % slices;
+  return {
+    range: windowAt(plan, Math.floor(unit / slices)),
+    metrics: plan.metrics.slice(slice * METRICS_PER_BATCH, (slice + 1) * METRICS_PER_BATCH),
+  };
+}
+
+/** Folder name of a batch; sorts by age. A batch that is dumped again gets another name, since the first one has a tombstone. */
+export function batchName(unit: number, redo: number): string {
+  const name = `b${String(unit).padStart(7, '0')}`;
+  return redo === 0 ? name : `${name}-r${redo}`;
+}
+
+/** `2023-03-08T00:00:00Z..2023-03-09T00:00:00Z`, for people. */
+export function rangeText({ startMs, stopMs }: TimeRange): string {
+  const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
+  return `${iso(startMs)}..${iso(stopMs)}`;
+}

@@ -1,0 +1,72 @@
+/**
+ * Compares one batch of a source with a sink, without a folder between them.
+ *
+ * Changes: nothing. Twice is harmless.
+ */
+
+import type { TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { z } from 'zod';
+import { openTsdb } from '../client/opentsdb/index.ts';
+import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { batchAt, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { PATIENT } from './settings.ts';
+
+export interface CompareBatchParams {
+  source: string;
+  sink: string;
+  unit: number;
+}
+
+export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
+  name: 'tsdb.compare-batch',
+  role: 'dumper',
+  params: z.strictObject({ source: z.string(), sink: z.string(), unit: z.int().min(0) }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, signal } = context;
+    const { range, metrics } = batchAt(batchPlanOf(context.plan), params.unit);
+    await using source = context.target(params.source, openTsdb);
+    await using sink = context.target(params.sink, victoriaMetrics);
+    let compared = 0;
+    for (const metric of metrics) {
+      await source.readRange(metric, range, {
+        frame: () => {
+          let parts: Buffer[] = [];
+          return {
+            async write(lines) {
+              parts.push(Buffer.from(lines));
+            },
+            async rollback() {
+              parts = [];
+            },
+            async commit(frame, { points, problems }) {
+              const { comparison, foreign } = await sink.verifyChunk(Buffer.concat(parts), { metric, range: frame, signal });
+              context.tally(metric, 'dumped', points);
+              const { matched, precisionLost, missing, extra, different } = comparison;
+              context.tally(metric, 'verified', matched + precisionLost);
+              for (const [column, value] of Object.entries({ precisionLost, missing, extra, different, foreign: foreign.points }))
+                if (value > 0) context.tally(metric, column, value);
+              for (const { kind, timestampMs, labels, expected = 'nothing', found = 'nothing' } of comparison.examples)
+                if (kind !== 'precision-lost')
+                  context.note({
+                    level: 'error',
+                    row: metric,
+                    text: `${kind} at ${new Date(timestampMs).toISOString()} in ${labels}: ${expected} expected, ${found} found`,
+                  });
+              for (const { kind, count, example } of problems)
+                context.note({ level: 'warning', row: metric, text: `${rangeText(frame)}: ${count} × ${kind}, such as ${example}` });
+              compared += points;
+              context.count('pointsVerified', matched + precisionLost);
+              context.progress(compared, undefined, 'points');
+            },
+          };
+        },
+        signal,
+        onRetry: () => context.count('retries', 1),
+      });
+    }
+    return undefined;
+  },
+});

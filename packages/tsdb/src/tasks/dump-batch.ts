@@ -1,0 +1,186 @@
+/**
+ * Reads one batch from the source into its folder.
+ *
+ * Changes: the spool only. Twice is harmless: an attempt writes a segment of its own, goes on behind the last good entry of
+ * the manifest, and only the last attempt can make the folder ready.
+ */
+
+import type { LongshoreError, TaskContext, TaskDefinition } from '@longshore/core';
+import { defineTask, GateClosed } from '@longshore/core';
+import type { Admission, BatchTotals, ChunkEntry, DumpFolder, Spool } from '@longshore/spool';
+import { discardBatch, halfDumpToGiveUp, listBatches, openForDump, openSpool, SpoolFull, spaceGate } from '@longshore/spool';
+import { z } from 'zod';
+import type { FrameWriter, OpenTsdbClient } from '../client/opentsdb/index.ts';
+import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
+import type { TimeRange } from '../model.ts';
+import { batchAt, batchName, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { PATIENT, PERMIT_MS, SOURCE_BUSY_MS, SOURCE_LIMIT } from './settings.ts';
+
+export interface DumpBatchParams {
+  source: string;
+  unit: number;
+  redo: number;
+}
+
+type Context = TaskContext<DumpBatchParams>;
+
+/** The space gate is asked again after this while the disk is full in the middle of a dump. */
+const FULL_RETRY_MS = 5_000;
+
+export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
+  name: 'tsdb.dump-batch',
+  role: 'dumper',
+  queue: 'dump',
+  params: z.strictObject({ source: z.string(), unit: z.int().min(0), redo: z.int().min(0) }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, operation, task, store, clock } = context;
+    const batch = batchName(params.unit, params.redo);
+    const holder = `${operation.id}/${batch}`;
+    const spool = await openSpool(context.spool());
+    const permit = `source:${params.source}`;
+    if (!(await store.takePermit(permit, holder, SOURCE_LIMIT, clock.now(), PERMIT_MS)))
+      throw new GateClosed('source', `${SOURCE_LIMIT} dumps read ${params.source} already`, SOURCE_BUSY_MS);
+    try {
+      const admission = await admit(context, spool, batch, holder);
+      const opening = await openForDump(spool, {
+        operation: operation.id,
+        batch,
+        generation: context.generation,
+        meta: { task: task.id, ...params },
+      });
+      if (opening.state !== 'dumping') {
+        await admission.release();
+        return end(opening.totals);
+      }
+      await using folder = opening.folder;
+      const totals = await dump(context, folder, admission, () => store.takePermit(permit, holder, SOURCE_LIMIT, clock.now(), PERMIT_MS));
+      await admission.release();
+      if (totals.points === 0) await discardBatch(spool, operation.id, batch);
+      await spaceGate({ spool, store }).noteBatch(totals.bytes);
+      return end(totals);
+    } catch (error) {
+      if (!SpoolFull.is(error)) throw error;
+      throw new GateClosed('space', error.message, FULL_RETRY_MS);
+    } finally {
+      await store.dropPermit(permit, holder);
+    }
+  },
+});
+
+/** An empty batch has nothing to restore. */
+const end = (totals: BatchTotals): { output: { points: number }; followers: 'run' | 'skip' } => ({
+  output: { points: totals.points },
+  followers: totals.points > 0 ? 'run' : 'skip',
+});
+
+async function admit(context: Context, spool: Spool, batch: string, holder: string): Promise<Admission> {
+  const { store, operation, signal } = context;
+  const holders = await store.reservations(spool.name);
+  const isOldest = !holders.some((other) => other.holder.startsWith(`${operation.id}/`) && other.holder < holder);
+  return spaceGate({ spool, store }).admit({
+    holder,
+    isOldest,
+    signal,
+    async makeRoom() {
+      const youngest = halfDumpToGiveUp(await listBatches(spool, operation.id), batch);
+      if (youngest === undefined) return false;
+      await context.event('gate', `the disk of ${spool.name} is full: the half dump ${youngest} is given up so that ${batch} can finish`);
+      await discardBatch(spool, operation.id, youngest);
+      await store.releaseReservation(spool.name, `${operation.id}/${youngest}`);
+      return true;
+    },
+  });
+}
+
+async function dump(context: Context, folder: DumpFolder, admission: Admission, renew: () => Promise<boolean>): Promise<BatchTotals> {
+  const { params, plan, target } = context;
+  const { range, metrics } = batchAt(batchPlanOf(plan), params.unit);
+  if (folder.disregarded)
+    context.note({ level: 'info', row: rangeText(range), text: `of an earlier attempt was not trusted: ${folder.disregarded}` });
+  await using source = target(params.source, openTsdb);
+  for (const metric of metrics) {
+    context.signal.throwIfAborted();
+    const done = folder.entries.filter((entry) => entry.metric === metric);
+    const from = done.reduce((most, entry) => Math.max(most, entry.stopMs), range.startMs);
+    if (from < range.stopMs)
+      await readMetric(context, source, folder, metric, { startMs: from, stopMs: range.stopMs }, async () => {
+        await admission.wrote(folder.totals().bytes);
+        await renew();
+      });
+  }
+  tellEntries(context, folder.entries);
+  return folder.finish();
+}
+
+async function readMetric(
+  context: Context,
+  source: OpenTsdbClient,
+  folder: DumpFolder,
+  metric: string,
+  range: TimeRange,
+  committed: () => Promise<void>,
+): Promise<void> {
+  const frame = (): FrameWriter => {
+    const chunk = folder.beginChunk();
+    return {
+      write: (lines) => chunk.write(lines),
+      rollback: () => chunk.rollback(),
+      async commit(asked, { points, series, firstMs, lastMs, problems, replyBytes }) {
+        const entry = await chunk.commit({
+          metric,
+          ...asked,
+          points,
+          series,
+          ...(firstMs === undefined ? {} : { firstMs }),
+          ...(lastMs === undefined ? {} : { lastMs }),
+          ...(problems.length === 0 ? {} : { notes: problems.map((problem) => ({ ...problem })) }),
+        });
+        context.count('queries', 1);
+        context.count('pointsDumped', points);
+        context.count('bytesDumped', entry.length);
+        context.count('bytesRead', replyBytes);
+        context.progress(folder.totals().points, undefined, 'points');
+        await committed();
+      },
+    };
+  };
+  try {
+    await source.readRange(metric, range, {
+      frame,
+      signal: context.signal,
+      onRetry: ({ error, action }) => retried(context, metric, error, action),
+    });
+  } catch (error) {
+    if (!NoSuchMetric.is(error)) throw error;
+    context.tally(metric, 'unsendable', 1);
+    context.note({ level: 'error', row: metric, text: `the source named this metric, but has it no more (${rangeText(range)})` });
+  }
+}
+
+function retried(context: Context, metric: string, error: LongshoreError, action: 'split' | 'retry'): void {
+  context.count(action === 'split' ? 'splits' : 'retries', 1);
+  context.log.warn({ operation: context.operation.id, metric, code: error.code, message: error.message, action }, 'a query is asked again');
+}
+
+const problemNotes = z.array(z.object({ kind: z.string(), metric: z.string(), count: z.int(), example: z.string() }));
+
+/** Kinds of problems that leave a point out, as opposed to those that are only worth knowing. */
+const LEAVES_OUT: ReadonlySet<string> = new Set(['nan', 'null', 'infinite', 'unknown-object', 'other-metric', 'aggregated', 'bad-label']);
+
+/** The report counts what the manifest says, so that a resumed dump counts what earlier attempts have read, once. */
+function tellEntries(context: Context, entries: readonly ChunkEntry[]): void {
+  if (context.params.redo > 0) return;
+  for (const entry of entries) {
+    context.tally(entry.metric, 'dumped', entry.points);
+    for (const problem of problemNotes.parse(entry.notes ?? [])) {
+      if (LEAVES_OUT.has(problem.kind)) context.tally(entry.metric, 'unsendable', problem.count);
+      context.note({
+        level: LEAVES_OUT.has(problem.kind) ? 'error' : 'warning',
+        row: problem.metric,
+        text: `${rangeText(entry)}: ${problem.count} × ${problem.kind}, such as ${problem.example}`,
+      });
+    }
+  }
+}

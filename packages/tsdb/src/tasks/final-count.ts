@@ -1,0 +1,89 @@
+/**
+ * Counts every metric in the sink once more, at the very end. What has gone since (a sink that crashed) is dumped and sent again;
+ * what is there more often than it should be is named.
+ *
+ * Changes: nothing by itself. Twice is harmless.
+ */
+
+import type { StageSpec, TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { z } from 'zod';
+import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { batchAt, batchCount, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { MAX_REDO, PATIENT } from './settings.ts';
+
+export interface FinalCountParams {
+  sink: string;
+  redo: number;
+  /** The stage that moves batches, as it was planned; absent where there is no source to dump from again. */
+  move?: StageSpec | undefined;
+}
+
+export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
+  name: 'tsdb.final-count',
+  role: 'restorer',
+  params: z.strictObject({
+    sink: z.string(),
+    redo: z.int().min(0),
+    move: z.custom<StageSpec>((value) => value === undefined || typeof value === 'object').optional(),
+  }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, signal } = context;
+    const plan = batchPlanOf(context.plan);
+    await using sink = context.target(params.sink, victoriaMetrics);
+    await sink.flush(signal);
+    const rows = await context.report();
+    const lacking = new Map<string, number>();
+    for (const [at, metric] of plan.metrics.entries()) {
+      signal.throwIfAborted();
+      const { sent = 0, missing = 0, extra = 0, present = 0 } = rows[metric] ?? {};
+      const expected = sent - missing + extra;
+      const found = await sink.countPoints(metric, plan, signal);
+      context.progress(at + 1, plan.metrics.length, 'metrics');
+      if (found < expected) lacking.set(metric, expected - found);
+      // What was there before is counted by itself: whether it is the source's own can be told only chunk by chunk.
+      else if (found > expected && present === 0) {
+        context.tally(metric, 'extra', found - expected);
+        context.note({ level: 'error', row: metric, text: `the final count finds ${found} points where ${expected} are expected` });
+      }
+    }
+    if (lacking.size === 0) return { output: { lacking: 0 } };
+    const total = [...lacking.values()].reduce((sum, points) => sum + points, 0);
+    if (!params.move || params.redo >= MAX_REDO) {
+      for (const [metric, points] of lacking) {
+        context.tally(metric, 'missing', points);
+        context.note({ level: 'error', row: metric, text: `the final count lacks ${points} points that had been verified` });
+      }
+      return { output: { lacking: total } };
+    }
+    const units = Array.from({ length: batchCount(plan) }, (_, unit) => unit).filter((unit) =>
+      batchAt(plan, unit).metrics.some((metric) => lacking.has(metric)),
+    );
+    await context.event(
+      'note',
+      `${total} points of ${lacking.size} metrics have gone from the sink since they were verified; looking again at ${units.length} batches, from ${rangeText(batchAt(plan, units[0]!).range)} on`,
+    );
+    context.count('lostAfterVerify', total);
+    context.emit([
+      again(params.move, units, params.redo + 1),
+      {
+        name: `count-${params.redo + 1}`,
+        title: 'count everything once more',
+        concurrency: 1,
+        tasks: [finalCountSpec(params, params.redo + 1)],
+      },
+    ]);
+    return { output: { lacking: total } };
+  },
+});
+
+function again(move: StageSpec, only: number[], redo: number): StageSpec {
+  const bulk = { ...move.bulk!, only, params: { ...(move.bulk!.params as object), redo, existing: 'fill' } };
+  return { ...move, name: `move-again-${redo}`, title: 'dump again what the sink has lost, and send what is missing', bulk };
+}
+
+function finalCountSpec(params: FinalCountParams, redo: number): NonNullable<StageSpec['tasks']>[number] {
+  return { id: `count-${redo}`, task: 'tsdb.final-count', params: JSON.parse(JSON.stringify({ ...params, redo })), placement: 'role' };
+}

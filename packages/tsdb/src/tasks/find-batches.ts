@@ -1,0 +1,70 @@
+/**
+ * Finds what a dump has left in one spool and plans its restore.
+ *
+ * Changes: a small file that says into which sink the dump goes. Twice is harmless: it is only ever written with the same text.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StageSpec, TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { listBatches, openSpool } from '@longshore/spool';
+import { z } from 'zod';
+import { OtherSink } from '../errors.ts';
+import { PATIENT, UNITS_IN_FLIGHT, UPKEEP_MS } from './settings.ts';
+
+export interface FindBatchesParams {
+  from: string;
+  sink: string;
+  spool: string;
+  existing: 'refuse' | 'fill';
+  verify: boolean;
+  settleMs: number;
+}
+
+export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
+  name: 'tsdb.find-batches',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({
+    from: z.string(),
+    sink: z.string(),
+    spool: z.string(),
+    existing: z.enum(['refuse', 'fill']),
+    verify: z.boolean(),
+    settleMs: z.int().min(0),
+  }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { from, sink, spool: name, existing, verify, settleMs } = context.params;
+    const spool = await openSpool(context.spool());
+    const batches = (await listBatches(spool, from)).filter(({ state }) => state !== 'dumping');
+    if (batches.length === 0) return { output: { batches: 0 } };
+    await claimFor(join(spool.root, from, 'sink'), from, sink);
+    const stage: StageSpec = {
+      name: 'restore',
+      title: `restore ${batches.length} batches of ${from} from ${name}`,
+      concurrency: UNITS_IN_FLIGHT,
+      tasks: batches.map(({ batch }) => ({
+        id: `${batch}@${name}`,
+        task: 'tsdb.restore-batch',
+        params: { sink, batch, from, existing, verify, redo: 0 },
+        placement: 'spool',
+      })),
+      upkeep: { task: 'tsdb.settle', params: { sink, from, verify, settleMs }, everyMs: UPKEEP_MS },
+    };
+    context.emit([stage]);
+    return { output: { batches: batches.length } };
+  },
+});
+
+/** One dump goes into one sink: its folders keep account of what that sink has acknowledged. */
+async function claimFor(path: string, from: string, sink: string): Promise<void> {
+  try {
+    await writeFile(path, sink, { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const before = (await readFile(path, 'utf8')).trim();
+    if (before !== sink) throw OtherSink({ from, before, now: sink }, { cause: error });
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Proves that the sink keeps what it acknowledges, and counts what it already holds.
+ *
+ * Changes: a few points under `longshore.probe`, deleted again where the sink allows it. Twice is harmless.
+ */
+
+import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { z } from 'zod';
+import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { SinkNotEmpty } from '../errors.ts';
+import type { TimeRange } from '../model.ts';
+import { batchPlanOf } from '../plan/batches.ts';
+import { PATIENT } from './settings.ts';
+
+export interface SinkFacts {
+  encoding: 'zstd' | 'plain';
+  /** How long a request may wait in the server before it takes effect. */
+  queueMs: number;
+}
+
+const facts: z.ZodType<SinkFacts> = z.object({ encoding: z.enum(['zstd', 'plain']), queueMs: z.number() });
+
+export const PROVE_SINK = 'prove-sink';
+
+/** What `prove-sink` of this operation has found. */
+export async function sinkFacts(context: Pick<TaskContext<unknown>, 'resultOf'>): Promise<SinkFacts> {
+  return facts.parse(await context.resultOf(PROVE_SINK));
+}
+
+export interface ProveSinkParams {
+  sink: string;
+  existing: 'refuse' | 'fill';
+}
+
+export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
+  name: 'tsdb.prove-sink',
+  role: 'restorer',
+  params: z.strictObject({ sink: z.string(), existing: z.enum(['refuse', 'fill']) }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, signal } = context;
+    const plan = batchPlanOf(context.plan);
+    await using sink = context.target(params.sink, victoriaMetrics);
+    const held = await countHeld(sink, plan.metrics, plan, signal, (done) => context.progress(done, plan.metrics.length, 'metrics'));
+    if (params.existing === 'refuse' && held.points > 0) throw SinkNotEmpty({ sink: params.sink, ...held });
+    for (const [metric, points] of held.byMetric) context.tally(metric, 'present', points);
+    const probe = await sink.probe({ oldestMs: plan.startMs, newestMs: plan.stopMs - 1, signal });
+    for (const warning of probe.warnings) context.note({ level: 'warning', text: warning });
+    const counters = await sink.counters(signal);
+    const found: Record<string, Json> = {
+      encoding: probe.encoding,
+      queueMs: probe.queueMs,
+      ignored: counters.ignored,
+      invalid: counters.invalid,
+    };
+    await context.event('note', `the sink keeps points of ${new Date(plan.startMs).toISOString()} and reads ${probe.encoding} bodies`);
+    return { output: found };
+  },
+});
+
+export interface Held {
+  points: number;
+  metrics: number;
+  example: string;
+  byMetric: Map<string, number>;
+}
+
+/** What the sink holds of these metrics in the window. */
+export async function countHeld(
+  sink: VictoriaMetricsClient,
+  metrics: readonly string[],
+  { startMs, stopMs }: TimeRange,
+  signal: AbortSignal,
+  progress: (done: number) => void = () => undefined,
+): Promise<Held> {
+  const held: Held = { points: 0, metrics: 0, example: '', byMetric: new Map() };
+  await sink.flush(signal);
+  for (const [at, metric] of metrics.entries()) {
+    const points = await sink.countPoints(metric, { startMs, stopMs }, signal);
+    progress(at + 1);
+    if (points === 0) continue;
+    held.points += points;
+    held.metrics += 1;
+    held.example ||= metric;
+    held.byMetric.set(metric, points);
+  }
+  return held;
+}

@@ -1,0 +1,183 @@
+/**
+ * Sends one ready batch to the sink and reads it back.
+ *
+ * Changes: points in the sink. Twice is harmless, though the sink keeps duplicates: what is about to be sent is noted first, and a
+ * chunk whose outcome is not known is looked up, after its request can no longer take effect, and only what is missing is sent.
+ * A worker woken from the dead while its request is under way cannot be stopped by the sink; what it doubles is found by the
+ * final count and named.
+ */
+
+import type { TaskContext, TaskDefinition } from '@longshore/core';
+import { defineTask, GateClosed } from '@longshore/core';
+import type { ReadyBatch } from '@longshore/spool';
+import { openForRestore, openSpool } from '@longshore/spool';
+import { z } from 'zod';
+import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { sinkFacts } from './prove-sink.ts';
+import { PATIENT } from './settings.ts';
+import { SinkGate } from './sink-gate.ts';
+import { groupChunks, SinkWriter } from './sink-writer.ts';
+
+export interface RestoreBatchParams {
+  sink: string;
+  batch: string;
+  /** The operation whose folder it is. */
+  from: string;
+  existing: 'refuse' | 'fill';
+  verify: boolean;
+  /** A batch that was dumped again is not counted twice in the report. */
+  redo: number;
+}
+
+type Context = TaskContext<RestoreBatchParams>;
+
+/** A resend of what reading back did not find; after so many rounds it is reported as missing. */
+const RESENDS = 2;
+
+export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
+  name: 'tsdb.restore-batch',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({
+    sink: z.string(),
+    batch: z.string(),
+    from: z.string(),
+    existing: z.enum(['refuse', 'fill']),
+    verify: z.boolean(),
+    redo: z.int().min(0),
+  }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, operation, store, clock } = context;
+    const spool = await openSpool(context.spool());
+    const opening = await openForRestore(spool, params.from, params.batch);
+    if (opening.state === 'removed') return undefined;
+    await using batch = opening.batch;
+    const gate = new SinkGate(store, clock, params.sink, `${operation.id}/${params.batch}`);
+    if (opening.state === 'ready') {
+      waitOut(context, batch);
+      await gate.enter();
+      try {
+        await restore(context, batch, gate);
+        await gate.wentWell();
+      } catch (error) {
+        if (SinkPushesBack.is(error)) await gate.pushedBack(error.data.retryAfterMs ?? PUSHED_BACK_MS);
+        throw error;
+      } finally {
+        await gate.leave();
+      }
+    }
+    tell(context, batch);
+    return { output: { points: batch.totals.points } };
+  },
+});
+
+const PUSHED_BACK_MS = 5_000;
+
+/** A chunk that an earlier attempt may still be writing is left alone until its request has ended. */
+function waitOut(context: Context, batch: ReadyBatch): void {
+  const now = context.clock.now();
+  let until = 0;
+  for (const { chunk, points } of batch.entries) {
+    const progress = batch.progress(chunk);
+    if (points > 0 && progress.state === 'sending' && progress.generation !== context.generation) until = Math.max(until, progress.untilMs);
+    if (points > 0 && progress.state === 'unknown') until = Math.max(until, progress.sinceMs + UNKNOWN_MS);
+  }
+  if (until <= now) return;
+  const seconds = Math.ceil((until - now) / 1000);
+  throw new GateClosed(
+    'sink',
+    `an upload of ${batch.batch} was interrupted; in ${seconds} s it can no longer take effect and is looked up`,
+    until - now,
+  );
+}
+
+/** With the restore log damaged nothing is known of deadlines: longer than any request and the sink's queue together. */
+const UNKNOWN_MS = 150_000;
+
+async function restore(context: Context, batch: ReadyBatch, gate: SinkGate): Promise<void> {
+  const { params, signal } = context;
+  const facts = await sinkFacts(context);
+  await using sink = context.target(params.sink, victoriaMetrics);
+  const writer = new SinkWriter(context, sink, facts);
+
+  const open = batch.entries.filter(
+    ({ chunk, points }) => points > 0 && ['unsent', 'sending', 'unknown'].includes(batch.progress(chunk).state),
+  );
+  const fresh = params.existing === 'fill' ? [] : open.filter(({ chunk }) => batch.progress(chunk).state === 'unsent');
+  const doubtful = open.filter((entry) => !fresh.includes(entry));
+  let done = batch.entries
+    .filter(({ chunk }) => ['acknowledged', 'verified'].includes(batch.progress(chunk).state))
+    .reduce((sum, { points }) => sum + points, 0);
+  const advance = (points: number): void => {
+    done += points;
+    context.progress(done, batch.totals.points, 'points');
+  };
+
+  for (const group of groupChunks(fresh)) {
+    signal.throwIfAborted();
+    await writer.send(batch, group);
+    await gate.renew();
+    advance(group.reduce((sum, { points }) => sum + points, 0));
+  }
+  if (doubtful.length > 0) await sink.flush(signal);
+  for (const entry of doubtful) {
+    signal.throwIfAborted();
+    await writer.fill(batch, entry);
+    await gate.renew();
+    advance(entry.points);
+  }
+  if (params.verify) await readBack(context, batch, writer, gate);
+  await batch.markVerified({ readBack: params.verify });
+}
+
+/** Compares every chunk with the sink; what is missing is sent once more, since a sink that crashed has lost what it had acknowledged. */
+async function readBack(context: Context, batch: ReadyBatch, writer: SinkWriter, gate: SinkGate): Promise<void> {
+  const { signal } = context;
+  let open = batch.entries.filter(({ chunk, points }) => points > 0 && batch.progress(chunk).state !== 'verified');
+  for (let round = 0; open.length > 0; round += 1) {
+    await writer.sink.flush(signal);
+    const lacking: typeof open = [];
+    for (const entry of open) {
+      signal.throwIfAborted();
+      const { comparison, missingLines } = await writer.compare(batch, entry, round < RESENDS);
+      await gate.renew();
+      if (comparison.missing > 0 && missingLines !== undefined) {
+        await context.event(
+          'note',
+          `${entry.metric}: the sink has acknowledged ${comparison.missing} points that it does not have; sending them again`,
+        );
+        await writer.resend(batch, entry, missingLines, comparison.missing);
+        lacking.push(entry);
+        continue;
+      }
+      const { points, matched, missing, extra, different, precisionLost } = comparison;
+      await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
+      context.count('pointsVerified', matched + precisionLost);
+      for (const example of comparison.examples)
+        if (example.kind !== 'precision-lost')
+          context.note({
+            level: 'error',
+            row: entry.metric,
+            text: `${example.kind} at ${new Date(example.timestampMs).toISOString()} in ${example.labels}: ${example.expected ?? 'nothing'} expected, ${example.found ?? 'nothing'} found`,
+          });
+    }
+    open = lacking;
+  }
+}
+
+/** The report of a batch is what its own log says, so that it is the same whichever attempt tells it. */
+function tell(context: Context, batch: ReadyBatch): void {
+  if (context.params.redo > 0) return;
+  for (const { metric, chunk, points } of batch.entries) {
+    if (points === 0) continue;
+    context.tally(metric, 'sent', points);
+    const progress = batch.progress(chunk);
+    if (progress.state !== 'verified') continue;
+    const { matched, missing, extra, different, precisionLost } = progress.compared;
+    context.tally(metric, 'verified', matched + precisionLost);
+    for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
+      if (value > 0) context.tally(metric, column, value);
+  }
+}

@@ -1,0 +1,26 @@
+/** Bounds of the tasks, one place. */
+import type { RetryPolicy } from '@longshore/core';
+
+/** A dependency may be away for a while: about half an hour of tries before a batch is given up. */
+export const PATIENT: RetryPolicy = { attempts: 30, firstPauseMs: 500, maxPauseMs: 60_000 };
+
+/** Dumps that read one source at a time, over the whole fleet. */
+export const SOURCE_LIMIT = 4;
+/** A dumper that has died keeps its place at the source no longer than this. */
+export const PERMIT_MS = 90_000;
+export const SOURCE_BUSY_MS = 500;
+
+/** Restores that write to one sink at a time when it never pushes back. */
+export const SINK_LIMIT = 8;
+export const SINK_BUSY_MS = 250;
+
+/** Chunks are sent together up to so many bytes of lines. */
+export const BODY_BYTES: number = 8 << 20;
+
+/** Batches on their way at once, ready ones included. */
+export const UNITS_IN_FLIGHT = 32;
+
+export const UPKEEP_MS = 5_000;
+
+/** Times a lost part is dumped again before it is reported as missing. */
+export const MAX_REDO = 3;

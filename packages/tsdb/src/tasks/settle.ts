@@ -1,0 +1,150 @@
+/**
+ * Removes the data of batches that were verified a while ago, after counting them once more: a sink that crashed in between has lost
+ * what was still in its memory, and gets it again from the folder.
+ *
+ * Changes: the spool; points in the sink when some were lost. Twice is harmless: a removed batch has a tombstone, and what is sent is
+ * what a lookup has just found missing.
+ */
+
+import type { TaskContext, TaskDefinition } from '@longshore/core';
+import { defineTask, GateClosed } from '@longshore/core';
+import type { ReadyBatch, Spool } from '@longshore/spool';
+import { listBatches, openForRestore, openSpool, removeVerified, restoredAt } from '@longshore/spool';
+import { z } from 'zod';
+import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import type { TimeRange } from '../model.ts';
+import { sinkFacts } from './prove-sink.ts';
+import { PATIENT } from './settings.ts';
+import { SinkWriter } from './sink-writer.ts';
+
+export interface SettleParams {
+  sink: string;
+  from: string;
+  verify: boolean;
+  settleMs: number;
+  spool: string;
+  /** The stage is through: wait for what is not due yet. */
+  last: boolean;
+}
+
+type Context = TaskContext<SettleParams>;
+
+/** Batches settled in one go; bounds memory and the time until the next sign of life. */
+const TOGETHER = 200;
+
+export const settle: TaskDefinition<SettleParams> = defineTask({
+  name: 'tsdb.settle',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({
+    sink: z.string(),
+    from: z.string(),
+    verify: z.boolean(),
+    settleMs: z.int().min(0),
+    spool: z.string(),
+    last: z.boolean(),
+  }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, clock, signal } = context;
+    const spool = await openSpool(context.spool());
+    for (;;) {
+      signal.throwIfAborted();
+      const verified = (await listBatches(spool, params.from)).filter(({ state }) => state === 'verified').map(({ batch }) => batch);
+      const due: string[] = [];
+      let soonest = Number.POSITIVE_INFINITY;
+      for (const batch of verified) {
+        const at = (await restoredAt(spool, params.from, batch)) + params.settleMs;
+        if (at > clock.now()) soonest = Math.min(soonest, at);
+        else if (due.length < TOGETHER) due.push(batch);
+      }
+      if (due.length > 0) {
+        await settleThese(context, spool, due);
+        continue;
+      }
+      if (!params.last || verified.length === 0) return undefined;
+      const wait = Math.max(1, soonest - clock.now());
+      throw new GateClosed('settle', `${verified.length} verified batches are kept a moment longer and then counted once more`, wait);
+    }
+  },
+});
+
+async function settleThese(context: Context, spool: Spool, names: string[]): Promise<void> {
+  const { params } = context;
+  if (!params.verify) return removeVerified(spool, params.from, names);
+  await using sink = context.target(params.sink, victoriaMetrics);
+  await sink.flush(context.signal);
+  await using open = new AsyncDisposableStack();
+  const batches: ReadyBatch[] = [];
+  for (const name of names) {
+    const opening = await openForRestore(spool, params.from, name);
+    if (opening.state !== 'removed') batches.push(open.use(opening.batch));
+  }
+  const lacking = new Set<ReadyBatch>();
+  for (const { metric, range, points, of } of spans(batches)) {
+    context.signal.throwIfAborted();
+    if ((await sink.countPoints(metric, range, context.signal)) < points) for (const batch of of) lacking.add(batch);
+  }
+  for (const batch of lacking) await mend(context, new SinkWriter(context, sink, await sinkFacts(context)), batch);
+  const whole = batches.filter((batch) => !lacking.has(batch)).map(({ batch }) => batch);
+  if (whole.length > 0) await removeVerified(spool, params.from, whole);
+}
+
+interface Span {
+  metric: string;
+  range: TimeRange;
+  points: number;
+  of: Set<ReadyBatch>;
+}
+
+/** Neighbouring chunks of a metric, joined, so that a thousand small batches cost few queries. */
+function spans(batches: readonly ReadyBatch[]): Span[] {
+  const byMetric = Map.groupBy(
+    batches.flatMap((batch) => batch.entries.map((entry) => ({ batch, entry, found: foundOf(batch, entry.chunk) }))),
+    ({ entry }) => entry.metric,
+  );
+  const joined: Span[] = [];
+  for (const [metric, parts] of byMetric) {
+    parts.sort((a, b) => a.entry.startMs - b.entry.startMs);
+    let span: Span | undefined;
+    for (const { batch, entry, found } of parts) {
+      if (span?.range.stopMs === entry.startMs) {
+        span.range.stopMs = entry.stopMs;
+        span.points += found;
+        span.of.add(batch);
+        continue;
+      }
+      span = { metric, range: { startMs: entry.startMs, stopMs: entry.stopMs }, points: found, of: new Set([batch]) };
+      joined.push(span);
+    }
+  }
+  return joined.filter(({ points }) => points > 0);
+}
+
+/** Points of a chunk that reading back has found. */
+function foundOf(batch: ReadyBatch, chunk: number): number {
+  const progress = batch.progress(chunk);
+  return progress.state === 'verified' ? progress.compared.points - progress.compared.missing + progress.compared.extra : 0;
+}
+
+/** Sends what has been lost since, and has the batch settle anew. */
+async function mend(context: Context, writer: SinkWriter, batch: ReadyBatch): Promise<void> {
+  let lost = 0;
+  for (const entry of batch.entries) {
+    if (entry.points === 0) continue;
+    const { comparison, missingLines } = await writer.compare(batch, entry, true);
+    const known = batch.progress(entry.chunk);
+    const before = known.state === 'verified' ? known.compared.missing : 0;
+    if (missingLines !== undefined && comparison.missing > before) {
+      lost += comparison.missing;
+      await writer.resend(batch, entry, missingLines, comparison.missing);
+      await writer.sink.flush(context.signal);
+    }
+    const { comparison: now } = await writer.compare(batch, entry, false);
+    const { points, matched, missing, extra, different, precisionLost } = now;
+    await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
+  }
+  context.count('resent', lost);
+  await context.event('note', `${batch.batch}: ${lost} points were gone from the sink after they had been verified; they were sent again`);
+}

@@ -1,0 +1,69 @@
+/**
+ * How many restores may write to a sink at once: one more after each that went well, half of it when the sink pushes back.
+ * The width is shared by all restorers of the fleet.
+ */
+
+import type { Clock, TaskContext } from '@longshore/core';
+import { GateClosed } from '@longshore/core';
+import { PERMIT_MS, SINK_BUSY_MS, SINK_LIMIT } from './settings.ts';
+
+type Store = TaskContext<unknown>['store'];
+
+interface Width {
+  width: number;
+  /** Nothing is sent before this time, ms. */
+  notBefore: number;
+}
+
+export class SinkGate {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #sink: string;
+  readonly #holder: string;
+
+  constructor(store: Store, clock: Clock, sink: string, holder: string) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#sink = sink;
+    this.#holder = holder;
+  }
+
+  async #read(): Promise<Width> {
+    const text = await this.#store.getShared(`sink-gate:${this.#sink}`);
+    return text === undefined ? { width: SINK_LIMIT, notBefore: 0 } : (JSON.parse(text) as Width);
+  }
+  async #write(width: Width): Promise<void> {
+    await this.#store.setShared(`sink-gate:${this.#sink}`, JSON.stringify(width));
+  }
+
+  /** Throws `GateClosed` while the sink wants to be left alone or as many write to it as may. */
+  async enter(): Promise<void> {
+    const now = this.#clock.now();
+    const { width, notBefore } = await this.#read();
+    if (notBefore > now)
+      throw new GateClosed(
+        'sink',
+        `${this.#sink} has pushed back and is left alone for a moment; ${width} may write to it after that`,
+        notBefore - now,
+      );
+    if (!(await this.renew(width))) throw new GateClosed('sink', `${width} restores write to ${this.#sink} already`, SINK_BUSY_MS);
+  }
+
+  async renew(width: number = SINK_LIMIT): Promise<boolean> {
+    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#clock.now(), PERMIT_MS);
+  }
+
+  async leave(): Promise<void> {
+    await this.#store.dropPermit(`sink:${this.#sink}`, this.#holder);
+  }
+
+  async pushedBack(forMs: number): Promise<void> {
+    const { width } = await this.#read();
+    await this.#write({ width: Math.max(1, Math.floor(width / 2)), notBefore: this.#clock.now() + forMs });
+  }
+
+  async wentWell(): Promise<void> {
+    const { width, notBefore } = await this.#read();
+    if (width < SINK_LIMIT) await this.#write({ width: width + 1, notBefore });
+  }
+}

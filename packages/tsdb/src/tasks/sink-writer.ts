@@ -1,0 +1,99 @@
+/** Sending chunks so that it can be told afterwards, whatever happened, what may have been sent. */
+
+import { zstdCompressSync } from 'node:zlib';
+import type { TaskContext } from '@longshore/core';
+import type { ChunkEntry, ReadyBatch } from '@longshore/spool';
+import type { ChunkComparison, ImportResult, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import type { SinkFacts } from './prove-sink.ts';
+import { BODY_BYTES } from './settings.ts';
+
+/** Chunks that go out in one body: consecutive ones, up to `BODY_BYTES` of lines. */
+export function* groupChunks(entries: readonly ChunkEntry[], most: number = BODY_BYTES): Generator<ChunkEntry[]> {
+  let group: ChunkEntry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    if (group.length > 0 && bytes + entry.lineBytes > most) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(entry);
+    bytes += entry.lineBytes;
+  }
+  if (group.length > 0) yield group;
+}
+
+type Context = Pick<TaskContext<unknown>, 'clock' | 'signal' | 'generation' | 'count'>;
+
+export class SinkWriter {
+  readonly sink: VictoriaMetricsClient;
+  readonly #context: Context;
+  readonly #facts: SinkFacts;
+
+  constructor(context: Context, sink: VictoriaMetricsClient, facts: SinkFacts) {
+    this.#context = context;
+    this.sink = sink;
+    this.#facts = facts;
+  }
+
+  /** From now on until then a request may take effect: its own deadline, then the server's queue. */
+  #untilMs(): number {
+    return this.#context.clock.now() + this.sink.settings.deadlineMs + this.#facts.queueMs;
+  }
+
+  /** Sends chunks that were never sent. Compressed as they lie there when the sink reads that, else as plain lines. */
+  async send(batch: ReadyBatch, group: ChunkEntry[]): Promise<void> {
+    const { generation, count } = this.#context;
+    const { encoding } = this.#facts;
+    const bodies: Buffer[] = [];
+    for (const { chunk } of group) bodies.push(encoding === 'zstd' ? await batch.readChunk(chunk) : await batch.readLines(chunk));
+    const body = bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies);
+    await batch.sending(
+      group.map(({ chunk }) => chunk),
+      generation,
+      this.#untilMs(),
+    );
+    this.#demandAck(await this.sink.importLines(body, encoding, { queueMs: this.#facts.queueMs, signal: this.#context.signal }));
+    for (const { chunk, points } of group) {
+      await batch.acknowledged(chunk, generation);
+      count('points', points);
+    }
+    count('bytesSent', body.length);
+  }
+
+  /** Looks a chunk up and sends only what is not there. Flush before. */
+  async fill(batch: ReadyBatch, entry: ChunkEntry): Promise<void> {
+    this.#context.count('lookups', 1);
+    const { comparison, missingLines = [] } = await this.compare(batch, entry, true);
+    this.#context.count('pointsPresent', comparison.points - comparison.missing);
+    await this.resend(batch, entry, missingLines, comparison.missing);
+  }
+
+  async resend(batch: ReadyBatch, entry: ChunkEntry, lines: Buffer[], points: number): Promise<void> {
+    const { generation, count, signal } = this.#context;
+    await batch.sending(entry.chunk, generation, this.#untilMs());
+    if (lines.length > 0) {
+      const plain = Buffer.concat(lines);
+      const { encoding, queueMs } = this.#facts;
+      const body = encoding === 'zstd' ? zstdCompressSync(plain) : plain;
+      this.#demandAck(await this.sink.importLines(body, encoding, { queueMs, signal }));
+      count('points', points);
+      count('bytesSent', body.length);
+    }
+    await batch.acknowledged(entry.chunk, generation);
+  }
+
+  async compare(batch: ReadyBatch, entry: ChunkEntry, missingLines: boolean): Promise<ChunkComparison> {
+    const { metric, startMs, stopMs, chunk } = entry;
+    return this.sink.verifyChunk(await batch.readLines(chunk), {
+      metric,
+      range: { startMs, stopMs },
+      signal: this.#context.signal,
+      missingLines,
+    });
+  }
+
+  #demandAck(result: ImportResult): void {
+    if (result.result !== 'acknowledged') throw result.error;
+  }
+}

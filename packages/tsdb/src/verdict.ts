@@ -1,0 +1,27 @@
+/** What the numbers of a finished operation come to. Pure. */
+import type { OperationHeader, Verdict } from '@longshore/core';
+import { Incomplete, Unverified } from './errors.ts';
+
+/** Report columns, in order. `dumped`: points the source gave. `sent`: acknowledged. `verified`: read back, as exact as the sink keeps values. */
+export const COLUMNS: string[] = [
+  'dumped',
+  'present',
+  'sent',
+  'verified',
+  'precisionLost',
+  'missing',
+  'extra',
+  'different',
+  'unsendable',
+  'foreign',
+];
+
+export function conclude(header: OperationHeader, totals: Record<string, number>, reads: 'back' | 'not'): Verdict {
+  const failed = header.stages.reduce((sum, stage) => sum + (stage.name === 'cleanup' ? 0 : stage.failed), 0);
+  const skipped = header.stages.reduce((sum, stage) => sum + (stage.name.startsWith('move') ? stage.skipped : 0), 0);
+  const { missing = 0, extra = 0, different = 0, unsendable = 0, sent = 0 } = totals;
+  if (missing + extra + different + unsendable + failed + skipped > 0)
+    return { ok: false, error: Incomplete({ missing, extra, different, unsendable, failed, skipped }).data };
+  if (reads === 'not' && sent > 0) return { ok: false, error: Unverified({ points: sent }).data };
+  return { ok: true };
+}
