@@ -13,7 +13,8 @@ export default defineConfig({
       {
         test: {
           name: 'real',
-          include: ['test/real/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+          globalSetup: ['test/servers/global.ts'],
+          include: ['test/real/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/contract/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

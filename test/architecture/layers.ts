@@ -10,8 +10,10 @@ export const SYSTEMS = ['tsdb', 'pegasus', 'openmldb', 'vitess', 'openio'] as co
 
 const SYSTEM_REASON =
   'a system package gets everything else through the task context, so that it can be run without a queue and knows no other system';
+/** Apps that the command line starts as processes of their own. */
+const ROLES = ['api', 'scheduler', 'dumper', 'restorer', 'migrator', 'rebalancer'] as const;
 const APP: Layer = {
-  may: ['core', 'operations', 'fleet', ...SYSTEMS],
+  may: ['core', 'operations', 'fleet', 'host', ...SYSTEMS],
   because: 'an app is a thin main that mounts what the packages offer; apps do not know each other',
 };
 
@@ -23,6 +25,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   spool: { may: ['core'], because: 'folders and manifests do not know what is in them, nor who queued it' },
   operations: { may: ['core'], because: 'the engine runs on ports, so that thousands of schedules can be simulated without a Redis' },
   fleet: { may: ['core'], because: 'it is the real form of the ports, and replaceable by the in-memory one' },
+  host: { may: ['core', 'operations', 'fleet'], because: 'it is what every process of a fleet has in common, and knows no system' },
   programs: { may: ['core'], because: 'it fetches and starts servers and knows nothing of what they are for' },
   sandbox: { may: ['core'], because: 'a stand-in that shared code with the clients it tests would agree with their mistakes' },
   tsdb: { may: ['core', 'http', 'zookeeper', 'spool'], because: SYSTEM_REASON },
@@ -38,7 +41,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   rebalancer: APP,
   web: { may: [], because: 'the dashboard talks to the HTTP API and shares no code with the server' },
   cli: {
-    may: [...APP.may, 'http', 'programs', 'sandbox'],
+    may: [...APP.may, ...ROLES, 'http', 'programs', 'sandbox'],
     because: 'it starts a whole fleet on one machine, the programs this needs included, and is a client of the HTTP API',
   },
 };
@@ -65,6 +68,12 @@ export const ONLY_FROM: readonly { importer: string; imported: string; file: Reg
     file: /(^|\/)demo[^/]*(\/|\.ts$)/,
     because: 'stand-ins are for the demo and for tests; no real command may meet one',
   },
+  ...ROLES.map((role) => ({
+    importer: 'cli',
+    imported: role,
+    file: /(?!)/,
+    because: 'a role runs as a process of its own; the command line depends on its package only to find its main',
+  })),
 ];
 
 /** Where time, chance, disk and network are ports. `folder` is relative to the repository. */

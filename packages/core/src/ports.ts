@@ -155,6 +155,8 @@ export interface Store {
   /** A place among at most `limit` holders; a place not renewed for `ttlMs` is free again. */
   takePermit(name: string, holder: string, limit: number, now: number, ttlMs: number): Promise<boolean>;
   dropPermit(name: string, holder: string): Promise<void>;
+  /** Places that are taken and have not run out. */
+  permits(name: string, now: number): Promise<{ holder: string; untilMs: number }[]>;
   /** Small shared numbers, such as the width of the sink gate. */
   setShared(key: string, value: string): Promise<void>;
   getShared(key: string): Promise<string | undefined>;

@@ -64,7 +64,10 @@ export interface TaskContext<P> {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
-  readonly store: Pick<Store, 'reserve' | 'releaseReservation' | 'reservations' | 'takePermit' | 'dropPermit' | 'setShared' | 'getShared'>;
+  readonly store: Pick<
+    Store,
+    'reserve' | 'releaseReservation' | 'reservations' | 'takePermit' | 'dropPermit' | 'permits' | 'setShared' | 'getShared'
+  >;
   /** The spool this task was placed on. Throws when it was placed on none. */
   spool(): SpoolMount;
   progress(done: number, total: number | undefined, unit: string): void;
@@ -81,7 +84,7 @@ export interface TaskContext<P> {
   /** The operation's report so far, row by column. */
   report(): Promise<Tally>;
   /** Another operation: where its batches lie and what its plan keeps. */
-  operationOf(id: string): Promise<{ spools: string[]; planData: Json | undefined } | undefined>;
+  operationOf(id: string): Promise<{ live: boolean; spools: string[]; planData: Json | undefined } | undefined>;
   /** Spools that have live workers of all these roles. */
   liveSpools(roles: Role[]): Promise<string[]>;
   target<C extends AsyncDisposable>(name: string, system: TargetSystem<C>): C;

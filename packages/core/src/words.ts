@@ -230,6 +230,8 @@ export interface StageState {
   failed: number;
   skipped: number;
   startedAt?: number;
+  /** When the last of its tasks so far ended, upkeep apart: what comes after that is putting away. */
+  workEndedAt?: number;
   endedAt?: number;
   /** Next time its upkeep is due. */
   upkeepAt?: number;

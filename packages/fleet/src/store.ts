@@ -242,6 +242,10 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
     async dropPermit(name, holder) {
       await redis.zrem(key('permits', name), holder);
     },
+    async permits(name, now) {
+      const flat = await redis.zrangebyscore(key('permits', name), `(${now}`, '+inf', 'WITHSCORES');
+      return Array.from({ length: flat.length / 2 }, (_, at) => ({ holder: String(flat[at * 2]), untilMs: Number(flat[at * 2 + 1]) }));
+    },
     async setShared(name, value) {
       await redis.hset(key('shared'), name, value);
     },

@@ -291,7 +291,7 @@ class Attempt {
       report: async () => (await store.report(id)).rows,
       operationOf: async (other) => {
         const found = await store.header(other);
-        return found && { spools: found.spools, planData: (await store.plan(other))?.data };
+        return found && { live: found.endedAt === undefined, spools: found.spools, planData: (await store.plan(other))?.data };
       },
       liveSpools: async (roles) => usableSpools(await store.workers(), roles),
       target: (name, system) => system.connect(resolveTarget(name, system.system), { clock, random, signal, log }),

@@ -83,6 +83,7 @@ function over(draft: Draft, task: TaskRecord, outcome: Outcome): void {
     if (stage && last) stage.upkeepEnded = [...(stage.upkeepEnded ?? []), spool];
     return;
   }
+  if (stage) stage.workEndedAt = Math.max(stage.workEndedAt ?? 0, outcome.endedAt);
   if (task.unit === undefined) {
     draft.done.push({
       id: task.id,

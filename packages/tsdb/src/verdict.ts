@@ -2,11 +2,11 @@
 import type { OperationHeader, Verdict } from '@longshore/core';
 import { Incomplete, Unverified } from './errors.ts';
 
-/** Report columns, in order. `dumped`: points the source gave. `sent`: acknowledged. `verified`: read back, as exact as the sink keeps values. */
+/** Report columns, in order. `dumped`: points the source gave. `restored`: acknowledged by the sink, or found there already. `verified`: read back, as exact as the sink keeps values. */
 export const COLUMNS: string[] = [
   'dumped',
   'present',
-  'sent',
+  'restored',
   'verified',
   'precisionLost',
   'missing',
@@ -19,9 +19,9 @@ export const COLUMNS: string[] = [
 export function conclude(header: OperationHeader, totals: Record<string, number>, reads: 'back' | 'not'): Verdict {
   const failed = header.stages.reduce((sum, stage) => sum + (stage.name === 'cleanup' ? 0 : stage.failed), 0);
   const skipped = header.stages.reduce((sum, stage) => sum + (stage.name.startsWith('move') ? stage.skipped : 0), 0);
-  const { missing = 0, extra = 0, different = 0, unsendable = 0, sent = 0 } = totals;
+  const { missing = 0, extra = 0, different = 0, unsendable = 0, restored = 0 } = totals;
   if (missing + extra + different + unsendable + failed + skipped > 0)
     return { ok: false, error: Incomplete({ missing, extra, different, unsendable, failed, skipped }).data };
-  if (reads === 'not' && sent > 0) return { ok: false, error: Unverified({ points: sent }).data };
+  if (reads === 'not' && restored > 0) return { ok: false, error: Unverified({ points: restored }).data };
   return { ok: true };
 }

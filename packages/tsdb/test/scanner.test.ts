@@ -105,7 +105,7 @@ function expectedLines(all: SeriesCase[]): string {
 describe('a reply', () => {
   property.prop(
     [fc.array(seriesArbitrary, { maxLength: 5 }), space, fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 })],
-    { numRuns: 1500 },
+    { numRuns: 500 },
   )('of any shape, cut anywhere, gives the lines one would write by hand', async (all, gap, cuts) => {
     const { lines, summary } = await scan(cut(Buffer.from(replyText(all, gap)), cuts));
     expect(lines).toBe(expectedLines(all));
@@ -137,7 +137,7 @@ describe('a reply', () => {
     });
   });
 
-  property.prop([fc.array(seriesArbitrary, { minLength: 1, maxLength: 2 }), fc.nat(), fc.integer({ min: 0, max: 255 })], { numRuns: 1000 })(
+  property.prop([fc.array(seriesArbitrary, { minLength: 1, maxLength: 2 }), fc.nat(), fc.integer({ min: 0, max: 255 })], { numRuns: 400 })(
     'with one wrong byte never gives a line that is no JSON',
     async (all, at, wrong) => {
       const bytes = Buffer.from(replyText(all, ''));
@@ -246,6 +246,19 @@ describe('what is no plain point', () => {
     expect([summary.points, summary.firstMs, summary.lastMs, summary.series.length]).toEqual([4, T + 1, T + 6, 1]);
   });
 
+  test.for([1, 99_999, 100_000, 5_000_000])('going back by %i ms among plain points begins a new line too', async (back) => {
+    const far = T + 6_000_000;
+    const times = [far, far + 1, far + 2, far + 2 - back, far + 3 - back, far + 4 - back];
+    const { lines, summary } = await scanText(object(`[${times.map((time, i) => `[${time},${i}]`).join(',')}]`));
+    const parsed = lines
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { timestamps: number[] }).timestamps);
+    expect(parsed.flat()).toEqual(times);
+    for (const line of parsed) expect(line).toEqual(line.toSorted((x, y) => x - y));
+    expect([summary.points, summary.firstMs, summary.lastMs]).toEqual([6, Math.min(...times), Math.max(...times)]);
+  });
+
   test.for([
     ['other-metric', '"metric":"kilda.b","tags":{},"aggregateTags":[]'],
     ['aggregated', '"metric":"kilda.a","tags":{},"aggregateTags":["host"]'],
@@ -294,6 +307,15 @@ describe('times', () => {
     );
     expect(lines).toContain('"timestamps":[7,5000000000,999999999999,1000000000000,1000000000001]');
   });
+});
+
+test('numbers with leading zeros: a timestamp is written without them, a value is malformed', async () => {
+  const early = { frame: { startMs: 0, stopMs: 2e12 } };
+  const reply = (dps: string) => `[{"metric":"kilda.a","tags":{},"aggregateTags":[],"dps":[[1,1],${dps}]}]`;
+  expect((await scanText(reply('[0000000000007,1]'), early)).lines).toContain('"timestamps":[1,7]');
+  for (const value of ['007', '-00', '00.5']) {
+    await expect(scanText(reply(`[1000000000000,${value}]`), early)).rejects.toMatchObject({ code: 'LSH_TSDB_MALFORMED_REPLY' });
+  }
 });
 
 describe('a reply that is none', () => {

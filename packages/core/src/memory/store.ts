@@ -272,6 +272,8 @@ export function memoryStore(clock: Clock): Store {
     async dropPermit(name, holder) {
       permits.get(name)?.delete(holder);
     },
+    permits: async (name, now) =>
+      [...(permits.get(name) ?? [])].filter(([, until]) => until > now).map(([holder, untilMs]) => ({ holder, untilMs })),
     async setShared(key, value) {
       shared.set(key, value);
     },

@@ -38,8 +38,8 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
     const lacking = new Map<string, number>();
     for (const [at, metric] of plan.metrics.entries()) {
       signal.throwIfAborted();
-      const { sent = 0, missing = 0, extra = 0, present = 0 } = rows[metric] ?? {};
-      const expected = sent - missing + extra;
+      const { restored = 0, missing = 0, extra = 0, present = 0 } = rows[metric] ?? {};
+      const expected = restored - missing + extra;
       const found = await sink.countPoints(metric, plan, signal);
       context.progress(at + 1, plan.metrics.length, 'metrics');
       if (found < expected) lacking.set(metric, expected - found);

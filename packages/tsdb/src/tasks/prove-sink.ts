@@ -5,14 +5,15 @@
  */
 
 import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
-import { defineTask } from '@longshore/core';
+import { defineTask, GateClosed } from '@longshore/core';
 import { z } from 'zod';
 import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { SinkNotEmpty } from '../errors.ts';
 import type { TimeRange } from '../model.ts';
 import { batchPlanOf } from '../plan/batches.ts';
-import { PATIENT } from './settings.ts';
+import { FLUSH_LAG_MS, PATIENT } from './settings.ts';
+import { SinkGate } from './sink-gate.ts';
 
 export interface SinkFacts {
   encoding: 'zstd' | 'plain';
@@ -44,6 +45,8 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     const { params, signal } = context;
     const plan = batchPlanOf(context.plan);
     await using sink = context.target(params.sink, victoriaMetrics);
+    await letOthersEnd(context);
+    if (params.existing === 'fill') await context.clock.sleep(FLUSH_LAG_MS, signal);
     const held = await countHeld(sink, plan.metrics, plan, signal, (done) => context.progress(done, plan.metrics.length, 'metrics'));
     if (params.existing === 'refuse' && held.points > 0) throw SinkNotEmpty({ sink: params.sink, ...held });
     for (const [metric, points] of held.byMetric) context.tally(metric, 'present', points);
@@ -60,6 +63,21 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     return { output: found };
   },
 });
+
+/** What an operation that has ended left under way may still be written: counted before, it would be sent twice. */
+async function letOthersEnd(context: TaskContext<ProveSinkParams>): Promise<void> {
+  const { store, clock, params, operation } = context;
+  for (const { holder, untilMs } of await new SinkGate(store, clock, params.sink, operation.id).others()) {
+    const other = holder.slice(0, holder.indexOf('/'));
+    if (other === operation.id || (await context.operationOf(other))?.live) continue;
+    const seconds = Math.ceil((untilMs - clock.now()) / 1000);
+    throw new GateClosed(
+      'sink',
+      `an upload of ${other} was cut off and may still take effect; it is waited out (${seconds} s)`,
+      Math.max(1, untilMs - clock.now()),
+    );
+  }
+}
 
 export interface Held {
   points: number;

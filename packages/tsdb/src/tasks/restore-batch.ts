@@ -9,12 +9,13 @@
 
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
-import type { ReadyBatch } from '@longshore/spool';
+import type { ChunkEntry, ReadyBatch } from '@longshore/spool';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
+import type { Comparison } from '../model.ts';
 import { sinkFacts } from './prove-sink.ts';
-import { PATIENT } from './settings.ts';
+import { PATIENT, VISIBLE_MS } from './settings.ts';
 import { SinkGate } from './sink-gate.ts';
 import { groupChunks, SinkWriter } from './sink-writer.ts';
 
@@ -58,14 +59,17 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
     if (opening.state === 'ready') {
       waitOut(context, batch);
       await gate.enter();
+      await using sink = context.target(params.sink, victoriaMetrics);
+      const writer = new SinkWriter(context, sink, await sinkFacts(context));
       try {
-        await restore(context, batch, gate);
+        await restore(context, batch, writer, gate);
         await gate.wentWell();
       } catch (error) {
         if (SinkPushesBack.is(error)) await gate.pushedBack(error.data.retryAfterMs ?? PUSHED_BACK_MS);
         throw error;
       } finally {
-        await gate.leave();
+        // A place that is not given back runs out by itself: until then the upload may still take effect.
+        if (writer.settled) await gate.leave();
       }
     }
     tell(context, batch);
@@ -74,6 +78,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
 });
 
 const PUSHED_BACK_MS = 5_000;
+const FIRST_LOOK_MS = 100;
 
 /** A chunk that an earlier attempt may still be writing is left alone until its request has ended. */
 function waitOut(context: Context, batch: ReadyBatch): void {
@@ -96,11 +101,8 @@ function waitOut(context: Context, batch: ReadyBatch): void {
 /** With the restore log damaged nothing is known of deadlines: longer than any request and the sink's queue together. */
 const UNKNOWN_MS = 150_000;
 
-async function restore(context: Context, batch: ReadyBatch, gate: SinkGate): Promise<void> {
+async function restore(context: Context, batch: ReadyBatch, writer: SinkWriter, gate: SinkGate): Promise<void> {
   const { params, signal } = context;
-  const facts = await sinkFacts(context);
-  await using sink = context.target(params.sink, victoriaMetrics);
-  const writer = new SinkWriter(context, sink, facts);
 
   const open = batch.entries.filter(
     ({ chunk, points }) => points > 0 && ['unsent', 'sending', 'unknown'].includes(batch.progress(chunk).state),
@@ -121,7 +123,7 @@ async function restore(context: Context, batch: ReadyBatch, gate: SinkGate): Pro
     await gate.renew();
     advance(group.reduce((sum, { points }) => sum + points, 0));
   }
-  if (doubtful.length > 0) await sink.flush(signal);
+  if (doubtful.length > 0) await writer.sink.flush(signal);
   for (const entry of doubtful) {
     signal.throwIfAborted();
     await writer.fill(batch, entry);
@@ -132,39 +134,61 @@ async function restore(context: Context, batch: ReadyBatch, gate: SinkGate): Pro
   await batch.markVerified({ readBack: params.verify });
 }
 
-/** Compares every chunk with the sink; what is missing is sent once more, since a sink that crashed has lost what it had acknowledged. */
+/**
+ * Compares every chunk with the sink. Rows show up a while after they were acknowledged, a flush or not (1.79.5: a flush returns while
+ * rows another one has taken up are still on their way), so what is missing is looked for again and again before it counts as lost;
+ * only then is it sent once more, since a sink that crashed has lost what it had acknowledged.
+ */
 async function readBack(context: Context, batch: ReadyBatch, writer: SinkWriter, gate: SinkGate): Promise<void> {
-  const { signal } = context;
+  const { signal, clock } = context;
   let open = batch.entries.filter(({ chunk, points }) => points > 0 && batch.progress(chunk).state !== 'verified');
-  for (let round = 0; open.length > 0; round += 1) {
+  let since = clock.now();
+  let pauseMs = FIRST_LOOK_MS;
+  let resends = 0;
+  while (open.length > 0) {
+    const patienceOver = clock.now() - since > VISIBLE_MS;
     await writer.sink.flush(signal);
     const lacking: typeof open = [];
     for (const entry of open) {
       signal.throwIfAborted();
-      const { comparison, missingLines } = await writer.compare(batch, entry, round < RESENDS);
+      const { comparison, missingLines = [] } = await writer.compare(batch, entry, patienceOver);
       await gate.renew();
-      if (comparison.missing > 0 && missingLines !== undefined) {
-        await context.event(
-          'note',
-          `${entry.metric}: the sink has acknowledged ${comparison.missing} points that it does not have; sending them again`,
-        );
-        await writer.resend(batch, entry, missingLines, comparison.missing);
-        lacking.push(entry);
+      if (comparison.missing === 0 || (patienceOver && resends >= RESENDS)) {
+        await record(context, batch, entry, comparison);
         continue;
       }
-      const { points, matched, missing, extra, different, precisionLost } = comparison;
-      await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
-      context.count('pointsVerified', matched + precisionLost);
-      for (const example of comparison.examples)
-        if (example.kind !== 'precision-lost')
-          context.note({
-            level: 'error',
-            row: entry.metric,
-            text: `${example.kind} at ${new Date(example.timestampMs).toISOString()} in ${example.labels}: ${example.expected ?? 'nothing'} expected, ${example.found ?? 'nothing'} found`,
-          });
+      lacking.push(entry);
+      if (!patienceOver) continue;
+      await context.event(
+        'note',
+        `${entry.metric}: the sink has acknowledged ${comparison.missing} points that it does not have; sending them again`,
+      );
+      context.count('resent', comparison.missing);
+      await writer.resend(batch, entry, missingLines, comparison.missing);
     }
     open = lacking;
+    if (open.length === 0) return;
+    if (patienceOver) {
+      resends += 1;
+      since = clock.now();
+      pauseMs = FIRST_LOOK_MS;
+    }
+    await clock.sleep(pauseMs, signal);
+    pauseMs = Math.min(1_000, pauseMs * 2);
   }
+}
+
+async function record(context: Context, batch: ReadyBatch, entry: ChunkEntry, comparison: Comparison): Promise<void> {
+  const { points, matched, missing, extra, different, precisionLost } = comparison;
+  await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
+  context.count('pointsVerified', matched + precisionLost);
+  for (const { kind, timestampMs, labels, expected = 'nothing', found = 'nothing' } of comparison.examples)
+    if (kind !== 'precision-lost')
+      context.note({
+        level: 'error',
+        row: entry.metric,
+        text: `${kind} at ${new Date(timestampMs).toISOString()} in ${labels}: ${expected} expected, ${found} found`,
+      });
 }
 
 /** The report of a batch is what its own log says, so that it is the same whichever attempt tells it. */
@@ -172,7 +196,7 @@ function tell(context: Context, batch: ReadyBatch): void {
   if (context.params.redo > 0) return;
   for (const { metric, chunk, points } of batch.entries) {
     if (points === 0) continue;
-    context.tally(metric, 'sent', points);
+    context.tally(metric, 'restored', points);
     const progress = batch.progress(chunk);
     if (progress.state !== 'verified') continue;
     const { matched, missing, extra, different, precisionLost } = progress.compared;

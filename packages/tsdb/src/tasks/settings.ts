@@ -13,6 +13,12 @@ export const SOURCE_BUSY_MS = 500;
 /** Restores that write to one sink at a time when it never pushes back. */
 export const SINK_LIMIT = 8;
 export const SINK_BUSY_MS = 250;
+/** A restorer's place at the sink outlives its longest request (its deadline and the server's queue), so that a place taken means: something may still be written. */
+export const SINK_PERMIT_MS = 120_000;
+/** Points that were acknowledged and are not seen for so long are lost. */
+export const VISIBLE_MS = 10_000;
+/** Acknowledged points can take so long to show up after a flush (about 1 s measured). */
+export const FLUSH_LAG_MS = 2_000;
 
 /** Chunks are sent together up to so many bytes of lines. */
 export const BODY_BYTES: number = 8 << 20;

@@ -29,6 +29,9 @@ export interface SettleParams {
 
 type Context = TaskContext<SettleParams>;
 
+/** A chunk is sent no more often than this. */
+const MAX_SENDS = 4;
+
 /** Batches settled in one go; bounds memory and the time until the next sign of life. */
 const TOGETHER = 200;
 
@@ -122,28 +125,34 @@ function spans(batches: readonly ReadyBatch[]): Span[] {
   return joined.filter(({ points }) => points > 0);
 }
 
-/** Points of a chunk that reading back has found. */
+/** Points that the sink must hold of a chunk: what reading back has found, or all, when it was sent once more since. */
 function foundOf(batch: ReadyBatch, chunk: number): number {
   const progress = batch.progress(chunk);
-  return progress.state === 'verified' ? progress.compared.points - progress.compared.missing + progress.compared.extra : 0;
+  if (progress.state === 'verified') return progress.compared.points - progress.compared.missing + progress.compared.extra;
+  return batch.entries[chunk]?.points ?? 0;
 }
 
-/** Sends what has been lost since, and has the batch settle anew. */
+/** Sends what has been lost since, and has the batch settle anew. What is lost again and again is reported as missing. */
 async function mend(context: Context, writer: SinkWriter, batch: ReadyBatch): Promise<void> {
   let lost = 0;
   for (const entry of batch.entries) {
     if (entry.points === 0) continue;
-    const { comparison, missingLines } = await writer.compare(batch, entry, true);
-    const known = batch.progress(entry.chunk);
-    const before = known.state === 'verified' ? known.compared.missing : 0;
-    if (missingLines !== undefined && comparison.missing > before) {
-      lost += comparison.missing;
-      await writer.resend(batch, entry, missingLines, comparison.missing);
-      await writer.sink.flush(context.signal);
+    const { comparison, missingLines = [] } = await writer.compare(batch, entry, true);
+    const progress = batch.progress(entry.chunk);
+    const known = progress.state === 'verified' ? progress.compared.missing : 0;
+    if (comparison.missing <= known) continue;
+    lost += comparison.missing - known;
+    if ('sends' in progress && progress.sends < MAX_SENDS) await writer.resend(batch, entry, missingLines, comparison.missing);
+    else {
+      const { points, matched, missing, extra, different, precisionLost } = comparison;
+      await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
+      context.tally(entry.metric, 'missing', missing - known);
+      context.note({
+        level: 'error',
+        row: entry.metric,
+        text: `${missing} points were sent ${MAX_SENDS} times and are gone from the sink again (${batch.batch})`,
+      });
     }
-    const { comparison: now } = await writer.compare(batch, entry, false);
-    const { points, matched, missing, extra, different, precisionLost } = now;
-    await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
   }
   context.count('resent', lost);
   await context.event('note', `${batch.batch}: ${lost} points were gone from the sink after they had been verified; they were sent again`);

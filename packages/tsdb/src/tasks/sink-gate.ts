@@ -5,7 +5,7 @@
 
 import type { Clock, TaskContext } from '@longshore/core';
 import { GateClosed } from '@longshore/core';
-import { PERMIT_MS, SINK_BUSY_MS, SINK_LIMIT } from './settings.ts';
+import { SINK_BUSY_MS, SINK_LIMIT, SINK_PERMIT_MS } from './settings.ts';
 
 type Store = TaskContext<unknown>['store'];
 
@@ -50,11 +50,17 @@ export class SinkGate {
   }
 
   async renew(width: number = SINK_LIMIT): Promise<boolean> {
-    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#clock.now(), PERMIT_MS);
+    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#clock.now(), SINK_PERMIT_MS);
   }
 
   async leave(): Promise<void> {
     await this.#store.dropPermit(`sink:${this.#sink}`, this.#holder);
+  }
+
+  /** Until when uploads of others may still take effect, by holder (`operation/batch`). */
+  async others(): Promise<{ holder: string; untilMs: number }[]> {
+    const places = await this.#store.permits(`sink:${this.#sink}`, this.#clock.now());
+    return places.filter(({ holder }) => holder !== this.#holder);
   }
 
   async pushedBack(forMs: number): Promise<void> {

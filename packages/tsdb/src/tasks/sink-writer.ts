@@ -3,7 +3,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import type { TaskContext } from '@longshore/core';
 import type { ChunkEntry, ReadyBatch } from '@longshore/spool';
-import type { ChunkComparison, ImportResult, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import type { ChunkComparison, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import type { SinkFacts } from './prove-sink.ts';
 import { BODY_BYTES } from './settings.ts';
 
@@ -29,6 +29,8 @@ export class SinkWriter {
   readonly sink: VictoriaMetricsClient;
   readonly #context: Context;
   readonly #facts: SinkFacts;
+  /** False while the outcome of the last upload is not known. */
+  settled = true;
 
   constructor(context: Context, sink: VictoriaMetricsClient, facts: SinkFacts) {
     this.#context = context;
@@ -53,7 +55,7 @@ export class SinkWriter {
       generation,
       this.#untilMs(),
     );
-    this.#demandAck(await this.sink.importLines(body, encoding, { queueMs: this.#facts.queueMs, signal: this.#context.signal }));
+    await this.#import(body);
     for (const { chunk, points } of group) {
       await batch.acknowledged(chunk, generation);
       count('points', points);
@@ -70,13 +72,12 @@ export class SinkWriter {
   }
 
   async resend(batch: ReadyBatch, entry: ChunkEntry, lines: Buffer[], points: number): Promise<void> {
-    const { generation, count, signal } = this.#context;
+    const { generation, count } = this.#context;
     await batch.sending(entry.chunk, generation, this.#untilMs());
     if (lines.length > 0) {
       const plain = Buffer.concat(lines);
-      const { encoding, queueMs } = this.#facts;
-      const body = encoding === 'zstd' ? zstdCompressSync(plain) : plain;
-      this.#demandAck(await this.sink.importLines(body, encoding, { queueMs, signal }));
+      const body = this.#facts.encoding === 'zstd' ? zstdCompressSync(plain) : plain;
+      await this.#import(body);
       count('points', points);
       count('bytesSent', body.length);
     }
@@ -93,7 +94,15 @@ export class SinkWriter {
     });
   }
 
-  #demandAck(result: ImportResult): void {
+  /**
+   * An upload is not aborted when the task is: cut off, its outcome would be unknown for a minute or more, while its own deadline ends it
+   * in seconds.
+   */
+  async #import(body: Uint8Array): Promise<void> {
+    const { encoding, queueMs } = this.#facts;
+    this.settled = false;
+    const result = await this.sink.importLines(body, encoding, { queueMs });
+    this.settled = result.result === 'acknowledged' || result.result === 'not-sent';
     if (result.result !== 'acknowledged') throw result.error;
   }
 }

@@ -166,15 +166,17 @@ export class OpenTsdbSource implements OpenTsdbClient {
 
   readRange(metric: string, range: TimeRange, options: RangeOptions): Promise<RangeSummary> {
     const { clock, random, densities = processDensities } = this.#deps;
+    const signal = options.signal ?? this.#deps.signal;
+    const ending = signal === undefined ? {} : { signal };
     const key = `${this.#http.origin}\n${metric}`;
     return readRange(
       {
-        readFrame: (frame, sink) => this.readFrame(metric, frame, sink, options.signal === undefined ? {} : { signal: options.signal }),
+        readFrame: (frame, sink) => this.readFrame(metric, frame, sink, ending),
         clock,
         random,
       },
       range,
-      { targetReplyBytes: this.settings.targetReplyBytes, density: densities.get(key), ...options },
+      { targetReplyBytes: this.settings.targetReplyBytes, density: densities.get(key), ...options, ...ending },
       (density) => densities.set(key, density),
     );
   }

@@ -1,0 +1,136 @@
+/**
+ * Debian packages fetched and unpacked beside the system: nothing is installed, no service is started, no root is needed.
+ * The libraries the packages name come along, and are found through LD_LIBRARY_PATH.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { publishDirectory } from './cache.ts';
+import { findOnPath, isExecutable, runCommand, runToSuccess } from './command.ts';
+import type { Fetch, Source } from './program.ts';
+
+const DOWNLOAD_TIMEOUT_MS = 300_000;
+
+/** Packages that every Debian has; another copy of them would only do harm. */
+const PRESENT = new Set(['libc6', 'libgcc-s1']);
+
+/** Options for apt; `lists` of our own when the system's are empty or out of date and not ours to write. */
+type AptOptions = readonly string[];
+
+function privateApt(cache: string): AptOptions {
+  const root = join(cache, 'apt');
+  return [
+    '-o',
+    `Dir::State::lists=${join(root, 'lists')}`,
+    '-o',
+    `Dir::Cache=${join(root, 'cache')}`,
+    '-o',
+    `Dir::Cache::archives=${join(root, 'archives')}`,
+  ];
+}
+
+interface Wanted {
+  packages: string[];
+  bytes: number;
+}
+
+/** The packages themselves and the libraries they depend on directly, with the sum of their sizes. */
+async function look(packages: readonly string[], apt: AptOptions, fetch: Fetch): Promise<Wanted> {
+  const depends = await runToSuccess('apt-cache', [...apt, 'depends', '--no-recommends', '--no-suggests', ...packages], {
+    env: { ...fetch.env, LC_ALL: 'C' },
+    timeoutMs: 60_000,
+  });
+  const libraries = [...depends.matchAll(/^\s+Depends: (lib[a-z0-9.+-]+)$/gm)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => !PRESENT.has(name));
+  const wanted = [...new Set([...packages, ...libraries])];
+  const uris = await runToSuccess('apt-get', [...apt, 'download', '--print-uris', ...wanted], { env: fetch.env, timeoutMs: 60_000 });
+  const sizes = [...uris.matchAll(/^'[^']+' \S+ (\d+)/gm)].map((match) => Number(match[1]));
+  if (sizes.length === 0) throw new Error('apt knows no address for it');
+  return { packages: wanted, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+async function download(packages: readonly string[], apt: AptOptions, into: string, fetch: Fetch): Promise<void> {
+  const { packages: wanted, bytes } = await look(packages, apt, fetch);
+  fetch.say(`downloading the Debian packages ${wanted.join(', ')} (${(bytes / 1e6).toFixed(1)} MB), to be unpacked in ${fetch.cache}`);
+  await rm(into, { recursive: true, force: true });
+  await mkdir(into, { recursive: true });
+  // apt checks every file against the signed lists. Root would hand over to the user _apt, who may not write here.
+  await runToSuccess('apt-get', [...apt, '-o', 'APT::Sandbox::User=', 'download', '-q', ...wanted], {
+    cwd: into,
+    env: fetch.env,
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  });
+}
+
+async function downloadWithFreshLists(packages: readonly string[], into: string, fetch: Fetch): Promise<void> {
+  try {
+    await download(packages, [], into, fetch);
+  } catch (first) {
+    const apt = privateApt(fetch.cache);
+    await mkdir(join(fetch.cache, 'apt', 'lists', 'partial'), { recursive: true });
+    await mkdir(join(fetch.cache, 'apt', 'archives', 'partial'), { recursive: true });
+    fetch.say(
+      `fetching Debian's package lists (about 10 MB) because the system's did not do: ${first instanceof Error ? first.message : String(first)}`,
+    );
+    // One dead third-party repository gives a failure here although all we need has come: judged by the download.
+    const update = await runCommand('apt-get', [...apt, '-o', 'APT::Sandbox::User=', 'update', '-q'], {
+      env: fetch.env,
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+    });
+    try {
+      await download(packages, apt, into, fetch);
+    } catch (second) {
+      const words = update.code === 0 ? '' : ` (apt-get update: ${update.stderr.trim().split('\n').at(-1) ?? ''})`;
+      throw new Error(`${second instanceof Error ? second.message : String(second)}${words}`);
+    }
+  }
+}
+
+/** `lib/<architecture>` and `usr/lib/<architecture>` of an unpacked tree. */
+async function libraryDirectories(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const parent of [join(root, 'lib'), join(root, 'usr', 'lib')]) {
+    if (!existsSync(parent)) continue;
+    for (const entry of await readdir(parent, { withFileTypes: true })) {
+      if (entry.isDirectory() && entry.name.includes('-linux-')) found.push(join(parent, entry.name));
+    }
+  }
+  return found;
+}
+
+/** `program` is its path inside the packages, `usr/bin/redis-server`. */
+export function fromDebian(packages: readonly string[], program: string): Source {
+  return {
+    origin: 'debian',
+    place: `the Debian package ${packages[0] ?? ''}`,
+    async find(fetch) {
+      const directory = join(fetch.cache, 'programs', `${packages[0] ?? ''}-debian`);
+      if (!existsSync(directory)) {
+        if (fetch.offline) throw new Error('not fetched, LONGSHORE_NO_DOWNLOAD is set');
+        if (findOnPath(['apt-get'], fetch.env) === undefined || findOnPath(['dpkg'], fetch.env) === undefined)
+          throw new Error('there is no apt-get here');
+        await publishDirectory(directory, async (temporary) => {
+          const archives = join(temporary, 'archives');
+          await downloadWithFreshLists(packages, archives, fetch);
+          let version = '';
+          for (const archive of await readdir(archives)) {
+            if (!archive.endsWith('.deb')) continue;
+            await runToSuccess('dpkg', ['-x', join(archives, archive), temporary], { env: fetch.env, timeoutMs: 60_000 });
+            // `redis-server_5%3a7.0.15-1~deb12u10_amd64.deb`: name, version with its escaped epoch, architecture.
+            const [name, number = ''] = archive.split('_');
+            if (name === packages[0]) version = /\d+\.\d+\.\d+/.exec(decodeURIComponent(number))?.[0] ?? number;
+          }
+          await rm(archives, { recursive: true, force: true });
+          await writeFile(join(temporary, 'VERSION'), version);
+          if (!isExecutable(join(temporary, program))) throw new Error(`the packages hold no ${program}`);
+        });
+      }
+      const libraries = await libraryDirectories(directory);
+      const inherited = fetch.env.LD_LIBRARY_PATH;
+      if (inherited) libraries.push(inherited);
+      const packageVersion = await readFile(join(directory, 'VERSION'), 'utf8');
+      return { path: join(directory, program), packageVersion, env: libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(':') } : {} };
+    },
+  };
+}

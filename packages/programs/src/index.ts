@@ -1,0 +1,15 @@
+export type { Environment } from './cache.ts';
+export { cacheDirectory, publishDirectory } from './cache.ts';
+export type { CommandOptions, Finished } from './command.ts';
+export { findOnPath, runCommand, runToSuccess } from './command.ts';
+export { ProgramDidNotStart, ProgramMissing } from './errors.ts';
+export type { ProcessId } from './pid.ts';
+export { isAlive, processId } from './pid.ts';
+export type { FindOptions, Origin, Program } from './program.ts';
+export { downloadsAllowed } from './program.ts';
+export type { RedisServer, StartRedis } from './redis.ts';
+export { findRedis, redisAnswers, startRedis } from './redis.ts';
+export type { RunningServer, ServerRecord, ServerSpec } from './server.ts';
+export { endProcess, freePort, runningServer, startServer, stopServer } from './server.ts';
+export type { StartVictoriaMetrics, VictoriaMetricsServer } from './victoria-metrics.ts';
+export { findVictoriaMetrics, httpAnswers, startVictoriaMetrics } from './victoria-metrics.ts';

@@ -1,0 +1,15 @@
+export type { DemoDataOptions } from './demo-data.ts';
+export { demoData } from './demo-data.ts';
+export type { Effect, Fault, Knobs, Match, SeenRequest } from './knobs.ts';
+export { dpsFaults, errorInsideReply } from './knobs.ts';
+export type { OpenTsdbOptions, OpenTsdbStandIn } from './opentsdb/server.ts';
+export { startOpenTsdb } from './opentsdb/server.ts';
+export type { OpenTsdbSettings } from './opentsdb/settings.ts';
+export type { PointRange, SeriesInput, TsdbSeries, TsdbStore, VirtualSeriesInput } from './opentsdb/store.ts';
+export type { LoggedRequest, RequestLog } from './request-log.ts';
+export type { StandIn } from './stand-in.ts';
+export { roundTripBlock } from './victoria-metrics/decimal.ts';
+export type { VictoriaMetricsOptions, VictoriaMetricsStandIn } from './victoria-metrics/server.ts';
+export { startVictoriaMetrics } from './victoria-metrics/server.ts';
+export type { VictoriaMetricsSettings, VictoriaMetricsVersion } from './victoria-metrics/settings.ts';
+export type { Labels, Rows, SeriesStore, StoredSeries } from './victoria-metrics/store.ts';

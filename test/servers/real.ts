@@ -1,0 +1,141 @@
+/**
+ * A real server for a test, the first that is there: an address in the environment → Docker → a program of this machine → a skip with its
+ * reason. LONGSHORE_REQUIRE_REAL=1 makes a missing one an error.
+ *
+ *   const vm = await realServer('victoria-metrics');
+ *   describe.skipIf(!vm.there)('…', () => { … });
+ *
+ * What is started for a test is stopped by its `stop`; OpenTSDB, slow to start, is shared by a whole run and stopped by `global.ts`.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findRedis, findVictoriaMetrics, ProgramMissing, startRedis, startVictoriaMetrics } from '@longshore/programs';
+import { kildaDataset } from '../dataset/index.ts';
+import { ensureDataset } from './dataset.ts';
+import { redisInDocker, victoriaMetricsInDocker } from './docker.ts';
+import { OpenTsdbImpossible, runningOpenTsdb, sharedOpenTsdbDirectory, startOpenTsdb } from './opentsdb.ts';
+import { openTsdbVersion, redisVersion, victoriaMetricsVersion } from './version.ts';
+
+export type ServerName = 'redis' | 'victoria-metrics' | 'opentsdb';
+
+export interface RealServer extends AsyncDisposable {
+  there: true;
+  name: ServerName;
+  url: string;
+  version: string;
+  origin: 'environment' | 'docker' | 'local';
+  /** Present when a local process was started for it. */
+  pids: number[];
+  stop(): Promise<void>;
+}
+
+export interface NoServer {
+  there: false;
+  name: ServerName;
+  reason: string;
+}
+
+export interface RealServerOptions {
+  /** One of this test's own, empty and free to be stopped: an address in the environment is passed over. */
+  own?: boolean;
+  /** Redis. `always` when absent. */
+  appendfsync?: 'always' | 'everysec';
+  /** VictoriaMetrics. `100y` when absent. */
+  retention?: string;
+  /** VictoriaMetrics. Implies `own`. */
+  flags?: readonly string[];
+  /** OpenTSDB: with the full data set of `kildaDataset()` loaded. */
+  dataset?: boolean;
+}
+
+export const ADDRESS_VARIABLES: Record<ServerName, string> = {
+  redis: 'REDIS_URL',
+  'victoria-metrics': 'LONGSHORE_VICTORIA_METRICS_URL',
+  opentsdb: 'LONGSHORE_OPENTSDB_URL',
+};
+
+const say = (line: string): void => void process.stderr.write(`[servers] ${line}\n`);
+
+const versionOf: Record<ServerName, (url: string) => Promise<string>> = {
+  redis: redisVersion,
+  'victoria-metrics': victoriaMetricsVersion,
+  opentsdb: openTsdbVersion,
+};
+
+async function there(
+  name: ServerName,
+  url: string,
+  origin: RealServer['origin'],
+  stop: () => Promise<void>,
+  local?: { pids: number[]; version: string },
+): Promise<RealServer> {
+  const version = local?.version ?? (await versionOf[name](url));
+  const where = { environment: `at ${new URL(url).host}, as the environment says`, docker: 'in Docker', local: 'on this machine' }[origin];
+  say(`${name} ${version} ${where}`);
+  return { there: true, name, url, version, origin, pids: local?.pids ?? [], stop, [Symbol.asyncDispose]: stop };
+}
+
+async function inDocker(name: ServerName, options: RealServerOptions): Promise<RealServer | undefined> {
+  // OpenTSDB has no official image.
+  const started =
+    name === 'redis'
+      ? await redisInDocker(options.appendfsync ?? 'always')
+      : name === 'victoria-metrics'
+        ? await victoriaMetricsInDocker(options.retention ?? '100y', options.flags ?? [])
+        : undefined;
+  return started === undefined ? undefined : there(name, started.url, 'docker', started.stop);
+}
+
+async function ownOpenTsdb(options: RealServerOptions): Promise<RealServer> {
+  const dir = await mkdtemp(join(tmpdir(), 'longshore-opentsdb-'));
+  const server = await startOpenTsdb({ dir, say });
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  if (options.dataset) await ensureDataset(server.url, kildaDataset(), { say });
+  return there('opentsdb', server.url, 'local', stop, server);
+}
+
+async function onThisMachine(name: ServerName, options: RealServerOptions): Promise<RealServer> {
+  if (name === 'opentsdb') {
+    if (options.own) return ownOpenTsdb(options);
+    const dir = sharedOpenTsdbDirectory();
+    const server = (await runningOpenTsdb(dir)) ?? (await startOpenTsdb({ dir, say }));
+    if (options.dataset) await ensureDataset(server.url, kildaDataset(), { dir, say });
+    return there(name, server.url, 'local', async () => {}, server);
+  }
+  const program = name === 'redis' ? await findRedis({ say }) : await findVictoriaMetrics({ say });
+  const dir = await mkdtemp(join(tmpdir(), `longshore-${name}-`));
+  const server =
+    name === 'redis'
+      ? await startRedis({ program, dir, port: 0, appendfsync: options.appendfsync ?? 'always' })
+      : await startVictoriaMetrics({ program, dir, retention: options.retention ?? '100y', flags: options.flags ?? [] });
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return there(name, server.address, 'local', stop, { pids: [server.pid], version: server.version });
+}
+
+export async function realServer(name: ServerName, options: RealServerOptions = {}): Promise<RealServer | NoServer> {
+  const address = process.env[ADDRESS_VARIABLES[name]];
+  if (address && !options.own && options.flags === undefined) {
+    if (name === 'opentsdb' && options.dataset) {
+      // When it is the shared one of this machine, its marker is of use.
+      const dir = sharedOpenTsdbDirectory();
+      const shared = (await runningOpenTsdb(dir))?.url === address;
+      await ensureDataset(address, kildaDataset(), shared ? { dir, say } : { say });
+    }
+    return there(name, address, 'environment', async () => {});
+  }
+  try {
+    return (await inDocker(name, options)) ?? (await onThisMachine(name, options));
+  } catch (error) {
+    const missing = error instanceof OpenTsdbImpossible || ProgramMissing.is(error);
+    if (!missing || process.env.LONGSHORE_REQUIRE_REAL === '1') throw error;
+    say(`SKIPPING tests that need ${name}: ${error.message}`);
+    return { there: false, name, reason: error.message };
+  }
+}
