@@ -1,6 +1,6 @@
 export type { ErrorData, ErrorEntry, ExitCode } from './errors.ts';
 export { defineError, EXIT, errorCatalogue, errorData, InternalError, LongshoreError } from './errors.ts';
-export { ATTEMPT_SILENCE_MS, EVENTS_KEPT, LIVE_UNITS, NOTES_KEPT } from './limits.ts';
+export { ATTEMPT_SILENCE_MS, EVENTS_KEPT, LIVE_UNITS, NOTES_KEPT, SPOOL_AWAY_MS } from './limits.ts';
 export { ManualClock, seededRandom } from './memory/clock.ts';
 export { memoryStore } from './memory/store.ts';
 export type { MemoryTransport } from './memory/transport.ts';

@@ -11,3 +11,6 @@ export const LIVE_UNITS = 192;
 
 /** An attempt that has not been seen for so long is taken for dead where nothing else tells, in ms. */
 export const ATTEMPT_SILENCE_MS = 30_000;
+
+/** A spool that nobody serves for so long makes its operations need attention, in ms. */
+export const SPOOL_AWAY_MS = 180_000;

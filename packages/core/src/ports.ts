@@ -43,7 +43,7 @@ export interface OperationSnapshot {
 export interface Change {
   header: OperationHeader;
   put?: TaskRecord[];
-  /** Tasks that are over: their record, attempt, outcome, checkpoint and gate go. */
+  /** Tasks that are over: their record, attempt, outcome, checkpoint and gate go. Before `put`: an id in both is a new task. */
   drop?: string[];
   /** Records kept until retention ends; keyed by id, written over. */
   done?: DoneRecord[];
@@ -130,6 +130,7 @@ export interface Store {
   saveCheckpoint(id: string, task: string, generation: number, value: string): Promise<boolean>;
   loadCheckpoint(id: string, task: string): Promise<string | undefined>;
 
+  /** Does nothing when the operation is gone. */
   addEvent(id: string, event: Omit<OperationEvent, 'id'>): Promise<void>;
   /** Events after `after` (exclusive; undefined: from the start of what is kept), waiting up to `waitMs` for the first. */
   events(id: string, after: string | undefined, limit: number, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
@@ -142,7 +143,7 @@ export interface Store {
   ): Promise<{ tokens: number[] } | { heldBy: string; target: string; scope: string }>;
   releaseLeases(id: string): Promise<void>;
 
-  /** Reserves room in a spool for a holder (replacing what it held), if what all hold then fits in `capacity`. */
+  /** Reserves room in a spool for a holder (replacing what it held), if what all hold then fits in `capacity`. Whole numbers; others are rounded. */
   reserve(
     spool: string,
     holder: string,
@@ -191,14 +192,17 @@ export interface Delivery<T> {
 export type Handled = 'done' | { delayMs: number };
 
 export interface Consumer {
-  /** Takes nothing new; resolves when what runs has ended, or at the deadline after aborting it. */
+  /** Takes nothing new, aborts at the deadline what still runs then, and resolves when that has ended. */
   stop(deadlineMs: number): Promise<void>;
 }
 
 /** The transport: at least once, never the truth. Adding a job whose id is already there does nothing. */
 export interface Transport {
   add(queue: string, jobs: { id: string; data: TaskJob; delayMs?: number }[]): Promise<void>;
-  /** Asks for one `advance` of the operation. A ring during an advance gives exactly one more. */
+  /**
+   * Asks for one `advance` of the operation. Rings during an advance give exactly one more. A delayed ring neither replaces nor
+   * delays one that is due earlier; of several delayed ones at least the first asked for is kept.
+   */
   ring(operation: string, delayMs?: number): Promise<void>;
   consume(queue: string, concurrency: number, handle: (delivery: Delivery<TaskJob>) => Promise<Handled>): Consumer;
   consumeRings(concurrency: number, advance: (operation: string) => Promise<void>): Consumer;

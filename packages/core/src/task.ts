@@ -145,6 +145,10 @@ export interface KindDefinition<P = unknown> {
   plan(context: TaskContext<P>): Promise<PlanDraft>;
   /** Tasks of one unit of a bulk stage. Pure. */
   expand?(plan: StoredPlan, stage: StageSpec, index: number): TaskSpec[];
+  /**
+   * A stage that does units again whose spool is lost. `begun`: their first task had ended, and its numbers are in the report. Pure.
+   */
+  redo?(plan: StoredPlan, stage: StageSpec, units: number[], begun: boolean): StageSpec;
   /** Report columns, in order. */
   columns: string[];
   /** Judges the end from what was counted. Pure. */

@@ -269,6 +269,8 @@ export interface OperationHeader {
   /** A failure is being cleaned up after; the state this ends in. */
   ending?: 'failed' | 'cancelled' | 'succeeded';
   leases?: { target: string; scope: string; token: number }[];
+  /** Spools it has live tasks on, but that no worker serves: since when, ms. */
+  spoolsAway?: Record<string, number>;
 }
 
 /** An entry of an operation's event log. `id` orders events and resumes a stream. */

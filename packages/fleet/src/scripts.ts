@@ -3,7 +3,7 @@
  *
  * An operation is the hash `op:<id>` with the fields
  *   header, version, intent   written by `commit` only
- *   plan, notesDropped        written by `commit` only
+ *   notesDropped              written by `commit` only
  *   t:<task>                  the task record, JSON, written by `commit` only
  *   generation                the last generation given, over all tasks
  *   a:<task>                  `round generation startedAt worker` of the last attempt
@@ -11,6 +11,7 @@
  *   p:<task>  w:<task>        its progress, and the gate it waits for, JSON
  *   o:<task>                  its outcome, JSON
  *   c:<task>                  its checkpoint
+ * Beside it lie `op:<id>:plan` (a string: large and seldom read), `:done`, `:rows` (hashes), `:notes` (a list), `:events` (a stream).
  * Records are never re-encoded in Lua (an empty list would come back as an object), only looked into.
  */
 
@@ -26,17 +27,17 @@ end
 
 /**
  * commit: compare-and-set on the version, with all that belongs to one decision.
- * KEYS op, done, rows, notes, events, live
- * ARGV version, header, intent or '', id, final ('1' when the state is final), plan or '', notes kept, events kept, now,
- *      then counted lists: puts (task, json)…, drops (task)…, done (id, json)…, tallies (row, column, by)…, notes (json)…, events (json)…
+ * KEYS op, done, rows, notes, events, live, plan
+ * ARGV version, header, intent or '', id, final ('1' when the state is final), plan or '', notes kept, events kept, createdAt,
+ *      then counted lists: drops (task)…, puts (task, json)…, done (id, json)…, tallies (row, column, by)…, notes (json)…, events (json)…
  * → 1, or 0 when the version is another one or the operation is gone
  */
 const commit = `
 local version = redis.call('HGET', KEYS[1], 'version')
 if not version or version ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'header', ARGV[2], 'version', tonumber(version) + 1, 'intent', ARGV[3])
-if ARGV[5] == '1' then redis.call('ZREM', KEYS[6], ARGV[4]) end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
+if ARGV[5] == '1' then redis.call('ZREM', KEYS[6], ARGV[4]) else redis.call('ZADD', KEYS[6], ARGV[9], ARGV[4]) end
+if ARGV[6] ~= '' then redis.call('SET', KEYS[7], ARGV[6]) end
 local at = 10
 local function each(width, act)
   local count = tonumber(ARGV[at])
@@ -46,10 +47,10 @@ local function each(width, act)
     at = at + width
   end
 end
-each(2, function(task, json) redis.call('HSET', KEYS[1], 't:' .. task, json) end)
 each(1, function(task)
   redis.call('HDEL', KEYS[1], 't:' .. task, 'a:' .. task, 's:' .. task, 'p:' .. task, 'w:' .. task, 'o:' .. task, 'c:' .. task)
 end)
+each(2, function(task, json) redis.call('HSET', KEYS[1], 't:' .. task, json) end)
 each(2, function(id, json) redis.call('HSET', KEYS[2], id, json) end)
 each(3, function(row, column, by) redis.call('HINCRBY', KEYS[3], row .. '\\31' .. column, by) end)
 each(1, function(json)
@@ -160,6 +161,17 @@ return 1
 `;
 
 /**
+ * event: a line in the log of an operation that is there.
+ * KEYS op, events   ARGV events kept, event json
+ * → 1, or 0 when the operation is gone
+ */
+const event = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[2])
+return 1
+`;
+
+/**
  * acquire: leases, all or none; scopes conflict when one begins with the other. Tokens only grow, and survive a failover that
  * loses the counter, since they are never below the time.
  * KEYS leases, token   ARGV operation, now, then target, scope …
@@ -189,6 +201,7 @@ for w = 3, #ARGV, 2 do
     token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, tonumber(ARGV[2]))
     redis.call('SET', KEYS[2], string.format('%.0f', token))
     redis.call('HSET', KEYS[1], field, cjson.encode({operation = ARGV[1], target = ARGV[w], scope = ARGV[w + 1], token = token}))
+    mine[field] = token
   end
   tokens[#tokens + 1] = string.format('%.0f', token)
 end
@@ -246,6 +259,7 @@ export const SCRIPTS: Readonly<Record<ScriptName, string>> = {
   shut,
   finish,
   checkpoint,
+  event,
   acquire,
   release,
   reserve,
@@ -260,6 +274,7 @@ export type ScriptName =
   | 'shut'
   | 'finish'
   | 'checkpoint'
+  | 'event'
   | 'acquire'
   | 'release'
   | 'reserve'

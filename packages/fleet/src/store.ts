@@ -56,17 +56,18 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
   };
 
   const listeners = new Set<(operation: string) => void>();
-  let subscriber: Redis | undefined;
-  const listen = (listener: (operation: string) => void): (() => void) => {
+  let subscriber: { redis: Redis; listening: Promise<unknown> } | undefined;
+  /** Resolves when nothing that happens from now on is missed. */
+  const listen = async (listener: (operation: string) => void): Promise<void> => {
+    listeners.add(listener);
     if (!subscriber) {
-      subscriber = connect(url);
-      subscriber.subscribe(key('events'));
-      subscriber.on('message', (_channel, operation: string) => {
+      const own = connect(url);
+      own.on('message', (_channel, operation: string) => {
         for (const each of [...listeners]) each(operation);
       });
+      subscriber = { redis: own, listening: own.subscribe(key('events')) };
     }
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+    await subscriber.listening;
   };
 
   return {
@@ -95,7 +96,7 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
       return header ? { ...parse<OperationHeader>(header), version: Number(version) } : undefined;
     },
     async plan(id) {
-      const plan = await redis.hget(op(id), 'plan');
+      const plan = await redis.get(key('op', id, 'plan'));
       return plan ? parse<StoredPlan>(plan) : undefined;
     },
     done: async (id) => (await redis.hvals(key('op', id, 'done'))).map(parse<DoneRecord>),
@@ -126,10 +127,18 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
         change.plan ? JSON.stringify(change.plan) : '',
         NOTES_KEPT,
         EVENTS_KEPT,
-        header.updatedAt,
+        header.createdAt,
         ...lists(change),
       ];
-      const keys = [op(id), key('op', id, 'done'), key('op', id, 'rows'), key('op', id, 'notes'), key('op', id, 'events'), key('live')];
+      const keys = [
+        op(id),
+        key('op', id, 'done'),
+        key('op', id, 'rows'),
+        key('op', id, 'notes'),
+        key('op', id, 'events'),
+        key('live'),
+        key('op', id, 'plan'),
+      ];
       const committed = (await call('commit', keys, args)) === 1;
       if (committed && change.events?.length) await redis.publish(key('events'), id);
       return committed;
@@ -163,7 +172,7 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
     async remove(id) {
       await redis
         .multi()
-        .del(op(id), key('op', id, 'done'), key('op', id, 'rows'), key('op', id, 'notes'), key('op', id, 'events'))
+        .del(op(id), key('op', id, 'plan'), key('op', id, 'done'), key('op', id, 'rows'), key('op', id, 'notes'), key('op', id, 'events'))
         .zrem(key('live'), id)
         .zrem(key('all'), id)
         .exec();
@@ -188,26 +197,34 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
     loadCheckpoint: async (id, task) => (await redis.hget(op(id), `c:${task}`)) ?? undefined,
 
     async addEvent(id, event) {
-      await redis.xadd(key('op', id, 'events'), 'MAXLEN', '~', EVENTS_KEPT, '*', 'event', JSON.stringify(event));
-      await redis.publish(key('events'), id);
+      const added = await call('event', [op(id), key('op', id, 'events')], [EVENTS_KEPT, JSON.stringify(event)]);
+      if (added === 1) await redis.publish(key('events'), id);
     },
     async events(id, after, limit, waitMs, signal) {
       const read = async (): Promise<OperationEvent[]> => {
         const entries = await redis.xrange(key('op', id, 'events'), after === undefined ? '-' : `(${after}`, '+', 'COUNT', limit);
         return entries.map(([eventId, fields]) => ({ id: eventId, ...parse<Omit<OperationEvent, 'id'>>(fields[1]!) }));
       };
+      const found = await read();
+      if (found.length > 0 || waitMs <= 0 || signal?.aborted) return found;
       const { promise, resolve } = Promise.withResolvers<void>();
-      const unlisten = waitMs > 0 ? listen((operation) => operation === id && resolve()) : undefined;
-      const timer = setTimeout(resolve, waitMs);
-      signal?.addEventListener('abort', () => resolve(), { once: true });
+      const end = (): void => resolve();
+      const listener = (operation: string): void => {
+        if (operation === id) end();
+      };
+      const timer = setTimeout(end, waitMs);
+      signal?.addEventListener('abort', end, { once: true });
       try {
-        const found = await read();
-        if (found.length > 0 || waitMs <= 0 || signal?.aborted) return found;
+        await listen(listener);
+        // What came between the first look and the listening.
+        const missed = await read();
+        if (missed.length > 0) return missed;
         await promise;
         return await read();
       } finally {
         clearTimeout(timer);
-        unlisten?.();
+        signal?.removeEventListener('abort', end);
+        listeners.delete(listener);
       }
     },
 
@@ -279,7 +296,7 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
 
     async close() {
       redis.disconnect();
-      subscriber?.disconnect();
+      subscriber?.redis.disconnect();
     },
   };
 }
@@ -289,8 +306,8 @@ function lists(change: Change): (string | number)[] {
   const add = (items: (string | number)[][]): void => {
     args.push(items.length, ...items.flat());
   };
-  add((change.put ?? []).map((task) => [task.id, JSON.stringify(task)]));
   add((change.drop ?? []).map((task) => [task]));
+  add((change.put ?? []).map((task) => [task.id, JSON.stringify(task)]));
   add((change.done ?? []).map((record) => [record.id, JSON.stringify(record)]));
   add(
     (change.tally ?? []).flatMap((tally) =>

@@ -14,7 +14,9 @@ export interface TransportSettings {
 /** Rings that failed are tried again; after that the sweep takes over. */
 const RING_ATTEMPTS = 20;
 /** Failures of the machinery itself (the store away): the task's own failures are outcomes, not job failures. */
-const JOB_ATTEMPTS = 1_000;
+const JOB_ATTEMPTS = 1_000_000;
+/** The same pause each time: one that doubles would put a job or a ring off for hours after a short outage, and hold its place meanwhile. */
+const BACKOFF = { type: 'fixed', delay: 1_000, jitter: 0.5 };
 /** BullMQ's default of one would fail a job for good at its second killed worker. */
 const MAX_STALLS = 1_000_000;
 const IDLE_POLL_SECONDS = 2;
@@ -49,16 +51,16 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
     concurrency: number,
     work: (job: Job<T>, token: string | undefined, signal: AbortSignal) => Promise<void>,
   ): Consumer => {
-    const aborts = new Set<AbortController>();
+    const aborts = new Map<string, AbortController>();
     const worker = new Worker<T>(
       name,
       async (job, token) => {
         const abort = new AbortController();
-        aborts.add(abort);
+        aborts.set(job.id!, abort);
         try {
           await work(job, token, abort.signal);
         } finally {
-          aborts.delete(abort);
+          if (aborts.get(job.id!) === abort) aborts.delete(job.id!);
         }
       },
       {
@@ -75,11 +77,14 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
       },
     );
     worker.on('error', (error) => log.warn({ queue: name, message: error.message }, 'worker connection'));
+    worker.on('lockRenewalFailed', (jobs) => {
+      for (const job of jobs) aborts.get(job)?.abort(new Error('the lock of the job was lost'));
+    });
     return {
       async stop(deadlineMs) {
         const closing = worker.close();
         const timer = setTimeout(() => {
-          for (const abort of aborts) abort.abort(new Error('the worker stops'));
+          for (const abort of aborts.values()) abort.abort(new Error('the worker stops'));
         }, deadlineMs);
         await closing;
         clearTimeout(timer);
@@ -97,7 +102,7 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
           opts: {
             jobId: id,
             attempts: JOB_ATTEMPTS,
-            backoff: { type: 'exponential', delay: 200, jitter: 0.5 },
+            backoff: BACKOFF,
             removeOnComplete: true,
             removeOnFail: true,
             ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
@@ -112,7 +117,7 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
       await queue(RINGS).add('advance', { operation } satisfies Ring, {
         deduplication: { id, keepLastIfActive: true },
         attempts: RING_ATTEMPTS,
-        backoff: { type: 'exponential', delay: 100, jitter: 0.5 },
+        backoff: BACKOFF,
         removeOnComplete: true,
         removeOnFail: true,
         ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),

@@ -9,6 +9,7 @@ import type { Change, StageSpec, StageState, TaskDefinition, TaskRecord, TaskSpe
 import { ATTEMPT_SILENCE_MS, FINAL_STATES } from '@longshore/core';
 import type { DecideInput } from './draft.ts';
 import { Draft, PLAN_TASK } from './draft.ts';
+import { watchSpools } from './spool-watch.ts';
 import { takeIn } from './take-in.ts';
 
 export interface Decision {
@@ -42,10 +43,11 @@ export function decide(input: DecideInput): Decision {
       if (header.mode === 'run') wantsLeases = true;
     } else {
       obey(draft, input);
-      if (header.state === 'running') {
+      if (header.state === 'running' || header.state === 'needs-attention') {
         const filled = fill(draft, input);
         lacksSpool = filled === 'no-spool';
         concluding = filled === 'through';
+        watchSpools(draft, input);
       }
     }
   }

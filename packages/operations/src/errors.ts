@@ -63,3 +63,19 @@ export const PoisonTask: ErrorEntry<{ task: string; deaths: number }> = defineEr
   retryable: false,
   exitCode: EXIT.failed,
 });
+
+export const SpoolAway: ErrorEntry<{ spool: string; sinceMs: number; tasks: number }> = defineError('LSH_SPOOL_AWAY', {
+  message: ({ spool, sinceMs, tasks }) =>
+    `no worker has served the spool ${spool} since ${new Date(sinceMs).toISOString()}, and ${tasks} tasks wait for it`,
+  fix: ({ spool }) =>
+    `Start its workers again. If its disk is lost: \`longshore spools forget ${spool}\` dumps again what had not been verified.`,
+  retryable: true,
+  exitCode: EXIT.attention,
+});
+
+export const SpoolServed: ErrorEntry<{ spool: string }> = defineError('LSH_SPOOL_SERVED', {
+  message: ({ spool }) => `workers still serve the spool ${spool}, so it is not lost`,
+  fix: 'Stop its workers first, if it really is to be given up.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});

@@ -5,7 +5,19 @@ export type { Decision } from './decide.ts';
 export { decide } from './decide.ts';
 export type { DecideInput } from './draft.ts';
 export { retryPause } from './draft.ts';
-export { BadOutput, BadParams, LeaseHeld, NoSpool, NoSuchOperation, PlanRefused, PoisonTask, UnknownKind, WrongState } from './errors.ts';
+export {
+  BadOutput,
+  BadParams,
+  LeaseHeld,
+  NoSpool,
+  NoSuchOperation,
+  PlanRefused,
+  PoisonTask,
+  SpoolAway,
+  SpoolServed,
+  UnknownKind,
+  WrongState,
+} from './errors.ts';
 export { duration, explain } from './explain.ts';
 export type { Registry } from './registry.ts';
 export { createRegistry } from './registry.ts';

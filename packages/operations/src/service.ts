@@ -17,8 +17,9 @@ import type {
 } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import { totalsOf } from './advance.ts';
-import { NoSuchOperation, PlanRefused, WrongState } from './errors.ts';
+import { NoSuchOperation, PlanRefused, SpoolServed, WrongState } from './errors.ts';
 import { explain } from './explain.ts';
+import { forgetSpool } from './forget-spool.ts';
 import type { Registry } from './registry.ts';
 import type { TaskView } from './task-view.ts';
 import { viewTasks } from './task-view.ts';
@@ -47,6 +48,8 @@ export interface Service {
   plan(id: string): Promise<StoredPlan>;
   done(id: string): Promise<DoneRecord[]>;
   act(id: string, action: Action, by: string): Promise<OperationHeader>;
+  /** Gives a lost spool up, in every live operation; ids with the number of batches that are done again. */
+  forgetSpool(spool: string, by: string): Promise<{ operation: string; batches: number }[]>;
   report(id: string): Promise<Report>;
   explain(id: string): Promise<string>;
   events(id: string, after: string | undefined, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
@@ -140,6 +143,25 @@ export function createService(deps: Deps): Service {
         return next;
       }
       throw WrongState({ id, state: 'changing too fast', action });
+    },
+
+    async forgetSpool(spool, by) {
+      if ((await store.workers()).some((worker) => worker.spools.includes(spool))) throw SpoolServed({ spool });
+      const forgotten: { operation: string; batches: number }[] = [];
+      for (const id of await store.live()) {
+        for (let attempt = 0; attempt < ACT_TRIES; attempt += 1) {
+          const found = await snapshot(id);
+          const given = forgetSpool(found, await store.plan(id), registry.kind(found.header.kind), spool, by, clock.now());
+          if (!given) break;
+          if (!(await store.commit(id, given.change))) continue;
+          forgotten.push({ operation: id, batches: given.units });
+          await transport.ring(id);
+          break;
+        }
+      }
+      for (const { holder } of await store.reservations(spool)) await store.releaseReservation(spool, holder);
+      await store.dropSpool(spool);
+      return forgotten;
     },
 
     async report(id) {

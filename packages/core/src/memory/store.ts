@@ -45,21 +45,15 @@ export function memoryStore(clock: Clock): Store {
   const shared = new Map<string, string>();
   const presences = new Map<string, { presence: Presence; until: number }>();
   const spools = new Map<string, SpoolRecord>();
-  const waiting = new Set<() => void>();
+  const waiting = new Set<(operation: string | undefined) => void>();
   let lastToken = 0;
   let lastEvent = 0;
-
-  const held = (id: string): Held => {
-    const found = operations.get(id);
-    if (!found) throw new TypeError(`no operation ${id}`);
-    return found;
-  };
 
   const addEvent = (entry: Held, event: Omit<OperationEvent, 'id'>): void => {
     lastEvent += 1;
     entry.events.push({ id: String(lastEvent).padStart(12, '0'), ...copy(event) });
     if (entry.events.length > EVENTS_KEPT) entry.events.shift();
-    for (const wake of [...waiting]) wake();
+    for (const wake of [...waiting]) wake(entry.header.id);
   };
 
   const current = (entry: Held | undefined, task: string, generation: number): AttemptRecord | undefined => {
@@ -106,7 +100,8 @@ export function memoryStore(clock: Clock): Store {
 
     async report(id) {
       const entry = operations.get(id);
-      const rows: Tally = {};
+      // A row may have any name, `__proto__` too.
+      const rows = Object.create(null) as Tally;
       for (const [row, columns] of entry?.rows ?? []) rows[row] = Object.fromEntries(columns);
       return { rows, notes: copy(entry?.notes ?? []), notesDropped: entry?.notesDropped ?? 0 };
     },
@@ -115,9 +110,9 @@ export function memoryStore(clock: Clock): Store {
       const entry = operations.get(id);
       if (!entry || entry.header.version !== change.header.version) return false;
       entry.header = { ...copy(change.header), version: change.header.version + 1 };
-      for (const task of change.put ?? []) entry.tasks.set(task.id, copy(task));
       for (const task of change.drop ?? [])
         for (const map of [entry.tasks, entry.attempts, entry.gates, entry.outcomes, entry.checkpoints]) map.delete(task);
+      for (const task of change.put ?? []) entry.tasks.set(task.id, copy(task));
       for (const record of change.done ?? []) entry.done.set(record.id, copy(record));
       if (change.plan) entry.plan = copy(change.plan);
       for (const tally of change.tally ?? [])
@@ -145,8 +140,9 @@ export function memoryStore(clock: Clock): Store {
     async live() {
       return [...operations.values()]
         .filter((entry) => !FINAL_STATES.has(entry.header.state))
-        .sort((a, b) => a.header.createdAt - b.header.createdAt)
-        .map((entry) => entry.header.id);
+        .map((entry) => entry.header)
+        .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+        .map((header) => header.id);
     },
     async remove(id) {
       operations.delete(id);
@@ -198,24 +194,28 @@ export function memoryStore(clock: Clock): Store {
     loadCheckpoint: async (id, task) => operations.get(id)?.checkpoints.get(task),
 
     async addEvent(id, event) {
-      addEvent(held(id), event);
+      const entry = operations.get(id);
+      if (entry) addEvent(entry, event);
     },
     async events(id, after, limit, waitMs, signal) {
       const read = (): OperationEvent[] =>
         (operations.get(id)?.events ?? []).filter((event) => after === undefined || event.id > after).slice(0, limit);
       const found = read();
-      if (found.length > 0 || waitMs <= 0) return copy(found);
+      if (found.length > 0 || waitMs <= 0 || signal?.aborted) return copy(found);
       const stop = new AbortController();
       const woken = Promise.withResolvers<void>();
       const end = (): void => woken.resolve();
-      waiting.add(end);
+      const wake = (operation: string | undefined): void => {
+        if (operation === undefined || operation === id) end();
+      };
+      waiting.add(wake);
       signal?.addEventListener('abort', end, { once: true });
       const timeout = clock.sleep(waitMs, stop.signal).catch((reason: unknown) => {
         if (!stop.signal.aborted) throw reason;
       });
       await Promise.race([woken.promise, timeout]);
       stop.abort();
-      waiting.delete(end);
+      waiting.delete(wake);
       signal?.removeEventListener('abort', end);
       return copy(read());
     },
@@ -240,7 +240,8 @@ export function memoryStore(clock: Clock): Store {
       for (let at = leases.length - 1; at >= 0; at -= 1) if (leases[at]?.operation === id) leases.splice(at, 1);
     },
 
-    async reserve(spool, holder, want, capacity) {
+    async reserve(spool, holder, asked, capacity) {
+      const want = { bytes: Math.round(asked.bytes), inodes: Math.round(asked.inodes) };
       const all = reservations.get(spool) ?? new Map<string, { bytes: number; inodes: number }>();
       reservations.set(spool, all);
       const others: SpoolUse = { bytes: 0, inodes: 0, holders: 0 };
@@ -251,7 +252,7 @@ export function memoryStore(clock: Clock): Store {
         others.holders += 1;
       }
       const ok = others.bytes + want.bytes <= capacity.bytes && others.inodes + want.inodes <= capacity.inodes;
-      if (ok) all.set(holder, { ...want });
+      if (ok) all.set(holder, want);
       return { ok, others };
     },
     async releaseReservation(spool, holder) {
@@ -280,14 +281,14 @@ export function memoryStore(clock: Clock): Store {
     getShared: async (key) => shared.get(key),
 
     async announce(presence, ttlMs) {
-      presences.set(presence.worker, { presence: copy(presence), until: presence.seenAt + ttlMs });
+      presences.set(presence.worker, { presence: copy(presence), until: clock.now() + ttlMs });
     },
     async leave(worker) {
       presences.delete(worker);
     },
     async workers() {
-      const newest = Math.max(0, ...[...presences.values()].map(({ presence }) => presence.seenAt));
-      return [...presences.values()].filter(({ until }) => until >= newest).map(({ presence }) => copy(presence));
+      const here = [...presences.values()].filter(({ until }) => until > clock.now());
+      return here.map(({ presence }) => copy(presence)).sort((a, b) => (a.worker < b.worker ? -1 : 1));
     },
     async putSpool(spool) {
       spools.set(spool.name, copy(spool));
@@ -298,7 +299,7 @@ export function memoryStore(clock: Clock): Store {
     spools: async () => [...spools.values()].map(copy),
 
     async close() {
-      for (const wake of [...waiting]) wake();
+      for (const wake of [...waiting]) wake(undefined);
     },
   };
 }

@@ -14,6 +14,16 @@ interface QueueState {
   consumers: Set<() => void>;
 }
 
+/** What was asked for one operation: a ring now, one later, one more after the advance that runs. */
+interface Rings {
+  now: boolean;
+  later: number | undefined;
+  active: boolean;
+}
+
+/** Pause after a handler that threw. */
+const FAILED_MS = 1_000;
+
 export interface MemoryTransport extends Transport {
   /** Delivers a job that is being worked on once more, as a queue does whose lock ran out. False when it is not active. */
   repeat(queue: string, id: string): boolean;
@@ -24,7 +34,7 @@ export interface MemoryTransport extends Transport {
 export function memoryTransport(clock: Clock): MemoryTransport {
   const queues = new Map<string, QueueState>();
   const listeners = new Set<(operation: string) => void>();
-  const rings = new Map<string, { at: number; again: boolean; active: boolean }>();
+  const rings = new Map<string, Rings>();
   const ringConsumers = new Set<() => void>();
   const stops = new AbortController();
 
@@ -37,6 +47,9 @@ export function memoryTransport(clock: Clock): MemoryTransport {
     clock.sleep(Math.max(0, at - clock.now()), stops.signal).then(wake, (reason: unknown) => {
       if (!stops.signal.aborted) throw reason;
     });
+  };
+  const wakeRings = (): void => {
+    for (const wake of [...ringConsumers]) wake();
   };
   const wakeQueue = (state: QueueState): void => {
     for (const wake of state.consumers) wake();
@@ -55,14 +68,13 @@ export function memoryTransport(clock: Clock): MemoryTransport {
     },
 
     async ring(operation, delayMs = 0) {
-      const known = rings.get(operation);
-      const at = clock.now() + delayMs;
-      if (known?.active) known.again = true;
-      else if (!known) {
-        rings.set(operation, { at, again: false, active: false });
-        if (delayMs > 0) later(at, () => ringConsumers.forEach((wake) => void wake()));
-      } else known.at = Math.min(known.at, at);
-      for (const wake of ringConsumers) wake();
+      const asked = rings.get(operation) ?? { now: false, later: undefined, active: false };
+      rings.set(operation, asked);
+      if (delayMs > 0) {
+        asked.later = Math.min(asked.later ?? Number.POSITIVE_INFINITY, clock.now() + delayMs);
+        later(asked.later, wakeRings);
+      } else asked.now = true;
+      wakeRings();
     },
 
     consume(name, concurrency, handle) {
@@ -78,7 +90,7 @@ export function memoryTransport(clock: Clock): MemoryTransport {
         try {
           handled = await handle(delivery);
         } catch {
-          handled = { delayMs: 1_000 };
+          handled = { delayMs: FAILED_MS };
         }
         aborts.delete(abort);
         if (state.active.get(job.id) === job) state.active.delete(job.id);
@@ -120,23 +132,24 @@ export function memoryTransport(clock: Clock): MemoryTransport {
       const running = new Set<Promise<void>>();
       let open = true;
       const work = async (operation: string): Promise<void> => {
+        const asked = rings.get(operation)!;
         try {
           await advance(operation);
         } catch {
-          rings.get(operation)!.again = true;
+          asked.later = Math.min(asked.later ?? Number.POSITIVE_INFINITY, clock.now() + FAILED_MS);
+          later(asked.later, wakeRings);
         }
-        const state = rings.get(operation)!;
-        if (state.again) {
-          state.again = false;
-          state.active = false;
-          state.at = clock.now();
-        } else rings.delete(operation);
+        asked.active = false;
+        if (!asked.now && asked.later === undefined) rings.delete(operation);
       };
       const pump = (): void => {
-        for (const [operation, state] of rings) {
+        for (const [operation, asked] of rings) {
           if (!open || running.size >= concurrency) return;
-          if (state.active || state.at > clock.now()) continue;
-          state.active = true;
+          const due = asked.later !== undefined && asked.later <= clock.now();
+          if (asked.active || !(asked.now || due)) continue;
+          asked.active = true;
+          asked.now = false;
+          if (due) asked.later = undefined;
           const run = work(operation).finally(() => {
             running.delete(run);
             pump();
@@ -198,7 +211,7 @@ export function memoryTransport(clock: Clock): MemoryTransport {
     },
     wake() {
       for (const state of queues.values()) wakeQueue(state);
-      for (const wake of ringConsumers) wake();
+      wakeRings();
     },
     async close() {
       stops.abort();

@@ -1,6 +1,6 @@
 /** What the plans of all four kinds have in common: the source is read, nothing is changed. */
 
-import type { Finding, Json, PlanDraft, TaskContext } from '@longshore/core';
+import type { Finding, Json, LeaseRequest, TaskContext } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
@@ -77,8 +77,10 @@ export async function surveySink(
 }
 
 /** The sink's address is what is taken; two migrations into it may run when neither's metrics can be the other's. */
-export function sinkLease(context: TaskContext<{ sink: string }>, scope: string): PlanDraft['leases'] {
-  return [{ target: `victoriametrics:${context.params.sink}`, scope }];
+export async function sinkLease(context: TaskContext<{ sink: string }>, scope: string): Promise<LeaseRequest[]> {
+  await using sink = context.target(context.params.sink, victoriaMetrics);
+  const { base, path } = sink.address.insert;
+  return [{ target: `victoriametrics:${base}${path}`, scope }];
 }
 
 export function durationText(ms: number): string {

@@ -38,7 +38,9 @@ export const dump: KindDefinition<DumpParams> = defineKind({
 
   expand(_plan, stage, unit) {
     const { source } = z.object({ source: z.string() }).parse(stage.bulk!.params);
-    return [{ id: `dump-${batchName(unit, 0)}`, task: 'tsdb.dump-batch', params: { source, unit, redo: 0 }, placement: 'spool' }];
+    return [
+      { id: `dump-${batchName(unit, 0)}`, task: 'tsdb.dump-batch', params: { source, unit, redo: 0, tally: 'all' }, placement: 'spool' },
+    ];
   },
 
   conclude: ({ header, totals }) => conclude(header, totals, 'back'),

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { MigrateParams } from '../params.ts';
 import { batchName } from '../plan/batches.ts';
 import { PROVE_SINK } from '../tasks/prove-sink.ts';
-import { UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
+import { TALLIES, UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { sinkLease, survey, surveySink } from './common.ts';
 
@@ -19,6 +19,7 @@ const moveParams = z.object({
   existing: z.enum(['refuse', 'fill']),
   verify: z.boolean(),
   redo: z.int(),
+  tally: z.enum(TALLIES),
 });
 
 export const migrate: KindDefinition<MigrateParams> = defineKind({
@@ -41,7 +42,7 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       name: 'move',
       title: 'dump and restore, batch by batch',
       concurrency: UNITS_IN_FLIGHT,
-      bulk: { count, params: { source, sink, existing, verify, redo: 0 } },
+      bulk: { count, params: { source, sink, existing, verify, redo: 0, tally: 'all' } },
       upkeep: { task: 'tsdb.settle', params: { sink, from: operation.id, verify, settleMs }, everyMs: UPKEEP_MS },
     };
     const prove = { id: PROVE_SINK, task: 'tsdb.prove-sink', params: { sink, existing }, placement: 'role' as const };
@@ -55,7 +56,7 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       summary,
       findings,
       fingerprint,
-      leases: sinkLease(context, params.metricsPrefix) ?? [],
+      leases: await sinkLease(context, params.metricsPrefix),
       expect: { batches: count },
       data: { ...batches },
       stages: [
@@ -75,23 +76,38 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
   },
 
   expand(_plan, stage, unit) {
-    const { source, sink, existing, verify, redo } = moveParams.parse(stage.bulk!.params);
+    const { source, sink, existing, verify, redo, tally } = moveParams.parse(stage.bulk!.params);
     const batch = batchName(unit, redo);
     const from = fromOf(stage);
     return [
-      { id: `dump-${batch}`, task: 'tsdb.dump-batch', params: { source, unit, redo }, placement: 'spool' },
+      { id: `dump-${batch}`, task: 'tsdb.dump-batch', params: { source, unit, redo, tally }, placement: 'spool' },
       {
         id: `restore-${batch}`,
         task: 'tsdb.restore-batch',
-        params: { sink, batch, from, existing, verify, redo },
+        params: { sink, batch, from, existing, verify, redo, tally },
         placement: 'spool',
         after: `dump-${batch}`,
       },
     ];
   },
 
+  redo(plan, stage, only, begun) {
+    const params = moveParams.parse(stage.bulk!.params);
+    const redo = FORGOTTEN + plan.stages.length;
+    const title = 'dump again what lay in a lost spool, and send what is missing';
+    return {
+      ...stage,
+      name: `move-again-${redo}`,
+      title,
+      bulk: { count: stage.bulk!.count, only, params: { ...params, redo, existing: 'fill', tally: begun ? 'restore' : 'all' } },
+    };
+  },
+
   conclude: ({ header, totals }) => conclude(header, totals, MigrateParams.parse(header.params).verify ? 'back' : 'not'),
 });
+
+/** Batches that are dumped again after a lost spool are numbered from here; the final count's begin at 1. */
+const FORGOTTEN = 100;
 
 /** The operation's own id stands in its upkeep. */
 function fromOf(stage: StageSpec): string {

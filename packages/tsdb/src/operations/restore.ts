@@ -32,7 +32,7 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
         'the folders are emptied as they are verified',
       ],
       findings,
-      leases: sinkLease(context, '') ?? [],
+      leases: await sinkLease(context, ''),
       expect: {},
       data: dumped?.planData ?? null,
       stages: [

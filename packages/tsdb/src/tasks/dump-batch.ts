@@ -14,12 +14,14 @@ import type { FrameWriter, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
 import { batchAt, batchName, batchPlanOf, rangeText } from '../plan/batches.ts';
-import { PATIENT, PERMIT_MS, SOURCE_BUSY_MS, SOURCE_LIMIT } from './settings.ts';
+import type { Tallies } from './settings.ts';
+import { PATIENT, PERMIT_MS, SOURCE_BUSY_MS, SOURCE_LIMIT, TALLIES } from './settings.ts';
 
 export interface DumpBatchParams {
   source: string;
   unit: number;
   redo: number;
+  tally: Tallies;
 }
 
 type Context = TaskContext<DumpBatchParams>;
@@ -31,7 +33,7 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
   name: 'tsdb.dump-batch',
   role: 'dumper',
   queue: 'dump',
-  params: z.strictObject({ source: z.string(), unit: z.int().min(0), redo: z.int().min(0) }),
+  params: z.strictObject({ source: z.string(), unit: z.int().min(0), redo: z.int().min(0), tally: z.enum(TALLIES) }),
   retry: PATIENT,
 
   async run(context) {
@@ -171,7 +173,7 @@ const LEAVES_OUT: ReadonlySet<string> = new Set(['nan', 'null', 'infinite', 'unk
 
 /** The report counts what the manifest says, so that a resumed dump counts what earlier attempts have read, once. */
 function tellEntries(context: Context, entries: readonly ChunkEntry[]): void {
-  if (context.params.redo > 0) return;
+  if (context.params.tally !== 'all') return;
   for (const entry of entries) {
     context.tally(entry.metric, 'dumped', entry.points);
     for (const problem of problemNotes.parse(entry.notes ?? [])) {

@@ -5,11 +5,13 @@
  * Changes: nothing by itself. Twice is harmless.
  */
 
-import type { StageSpec, TaskDefinition } from '@longshore/core';
+import type { StageSpec, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { z } from 'zod';
-import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import { risen, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { batchAt, batchCount, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { sinkCounters } from './prove-sink.ts';
 import { MAX_REDO, PATIENT } from './settings.ts';
 
 export interface FinalCountParams {
@@ -49,6 +51,7 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
         context.note({ level: 'error', row: metric, text: `the final count finds ${found} points where ${expected} are expected` });
       }
     }
+    await tellCounters(context, sink);
     if (lacking.size === 0) return { output: { lacking: 0 } };
     const total = [...lacking.values()].reduce((sum, points) => sum + points, 0);
     if (!params.move || params.redo >= MAX_REDO) {
@@ -79,8 +82,18 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
   },
 });
 
+/** The sink's counters of rows it dropped: an alarm, since others may write to it too; reading back has decided. */
+async function tellCounters(context: TaskContext<FinalCountParams>, sink: VictoriaMetricsClient): Promise<void> {
+  const before = await sinkCounters(context);
+  for (const [reason, rows] of Object.entries(risen(before, await sink.counters(context.signal))))
+    context.note({
+      level: 'warning',
+      text: `while this ran the sink has counted ${rows} rows as ${reason}; whether they were of this operation its counters do not say`,
+    });
+}
+
 function again(move: StageSpec, only: number[], redo: number): StageSpec {
-  const bulk = { ...move.bulk!, only, params: { ...(move.bulk!.params as object), redo, existing: 'fill' } };
+  const bulk = { ...move.bulk!, only, params: { ...(move.bulk!.params as object), redo, existing: 'fill', tally: 'none' } };
   return { ...move, name: `move-again-${redo}`, title: 'dump again what the sink has lost, and send what is missing', bulk };
 }
 

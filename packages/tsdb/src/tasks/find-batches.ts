@@ -48,7 +48,7 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
       tasks: batches.map(({ batch }) => ({
         id: `${batch}@${name}`,
         task: 'tsdb.restore-batch',
-        params: { sink, batch, from, existing, verify, redo: 0 },
+        params: { sink, batch, from, existing, verify, redo: 0, tally: 'restore' },
         placement: 'spool',
       })),
       upkeep: { task: 'tsdb.settle', params: { sink, from, verify, settleMs }, everyMs: UPKEEP_MS },

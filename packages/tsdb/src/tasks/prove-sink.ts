@@ -7,7 +7,7 @@
 import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import { z } from 'zod';
-import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import type { SinkCounters, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { SinkNotEmpty } from '../errors.ts';
 import type { TimeRange } from '../model.ts';
@@ -29,6 +29,15 @@ export const PROVE_SINK = 'prove-sink';
 export async function sinkFacts(context: Pick<TaskContext<unknown>, 'resultOf'>): Promise<SinkFacts> {
   return facts.parse(await context.resultOf(PROVE_SINK));
 }
+
+const counters = z.object({ ignored: z.record(z.string(), z.number()), invalid: z.record(z.string(), z.number()) });
+
+/** The sink's counters of dropped rows from before anything was sent. */
+export async function sinkCounters(context: Pick<TaskContext<unknown>, 'resultOf'>): Promise<SinkCounters> {
+  return { ...counters.parse(await context.resultOf(PROVE_SINK)), inserted: 0 };
+}
+
+const COUNTER_LAG_MS = 1_200;
 
 export interface ProveSinkParams {
   sink: string;
@@ -52,6 +61,8 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     for (const [metric, points] of held.byMetric) context.tally(metric, 'present', points);
     const probe = await sink.probe({ oldestMs: plan.startMs, newestMs: plan.stopMs - 1, signal });
     for (const warning of probe.warnings) context.note({ level: 'warning', text: warning });
+    // The probe itself may raise them, and they lag by a second.
+    await context.clock.sleep(COUNTER_LAG_MS, signal);
     const counters = await sink.counters(signal);
     const found: Record<string, Json> = {
       encoding: probe.encoding,

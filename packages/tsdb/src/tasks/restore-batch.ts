@@ -15,7 +15,8 @@ import { z } from 'zod';
 import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
 import { sinkFacts } from './prove-sink.ts';
-import { PATIENT, VISIBLE_MS } from './settings.ts';
+import type { Tallies } from './settings.ts';
+import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
 import { SinkGate } from './sink-gate.ts';
 import { groupChunks, SinkWriter } from './sink-writer.ts';
 
@@ -26,8 +27,9 @@ export interface RestoreBatchParams {
   from: string;
   existing: 'refuse' | 'fill';
   verify: boolean;
-  /** A batch that was dumped again is not counted twice in the report. */
   redo: number;
+  /** A batch that was dumped again is not counted twice in the report. */
+  tally: Tallies;
 }
 
 type Context = TaskContext<RestoreBatchParams>;
@@ -46,6 +48,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
     existing: z.enum(['refuse', 'fill']),
     verify: z.boolean(),
     redo: z.int().min(0),
+    tally: z.enum(TALLIES),
   }),
   retry: PATIENT,
 
@@ -193,7 +196,7 @@ async function record(context: Context, batch: ReadyBatch, entry: ChunkEntry, co
 
 /** The report of a batch is what its own log says, so that it is the same whichever attempt tells it. */
 function tell(context: Context, batch: ReadyBatch): void {
-  if (context.params.redo > 0) return;
+  if (context.params.tally === 'none') return;
   for (const { metric, chunk, points } of batch.entries) {
     if (points === 0) continue;
     context.tally(metric, 'restored', points);

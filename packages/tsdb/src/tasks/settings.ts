@@ -30,3 +30,7 @@ export const UPKEEP_MS = 5_000;
 
 /** Times a lost part is dumped again before it is reported as missing. */
 export const MAX_REDO = 3;
+
+/** What a batch adds to the report: everything; only what its restore comes to, since its dump is counted already; nothing. */
+export const TALLIES = ['all', 'restore', 'none'] as const;
+export type Tallies = (typeof TALLIES)[number];
