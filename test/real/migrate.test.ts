@@ -82,6 +82,9 @@ describe.skipIf(absent.length > 0)(`a fleet of separate processes${absent.map(({
       const { sink: _sink, settleMs: _settleMs, ...window } = params();
       const dump = await fleet.service.submit({ kind: 'tsdb.dump', params: window, owner: 'test' });
       expect(await fleet.finished(dump.id)).toMatchObject({ state: 'succeeded' });
+      const compare = await fleet.service.submit({ kind: 'tsdb.verify', params: { from: dump.id, sink: present(sink).url }, owner: 'test' });
+      expect(await fleet.finished(compare.id)).toMatchObject({ state: 'succeeded' });
+      expect((await fleet.service.report(compare.id)).totals).toMatchObject({ dumped: 2_016_000, verified: 2_016_000 });
       const restore = await fleet.service.submit({ kind: 'tsdb.restore', params: { from: dump.id, sink: other.url, settleMs: 1_000 }, owner: 'test' });
       const header = await fleet.finished(restore.id);
       expect({ state: header.state, error: header.error }).toEqual({ state: 'succeeded', error: undefined });

@@ -5,9 +5,10 @@ import { restore } from './operations/restore.ts';
 import { verify } from './operations/verify.ts';
 import { cleanup } from './tasks/cleanup.ts';
 import { compareBatch } from './tasks/compare-batch.ts';
+import { compareFolder } from './tasks/compare-folder.ts';
 import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
-import { findBatches } from './tasks/find-batches.ts';
+import { findBatches, findToCompare } from './tasks/find-batches.ts';
 import { proveSink } from './tasks/prove-sink.ts';
 import { restoreBatch } from './tasks/restore-batch.ts';
 import { settle } from './tasks/settle.ts';
@@ -16,7 +17,7 @@ import { settle } from './tasks/settle.ts';
 export const tsdb: SystemPackage = {
   name: 'tsdb',
   kinds: [migrate, dump, restore, verify],
-  tasks: [proveSink, dumpBatch, restoreBatch, settle, finalCount, findBatches, compareBatch, cleanup],
+  tasks: [proveSink, dumpBatch, restoreBatch, settle, finalCount, findBatches, findToCompare, compareBatch, compareFolder, cleanup],
 };
 
 export type { OpenTsdbClient } from './client/opentsdb/index.ts';

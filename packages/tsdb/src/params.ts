@@ -20,6 +20,11 @@ const existing = z
 const verify = z.boolean().default(true).describe('read everything back');
 const settleMs = z.int().min(0).max(3_600_000).default(30_000).describe('how long verified data is kept and then counted once more, ms');
 
+const dumpId = z
+  .string()
+  .regex(/^op_[a-z0-9]+$/, 'the id of a dump, such as op_7f3k')
+  .describe('the operation whose dump is meant');
+
 export interface WindowParams {
   startMs: number;
   stopMs: number;
@@ -62,12 +67,32 @@ export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
   settleMs,
 });
 
-export type VerifyParams = WindowParams & { source: string; sink: string };
-export const VerifyParams: z.ZodType<VerifyParams> = z.strictObject({
-  source: address,
-  sink: address,
-  startMs,
-  stopMs,
-  metricsPrefix,
-  intervalMs,
-});
+export interface VerifyParams {
+  source?: string | undefined;
+  from?: string | undefined;
+  sink: string;
+  startMs?: number | undefined;
+  stopMs?: number | undefined;
+  metricsPrefix: string;
+  intervalMs: number;
+}
+
+/** Either a source with a window, or the folders of a dump. */
+export const VerifyParams: z.ZodType<VerifyParams> = z
+  .strictObject({
+    source: address.optional(),
+    from: dumpId.optional(),
+    sink: address,
+    startMs: startMs.optional(),
+    stopMs: stopMs.optional(),
+    metricsPrefix,
+    intervalMs,
+  })
+  .refine(({ source, from }) => (source === undefined) !== (from === undefined), {
+    error: 'give either a source or a dump (from), not both',
+    path: ['source'],
+  })
+  .refine(({ source, startMs: start, stopMs: stop }) => source === undefined || (start !== undefined && stop !== undefined), {
+    error: 'a source is compared over a window: give startMs and stopMs',
+    path: ['startMs'],
+  });

@@ -3,15 +3,14 @@ import type { Clock, Random } from '../ports.ts';
 
 interface Sleeper {
   at: number;
-  order: number;
   wake: () => void;
 }
 
 /** A clock that stands still until `advance` moves it; sleepers wake in the order of their times. */
 export class ManualClock implements Clock {
   #now: number;
-  #order = 0;
-  #sleepers: Sleeper[] = [];
+  /** In the order in which they lay down. */
+  readonly #sleepers: Set<Sleeper> = new Set();
 
   constructor(now: number = Date.UTC(2026, 0, 1)) {
     this.#now = now;
@@ -24,30 +23,39 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const sleeper: Sleeper = { at: this.#now + Math.max(0, ms), order: this.#order++, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          reject(signal.reason);
+      const aborted = (): void => {
+        this.#sleepers.delete(sleeper);
+        reject(signal?.reason);
+      };
+      const sleeper: Sleeper = {
+        at: this.#now + Math.max(0, ms),
+        wake: () => {
+          signal?.removeEventListener('abort', aborted);
+          resolve();
         },
-        { once: true },
-      );
+      };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', aborted, { once: true });
     });
   }
 
   /** Time of the earliest sleeper. */
   get next(): number | undefined {
-    return this.#sleepers.reduce<number | undefined>((least, { at }) => (least === undefined || at < least ? at : least), undefined);
+    return this.#first()?.at;
+  }
+
+  #first(): Sleeper | undefined {
+    let first: Sleeper | undefined;
+    for (const sleeper of this.#sleepers) if (!first || sleeper.at < first.at) first = sleeper;
+    return first;
   }
 
   advance(ms: number): void {
     const until = this.#now + ms;
     for (;;) {
-      const due = this.#sleepers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at || a.order - b.order)[0];
-      if (!due) break;
-      this.#sleepers = this.#sleepers.filter((other) => other !== due);
+      const due = this.#first();
+      if (!due || due.at > until) break;
+      this.#sleepers.delete(due);
       this.#now = Math.max(this.#now, due.at);
       due.wake();
     }

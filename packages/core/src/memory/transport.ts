@@ -93,7 +93,9 @@ export function memoryTransport(clock: Clock): MemoryTransport {
           handled = { delayMs: FAILED_MS };
         }
         aborts.delete(abort);
-        if (state.active.get(job.id) === job) state.active.delete(job.id);
+        // Delivered again meanwhile: what this one says of the job does not count any more.
+        if (state.active.get(job.id) !== job) return;
+        state.active.delete(job.id);
         if (handled !== 'done' && !state.waiting.some((other) => other.id === job.id)) {
           job.at = clock.now() + handled.delayMs;
           state.waiting.push(job);
@@ -120,7 +122,8 @@ export function memoryTransport(clock: Clock): MemoryTransport {
           open = false;
           state.consumers.delete(pump);
           const timer = new AbortController();
-          await Promise.race([Promise.all(running), clock.sleep(deadlineMs, timer.signal).catch(() => undefined)]);
+          const deadline = deadlineMs > 0 ? clock.sleep(deadlineMs, timer.signal).catch(() => undefined) : undefined;
+          await Promise.race([Promise.all(running), deadline]);
           timer.abort();
           for (const abort of aborts) abort.abort(new Error('the host stops'));
           await Promise.all(running);

@@ -4,7 +4,7 @@ import type { Finding, Json, LeaseRequest, TaskContext } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
-import { EmptyWindow, NoMetrics, SinkNotEmpty } from '../errors.ts';
+import { EmptyWindow, NoDump, NoMetrics, SinkNotEmpty } from '../errors.ts';
 import type { WindowParams } from '../params.ts';
 import type { BatchPlan } from '../plan/batches.ts';
 import { batchCount, rangeText, windowCount } from '../plan/batches.ts';
@@ -93,4 +93,24 @@ export function durationText(ms: number): string {
   const [size, unit] = units.find(([each]) => ms % each === 0) ?? [1, 'ms'];
   const number = ms / size;
   return `${number} ${unit}${number === 1 || unit === 'ms' ? '' : 's'}`;
+}
+
+/** Where the batches of a dump lie; what is in the way becomes findings. */
+export async function surveyDump(
+  context: TaskContext<unknown>,
+  from: string,
+): Promise<{ spools: string[]; data: Json; findings: Finding[] }> {
+  const dumped = await context.operationOf(from);
+  const served = await context.liveSpools(['restorer']);
+  const spools = dumped?.spools ?? [];
+  const findings: Finding[] = [];
+  const away = spools.filter((spool) => !served.includes(spool));
+  if (!dumped?.planData || spools.length === 0) {
+    const error = NoDump({ from, spools: served });
+    findings.push({ level: 'error', text: error.message, error: error.data });
+  }
+  if (dumped?.live)
+    findings.push({ level: 'error', text: `${from} is still being dumped; \`longshore watch ${from}\` shows how far it is` });
+  if (away.length > 0) findings.push({ level: 'error', text: `no restorer serves ${away.join(', ')}, where part of ${from} lies` });
+  return { spools, data: dumped?.planData ?? null, findings };
 }

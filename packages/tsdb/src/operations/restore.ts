@@ -1,11 +1,10 @@
 /** Folders → VictoriaMetrics. The folders are emptied as they are verified, as in the second half of a migration. */
 
-import type { Finding, KindDefinition, TaskContext } from '@longshore/core';
+import type { KindDefinition, TaskContext } from '@longshore/core';
 import { defineKind } from '@longshore/core';
-import { NoDump } from '../errors.ts';
 import { RestoreParams } from '../params.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { sinkLease } from './common.ts';
+import { sinkLease, surveyDump } from './common.ts';
 
 export const restore: KindDefinition<RestoreParams> = defineKind({
   name: 'tsdb.restore',
@@ -17,24 +16,13 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
 
   async plan(context: TaskContext<RestoreParams>) {
     const { from, sink, existing, verify, settleMs } = context.params;
-    const dumped = await context.operationOf(from);
-    const spools = await context.liveSpools(['restorer']);
-    const findings: Finding[] = [];
-    const lost = (dumped?.spools ?? []).filter((spool) => !spools.includes(spool));
-    if (!dumped?.planData || dumped.spools.length === 0) {
-      const error = NoDump({ from, spools });
-      findings.push({ level: 'error', text: error.message, error: error.data });
-    }
-    if (lost.length > 0) findings.push({ level: 'error', text: `no restorer serves ${lost.join(', ')}, where part of ${from} lies` });
+    const { spools, data, findings } = await surveyDump(context, from);
     return {
-      summary: [
-        `the dump ${from} from ${dumped?.spools.join(', ') || 'nowhere'} into ${sink}`,
-        'the folders are emptied as they are verified',
-      ],
+      summary: [`the dump ${from} from ${spools.join(', ') || 'nowhere'} into ${sink}`, 'the folders are emptied as they are verified'],
       findings,
       leases: await sinkLease(context, ''),
       expect: {},
-      data: dumped?.planData ?? null,
+      data,
       stages: [
         {
           name: 'prove',
@@ -46,7 +34,7 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
           name: 'find',
           title: 'find the batches',
           concurrency: 1,
-          tasks: (dumped?.spools ?? []).map((spool) => ({
+          tasks: spools.map((spool) => ({
             id: `find@${spool}`,
             task: 'tsdb.find-batches',
             params: { from, sink, spool, existing, verify, settleMs },

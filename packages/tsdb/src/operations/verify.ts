@@ -1,4 +1,4 @@
-/** OpenTSDB against VictoriaMetrics, point by point. Changes nothing. */
+/** OpenTSDB, or a dump of it, against VictoriaMetrics, point by point. Changes nothing. */
 
 import type { KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { VerifyParams } from '../params.ts';
 import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { survey } from './common.ts';
+import { survey, surveyDump } from './common.ts';
 
 export const verify: KindDefinition<VerifyParams> = defineKind({
   name: 'tsdb.verify',
@@ -17,8 +17,29 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
   columns: COLUMNS,
 
   async plan(context) {
-    const { source, sink } = context.params;
-    const { batches, count, summary, findings, fingerprint } = await survey(context);
+    const { source, from, sink, startMs, stopMs, metricsPrefix, intervalMs } = context.params;
+    if (from !== undefined) {
+      const { spools, data, findings } = await surveyDump(context, from);
+      const tasks = spools.map((spool) => ({
+        id: `find@${spool}`,
+        task: 'tsdb.find-to-compare',
+        params: { from, sink, spool },
+        placement: 'spool' as const,
+      }));
+      return {
+        summary: [`the dump ${from} in ${spools.join(', ') || 'no spool'} compared with ${sink}; nothing is changed`],
+        findings,
+        expect: {},
+        data,
+        stages: [{ name: 'find', title: 'find the batches', concurrency: 1, tasks }],
+      };
+    }
+    if (source === undefined || startMs === undefined || stopMs === undefined)
+      throw new TypeError('a checked verification has a source and a window');
+    const { batches, count, summary, findings, fingerprint } = await survey({
+      ...context,
+      params: { source, startMs, stopMs, metricsPrefix, intervalMs },
+    });
     return {
       summary: [...summary, `compared with ${sink}; nothing is changed`],
       findings,

@@ -4,11 +4,13 @@
  * Changes: nothing. Twice is harmless.
  */
 
-import type { TaskDefinition } from '@longshore/core';
+import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { z } from 'zod';
 import { openTsdb } from '../client/opentsdb/index.ts';
+import type { ChunkComparison } from '../client/victoriametrics/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import type { Comparison } from '../model.ts';
 import { batchAt, batchPlanOf, rangeText } from '../plan/batches.ts';
 import { PATIENT } from './settings.ts';
 
@@ -42,23 +44,10 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
               parts = [];
             },
             async commit(frame, { points, problems }) {
-              const { comparison, foreign } = await sink.verifyChunk(Buffer.concat(parts), { metric, range: frame, signal });
-              context.tally(metric, 'dumped', points);
-              const { matched, precisionLost, missing, extra, different } = comparison;
-              context.tally(metric, 'verified', matched + precisionLost);
-              for (const [column, value] of Object.entries({ precisionLost, missing, extra, different, foreign: foreign.points }))
-                if (value > 0) context.tally(metric, column, value);
-              for (const { kind, timestampMs, labels, expected = 'nothing', found = 'nothing' } of comparison.examples)
-                if (kind !== 'precision-lost')
-                  context.note({
-                    level: 'error',
-                    row: metric,
-                    text: `${kind} at ${new Date(timestampMs).toISOString()} in ${labels}: ${expected} expected, ${found} found`,
-                  });
+              tellComparison(context, metric, points, await sink.verifyChunk(Buffer.concat(parts), { metric, range: frame, signal }));
               for (const { kind, count, example } of problems)
                 context.note({ level: 'warning', row: metric, text: `${rangeText(frame)}: ${count} × ${kind}, such as ${example}` });
               compared += points;
-              context.count('pointsVerified', matched + precisionLost);
               context.progress(compared, undefined, 'points');
             },
           };
@@ -70,3 +59,29 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
     return undefined;
   },
 });
+
+/** Adds what a comparison came to to the report. */
+export function tellComparison(
+  context: Pick<TaskContext<unknown>, 'tally' | 'note' | 'count'>,
+  metric: string,
+  points: number,
+  { comparison, foreign }: ChunkComparison,
+): void {
+  const { matched, precisionLost, missing, extra, different, examples } = comparison;
+  context.tally(metric, 'dumped', points);
+  context.tally(metric, 'verified', matched + precisionLost);
+  context.count('pointsVerified', matched + precisionLost);
+  for (const [column, value] of Object.entries({ precisionLost, missing, extra, different, foreign: foreign.points }))
+    if (value > 0) context.tally(metric, column, value);
+  tellExamples(context, metric, examples);
+}
+
+export function tellExamples(context: Pick<TaskContext<unknown>, 'note'>, metric: string, examples: Comparison['examples']): void {
+  for (const { kind, timestampMs, labels, expected = 'nothing', found = 'nothing' } of examples)
+    if (kind !== 'precision-lost')
+      context.note({
+        level: 'error',
+        row: metric,
+        text: `${kind} at ${new Date(timestampMs).toISOString()} in ${labels}: ${expected} expected, ${found} found`,
+      });
+}

@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StageSpec, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
+import type { Spool } from '@longshore/spool';
 import { listBatches, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { OtherSink } from '../errors.ts';
@@ -19,6 +20,13 @@ export interface FindBatchesParams {
   existing: 'refuse' | 'fill';
   verify: boolean;
   settleMs: number;
+}
+
+/** The same for comparing only. */
+export interface FindToCompareParams {
+  from: string;
+  sink: string;
+  spool: string;
 }
 
 export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
@@ -38,14 +46,14 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
   async run(context) {
     const { from, sink, spool: name, existing, verify, settleMs } = context.params;
     const spool = await openSpool(context.spool());
-    const batches = (await listBatches(spool, from)).filter(({ state }) => state !== 'dumping');
+    const batches = await finished(spool, from);
     if (batches.length === 0) return { output: { batches: 0 } };
     await claimFor(join(spool.root, from, 'sink'), from, sink);
     const stage: StageSpec = {
       name: 'restore',
       title: `restore ${batches.length} batches of ${from} from ${name}`,
       concurrency: UNITS_IN_FLIGHT,
-      tasks: batches.map(({ batch }) => ({
+      tasks: batches.map((batch) => ({
         id: `${batch}@${name}`,
         task: 'tsdb.restore-batch',
         params: { sink, batch, from, existing, verify, redo: 0, tally: 'restore' },
@@ -67,4 +75,34 @@ async function claimFor(path: string, from: string, sink: string): Promise<void>
     const before = (await readFile(path, 'utf8')).trim();
     if (before !== sink) throw OtherSink({ from, before, now: sink }, { cause: error });
   }
+}
+
+/** Changes: nothing. */
+export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({
+  name: 'tsdb.find-to-compare',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({ from: z.string(), sink: z.string(), spool: z.string() }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { from, sink, spool: name } = context.params;
+    const batches = await finished(await openSpool(context.spool()), from);
+    if (batches.length === 0) return { output: { batches: 0 } };
+    const tasks = batches.map((batch) => ({
+      id: `${batch}@${name}`,
+      task: 'tsdb.compare-folder',
+      params: { from, batch, sink },
+      placement: 'spool' as const,
+    }));
+    context.emit([
+      { name: 'compare', title: `compare ${batches.length} batches of ${from} in ${name}`, concurrency: UNITS_IN_FLIGHT, tasks },
+    ]);
+    return { output: { batches: batches.length } };
+  },
+});
+
+/** Batches that are dumped to their end. */
+async function finished(spool: Spool, from: string): Promise<string[]> {
+  return (await listBatches(spool, from)).filter(({ state }) => state !== 'dumping').map(({ batch }) => batch);
 }

@@ -14,6 +14,7 @@ import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
+import { tellExamples } from './compare-batch.ts';
 import { sinkFacts } from './prove-sink.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
@@ -185,13 +186,7 @@ async function record(context: Context, batch: ReadyBatch, entry: ChunkEntry, co
   const { points, matched, missing, extra, different, precisionLost } = comparison;
   await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
   context.count('pointsVerified', matched + precisionLost);
-  for (const { kind, timestampMs, labels, expected = 'nothing', found = 'nothing' } of comparison.examples)
-    if (kind !== 'precision-lost')
-      context.note({
-        level: 'error',
-        row: entry.metric,
-        text: `${kind} at ${new Date(timestampMs).toISOString()} in ${labels}: ${expected} expected, ${found} found`,
-      });
+  tellExamples(context, entry.metric, comparison.examples);
 }
 
 /** The report of a batch is what its own log says, so that it is the same whichever attempt tells it. */

@@ -1,0 +1,49 @@
+/**
+ * Compares one batch in a spool with a sink.
+ *
+ * Changes: nothing. Twice is harmless.
+ */
+
+import type { TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { openForRestore, openSpool } from '@longshore/spool';
+import { z } from 'zod';
+import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { tellComparison } from './compare-batch.ts';
+import { PATIENT } from './settings.ts';
+
+export interface CompareFolderParams {
+  from: string;
+  batch: string;
+  sink: string;
+}
+
+export const compareFolder: TaskDefinition<CompareFolderParams> = defineTask({
+  name: 'tsdb.compare-folder',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({ from: z.string(), batch: z.string(), sink: z.string() }),
+  retry: PATIENT,
+
+  async run(context) {
+    const { params, signal } = context;
+    const opening = await openForRestore(await openSpool(context.spool()), params.from, params.batch);
+    if (opening.state === 'removed') return undefined;
+    await using batch = opening.batch;
+    await using sink = context.target(params.sink, victoriaMetrics);
+    let compared = 0;
+    for (const { chunk, metric, startMs, stopMs, points } of batch.entries) {
+      signal.throwIfAborted();
+      if (points === 0) continue;
+      tellComparison(
+        context,
+        metric,
+        points,
+        await sink.verifyChunk(await batch.readLines(chunk), { metric, range: { startMs, stopMs }, signal }),
+      );
+      compared += points;
+      context.progress(compared, batch.totals.points, 'points');
+    }
+    return undefined;
+  },
+});
