@@ -95,6 +95,8 @@ export interface StageSpec {
   concurrency: number;
   tasks?: TaskSpec[];
   bulk?: Bulk;
+  /** Units are placed on these spools only; absent: on any that is served. */
+  spools?: string[];
   /** Runs also after failure and cancel: puts things away. */
   always?: boolean;
   /** A task that is run again and again beside the stage, one per spool in use, and once more when its other tasks are through. */

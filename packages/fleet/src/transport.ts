@@ -24,6 +24,11 @@ const IDLE_POLL_SECONDS = 2;
 const RINGS = 'advance';
 const SWEEPS = 'sweep';
 
+/** BullMQ takes no colon in an id; a task may have one in its name. */
+function queueId(id: string): string {
+  return id.replaceAll('%', '%25').replaceAll(':', '%3A');
+}
+
 interface Ring {
   operation: string;
 }
@@ -100,7 +105,7 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
           name: 'task',
           data,
           opts: {
-            jobId: id,
+            jobId: queueId(id),
             attempts: JOB_ATTEMPTS,
             backoff: BACKOFF,
             removeOnComplete: true,

@@ -51,7 +51,7 @@ const schema: z.ZodType<Settings> = z.strictObject({
     .strictObject({
       concurrency: z.int().min(1).max(64).default(2),
       stopMs: z.int().min(0).default(30_000),
-      lockMs: z.int().min(1_000).default(30_000),
+      lockMs: z.int().min(1_000).default(15_000),
     })
     .prefault({}),
   sweepMs: z.int().min(100).default(5_000),

@@ -6,7 +6,7 @@
  */
 
 import type { Clock, Log, OperationHeader, Random, Store, StoredPlan, Tally, TaskRecord, Transport } from '@longshore/core';
-import { LIVE_UNITS } from '@longshore/core';
+import { FINAL_STATES, LIVE_UNITS } from '@longshore/core';
 import type { Decision } from './decide.ts';
 import { decide } from './decide.ts';
 import type { DecideInput } from './draft.ts';
@@ -55,8 +55,8 @@ export async function advance(engine: Engine, id: string, options: { sweep?: boo
       decision.changed = true;
     }
     if (decision.concluding) await conclude(engine, decision, now);
-    if (header.endedAt === undefined && ['failed', 'cancelled'].includes(header.state))
-      finish(decision, header.state as 'failed' | 'cancelled', now);
+    const { state } = header;
+    if (header.endedAt === undefined && (state === 'failed' || state === 'cancelled' || state === 'discarded')) finish(decision, state, now);
 
     if (decision.changed) {
       header.updatedAt = now;
@@ -105,7 +105,15 @@ async function fleetNow(engine: Engine): Promise<{ share: number; spools: Decide
 }
 
 async function takeLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<OperationHeader['error']> {
-  const got = await engine.store.acquireLeases(header.id, plan.leases, engine.clock.now());
+  const ask = (): ReturnType<Store['acquireLeases']> => engine.store.acquireLeases(header.id, plan.leases, engine.clock.now());
+  let got = await ask();
+  for (let left = plan.leases.length; 'heldBy' in got && left > 0; left -= 1) {
+    // An operation that is over holds nothing, whatever a scheduler killed at the wrong moment has left.
+    const holder = await engine.store.header(got.heldBy);
+    if (holder && !FINAL_STATES.has(holder.state)) break;
+    await engine.store.releaseLeases(got.heldBy);
+    got = await ask();
+  }
   if ('heldBy' in got) return LeaseHeld({ target: got.target, scope: got.scope, by: got.heldBy }).data;
   header.leases = plan.leases.map((lease, at) => ({ ...lease, token: got.tokens[at]! }));
   return undefined;
@@ -115,12 +123,13 @@ function tell(decision: Decision, at: number, state: OperationHeader['state']): 
   decision.change.events = [...(decision.change.events ?? []), { at, type: 'state', text: state }];
 }
 
-function finish(decision: Decision, state: 'succeeded' | 'failed' | 'cancelled', now: number): void {
+function finish(decision: Decision, state: 'succeeded' | 'failed' | 'cancelled' | 'discarded', now: number): void {
   const { header } = decision.change;
   if (header.state !== state) tell(decision, now, state);
   header.state = state;
   header.endedAt = now;
   delete header.ending;
+  delete header.intent;
   decision.changed = true;
 }
 
@@ -138,7 +147,8 @@ async function conclude(engine: Engine, decision: Decision, now: number): Promis
 
 function addTally(rows: Tally, tally: Tally): void {
   for (const [row, columns] of Object.entries(tally)) {
-    const into = rows[row] ?? {};
+    // Rows have the names of metrics, and a metric may have any: `__proto__` must be one like the others.
+    const into: Record<string, number> = Object.hasOwn(rows, row) ? rows[row]! : Object.create(null);
     rows[row] = into;
     for (const [column, by] of Object.entries(columns)) into[column] = (into[column] ?? 0) + by;
   }

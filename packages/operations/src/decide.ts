@@ -40,7 +40,8 @@ export function decide(input: DecideInput): Decision {
     takeIn(draft, input);
     if (header.state === 'submitted') beginPlanning(draft, input);
     else if (header.state === 'planned') {
-      if (header.mode === 'run') wantsLeases = true;
+      if (header.intent === 'cancel' || header.intent === 'drain') draft.state('discarded');
+      else if (header.mode === 'run') wantsLeases = true;
     } else {
       obey(draft, input);
       if (header.state === 'running' || header.state === 'needs-attention') {
@@ -107,42 +108,31 @@ function obey(draft: Draft, input: DecideInput): void {
     draft.state('running');
     for (const task of draft.tasks.values()) if (task.state === 'queued') draft.jobs.push(task);
   }
-  if (header.intent === 'cancel' && header.ending === 'cancelled') {
+  const puttingAway = draft.plan?.stages[header.stage]?.always === true;
+  if (header.intent === 'cancel' && (header.ending === 'cancelled' || puttingAway)) {
+    // What puts things away is not stopped: it ends, and the operation with it.
+    header.ending ??= 'cancelled';
     delete header.intent;
     draft.touched = true;
+    for (const task of draft.tasks.values()) if (task.state === 'queued') draft.jobs.push(task);
   } else if (header.intent === 'cancel') {
-    for (const task of [...draft.tasks.values()]) if (!atWork(task, input)) skip(draft, task);
+    for (const task of [...draft.tasks.values()]) if (!atWork(task, input)) draft.skip(task);
     if (draft.tasks.size === 0) {
-      header.ending = 'cancelled';
+      header.ending ??= 'cancelled';
       delete header.intent;
       draft.touched = true;
     } else draft.wake(input.now + ATTEMPT_SILENCE_MS);
   }
-  if (header.intent === 'drain' && header.ending !== 'cancelled') {
+  if (header.intent === 'drain' && header.ending !== 'cancelled' && !puttingAway) {
     for (const task of [...draft.tasks.values()]) {
       const fresh = task.unit !== undefined && task.after === undefined && !atWork(task, input);
-      if (fresh) for (const one of unitTasks(draft, task.unit)) skip(draft, one);
+      if (fresh && draft.tasks.has(task.id)) for (const one of draft.unitOf(task)) draft.skip(one);
     }
     if (draft.tasks.size === 0) {
-      header.ending = 'cancelled';
+      header.ending ??= 'cancelled';
       draft.touched = true;
     }
   }
-}
-
-function unitTasks(draft: Draft, unit: number | undefined): TaskRecord[] {
-  return [...draft.tasks.values()].filter((task) => task.unit === unit && unit !== undefined);
-}
-
-/** Gives a task up that was never finished; its unit counts as skipped. */
-function skip(draft: Draft, task: TaskRecord): void {
-  draft.forget(task.id);
-  if (task.unit === undefined) {
-    if (!task.upkeep) draft.done.push({ id: task.id, task: task.task, stage: task.stage, result: 'skipped', endedAt: draft.now });
-    return;
-  }
-  const stage = draft.stageOf(task);
-  if (stage && unitTasks(draft, task.unit).length === 0) stage.skipped += 1;
 }
 
 /** Fills the current stage; goes on to later ones when it is through. */
@@ -183,6 +173,8 @@ function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no-spool'
 function endStage(draft: Draft, stage: StageState, state: StageState['state']): void {
   stage.state = state;
   stage.endedAt = draft.now;
+  // Whatever was never begun: what was planned is always done, failed or skipped.
+  stage.skipped = Math.max(stage.skipped, stage.total - stage.done - stage.failed);
   draft.header.stage += 1;
   draft.touched = true;
 }
@@ -205,12 +197,13 @@ function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: Stag
   if (header.intent === 'drain') return true;
   const units = new Set<number>();
   for (const task of draft.tasks.values()) if (task.stage === header.stage && task.unit !== undefined) units.add(task.unit);
-  const room = Math.max(2, Math.min(spec.concurrency, input.share));
+  const room = Math.min(spec.concurrency, Math.max(2, input.share));
   while (units.size < room && stage.cursor < stage.total) {
     const index = bulk.only ? bulk.only[stage.cursor]! : stage.cursor;
     const specs = input.kind.expand!(draft.plan!, spec, index);
     const needsSpool = specs.some((one) => one.placement === 'spool');
-    const spools = needsSpool ? input.spools([...new Set(specs.map((one) => definitionOf(input, one.task).role))]) : [];
+    const served = needsSpool ? input.spools([...new Set(specs.map((one) => definitionOf(input, one.task).role))]) : [];
+    const spools = served.filter((one) => spec.spools?.includes(one) ?? true);
     const spool = spools[index % Math.max(1, spools.length)];
     if (needsSpool && spool === undefined) return false;
     if (spool !== undefined && !header.spools.includes(spool)) header.spools.push(spool);
@@ -227,20 +220,26 @@ function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: Stag
 
 function fillTasks(draft: Draft, spec: StageSpec, stage: StageState, input: DecideInput): boolean {
   const { header } = draft;
+  if (header.intent === 'drain' && !spec.always) return true;
   const active = [...draft.tasks.values()].filter((task) => task.stage === header.stage && task.state === 'queued').length;
   let room = spec.concurrency - active;
-  while (stage.cursor < stage.total && room > 0) {
-    const one = spec.tasks![stage.cursor]!;
+  const place = (one: TaskSpec): void => {
     const definition = definitionOf(input, one.task);
     const [prefix, spool] = one.placement === 'spool' ? one.id.split('@') : [];
     if (one.placement === 'spool' && (prefix === undefined || spool === undefined)) throw new TypeError(`task ${one.id} names no spool`);
     if (spool !== undefined && !header.spools.includes(spool)) header.spools.push(spool);
     const task = record(one, definition, header.stage, spool);
-    if (task.state === 'queued') {
-      draft.queue(task);
-      room -= 1;
-    } else draft.set(task);
+    if (task.state === 'queued') draft.queue(task);
+    else draft.set(task);
+    // Those that wait for it lie ready before it can end; they take no room of their own yet.
+    for (const follower of spec.tasks!.filter(({ after }) => after === one.id)) place(follower);
+  };
+  while (stage.cursor < stage.total && room > 0) {
+    const one = spec.tasks![stage.cursor]!;
     stage.cursor += 1;
+    if (one.after !== undefined) continue;
+    place(one);
+    room -= 1;
   }
   return true;
 }

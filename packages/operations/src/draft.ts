@@ -84,6 +84,31 @@ export class Draft {
     this.drop.add(id);
     this.touched = true;
   }
+  /** Gives a task up that was never finished; a unit all of whose tasks are gone counts as skipped. */
+  skip(task: TaskRecord): void {
+    this.forget(task.id);
+    const stage = this.stageOf(task);
+    if (task.unit === undefined) {
+      if (task.upkeep) return;
+      this.done.push({ id: task.id, task: task.task, stage: task.stage, result: 'skipped', endedAt: this.now });
+      if (stage) stage.skipped += 1;
+    } else if (stage && this.unitOf(task).length === 0) stage.skipped += 1;
+  }
+  /** Gives up whatever waits for a task, and what waits for that. Of a unit nothing is counted: that is for the task itself. */
+  skipFollowers(of: TaskRecord): void {
+    for (const follower of this.followersOf(of)) {
+      this.skipFollowers(follower);
+      if (follower.unit === undefined) this.skip(follower);
+      else this.forget(follower.id);
+    }
+  }
+  followersOf(of: TaskRecord): TaskRecord[] {
+    return [...this.tasks.values()].filter((other) => other.after === of.id);
+  }
+  /** The live tasks of the unit that a task belongs to. */
+  unitOf(task: TaskRecord): TaskRecord[] {
+    return [...this.tasks.values()].filter((other) => task.unit !== undefined && other.unit === task.unit && other.stage === task.stage);
+  }
   wake(at: number): void {
     this.wakeAt = this.wakeAt === undefined ? at : Math.min(this.wakeAt, at);
   }

@@ -1,5 +1,5 @@
 /** The shape of what comes back from a kind's planner and from an emitting task, checked before any of it is stored. */
-import type { Json, Plan, StageSpec, TaskDefinition } from '@longshore/core';
+import type { Json, KindDefinition, Plan, StageSpec, TaskDefinition } from '@longshore/core';
 import { z } from 'zod';
 
 const json = z.custom<Json>((value) => value !== undefined);
@@ -18,6 +18,7 @@ const stage = z.strictObject({
   concurrency: z.int().positive(),
   tasks: z.array(task).optional(),
   bulk: z.strictObject({ count: z.int().nonnegative(), params: json, only: z.array(z.int().nonnegative()).optional() }).optional(),
+  spools: z.array(z.string()).optional(),
   always: z.boolean().optional(),
   upkeep: z.strictObject({ task: z.string(), params: json, everyMs: z.int().positive() }).optional(),
 });
@@ -49,12 +50,20 @@ export function parsePlan(value: unknown): { plan: Plan } | { problem: string } 
   return { problem: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'plan'}: ${issue.message}`).join('; ') };
 }
 
-/** Why these stages cannot be inserted, if they cannot. */
-export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, TaskDefinition>): string | undefined {
+/** Why these stages could not be run, if they could not: said before they are stored, since afterwards nobody could go on. */
+export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, TaskDefinition>, kind: KindDefinition): string | undefined {
   const parsed = z.array(stage).safeParse(stages);
   if (!parsed.success) return parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   for (const one of stages) {
-    for (const { id, task: name, params } of one.tasks ?? []) {
+    if (one.bulk && !kind.expand) return `stage ${one.name} has units, but ${kind.name} does not say what a unit is`;
+    if (one.upkeep && !tasks.has(one.upkeep.task)) return `the upkeep of stage ${one.name} is of the unknown sort ${one.upkeep.task}`;
+    const ids = new Set<string>();
+    for (const { id, task: name, params, after, placement } of one.tasks ?? []) {
+      if (ids.has(id)) return `two tasks of stage ${one.name} are called ${id}`;
+      // Named before it, so that no circle can be made.
+      if (after !== undefined && !ids.has(after)) return `task ${id} waits for ${after}, which does not come before it in stage ${one.name}`;
+      ids.add(id);
+      if (placement === 'spool' && !/^.+@[^@]+$/.test(id)) return `task ${id} is placed on a spool, but its name does not end in @spool`;
       const definition = tasks.get(name);
       if (!definition) return `task ${id} is of the unknown sort ${name}`;
       const checked = definition.params.safeParse(params);

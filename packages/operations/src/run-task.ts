@@ -114,7 +114,8 @@ class Attempt {
   readonly #abort = new AbortController();
   readonly #delivery: Delivery<TaskJob>;
   readonly #startedAt: number;
-  readonly #tally: Tally = {};
+  /** Rows have the names of metrics, and a metric may have any: `__proto__` must be one like the others. */
+  readonly #tally: Tally = Object.create(null) as Tally;
   readonly #notes: Note[] = [];
   readonly #counts: Record<string, number> = {};
   readonly #emitted: StageSpec[] = [];

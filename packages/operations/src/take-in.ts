@@ -20,22 +20,24 @@ export function takeIn(draft: Draft, input: DecideInput): void {
     draft.touched = true;
     if (outcome.result === 'ok') succeeded(draft, input, task, outcome);
     else if (outcome.result === 'failed') failed(draft, input, task, outcome);
-    else gaveUp(draft, task, outcome);
+    else if (draft.plan?.stages[task.stage]?.always && !task.upkeep) draft.queue({ ...task, round: task.round + 1 });
+    else {
+      draft.skipFollowers(task);
+      over(draft, task, outcome);
+    }
   }
 }
 
 function succeeded(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
   if (task.stage === -1) {
-    planned(draft, task, outcome);
+    planned(draft, input, task, outcome);
     return;
   }
   if (outcome.tally) draft.tally.push(outcome.tally);
   if (outcome.notes) draft.notes.push(...outcome.notes);
   if (outcome.emit) emitted(draft, input, task, outcome);
-  for (const follower of [...draft.tasks.values()].filter((other) => other.after === task.id)) {
-    if (outcome.followers === 'skip') draft.forget(follower.id);
-    else draft.queue(follower);
-  }
+  if (outcome.followers === 'skip') draft.skipFollowers(task);
+  else for (const follower of draft.followersOf(task)) draft.queue(follower);
   over(draft, task, outcome);
 }
 
@@ -55,14 +57,9 @@ function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Out
     return;
   }
   draft.event('task-failed', `${task.id}: ${error.message}`);
-  for (const follower of [...draft.tasks.values()].filter((other) => other.after === task.id)) draft.forget(follower.id);
+  draft.skipFollowers(task);
   if (task.unit === undefined || !input.kind.tolerant) fail(draft, task, error);
   else draft.notes.push({ level: 'error', row: task.id, text: `${error.message}. ${error.fix}` });
-  over(draft, task, outcome);
-}
-
-function gaveUp(draft: Draft, task: TaskRecord, outcome: Outcome): void {
-  for (const follower of [...draft.tasks.values()].filter((other) => other.after === task.id)) draft.forget(follower.id);
   over(draft, task, outcome);
 }
 
@@ -98,8 +95,7 @@ function over(draft: Draft, task: TaskRecord, outcome: Outcome): void {
     if (stage) countEnd(stage, outcome.result);
     return;
   }
-  const others = [...draft.tasks.values()].some((other) => other.unit === task.unit && other.stage === task.stage);
-  if (stage && !others) countEnd(stage, outcome.result);
+  if (stage && draft.unitOf(task).length === 0) countEnd(stage, outcome.result);
 }
 
 function countEnd(stage: StageState, result: Outcome['result']): void {
@@ -108,12 +104,13 @@ function countEnd(stage: StageState, result: Outcome['result']): void {
   else stage.skipped += 1;
 }
 
-function planned(draft: Draft, task: TaskRecord, outcome: Outcome): void {
+function planned(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
   const { header } = draft;
   over(draft, task, outcome);
   const made = parsePlan(outcome.output);
-  if ('problem' in made) {
-    fail(draft, task, BadOutput({ task: task.id, problem: made.problem }).data);
+  const problem = 'problem' in made ? made.problem : stagesProblem(made.plan.stages, input.tasks, input.kind);
+  if ('problem' in made || problem !== undefined) {
+    fail(draft, task, BadOutput({ task: task.id, problem: problem ?? '' }).data);
     return;
   }
   const body = made.plan;
@@ -140,7 +137,7 @@ function emitted(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Ou
   const { header, plan } = draft;
   const stages = outcome.emit ?? [];
   if (!plan || stages.length === 0) return;
-  const problem = stagesProblem(stages, input.tasks);
+  const problem = stagesProblem(stages, input.tasks, input.kind);
   if (problem) {
     fail(draft, task, BadOutput({ task: task.id, problem }).data);
     return;

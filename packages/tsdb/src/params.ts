@@ -39,7 +39,9 @@ export interface SinkParams {
   settleMs: number;
 }
 
-export type MigrateParams = WindowParams & SinkParams & { source: string };
+const spool = z.string().optional().describe('the spool to use; absent: any that has a dumper and a restorer');
+
+export type MigrateParams = WindowParams & SinkParams & { source: string; spool?: string | undefined };
 export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   source: address,
   sink: address,
@@ -50,10 +52,11 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   existing,
   verify,
   settleMs,
+  spool,
 });
 
-export type DumpParams = WindowParams & { source: string };
-export const DumpParams: z.ZodType<DumpParams> = z.strictObject({ source: address, startMs, stopMs, metricsPrefix, intervalMs });
+export type DumpParams = WindowParams & { source: string; spool?: string | undefined };
+export const DumpParams: z.ZodType<DumpParams> = z.strictObject({ source: address, startMs, stopMs, metricsPrefix, intervalMs, spool });
 
 export type RestoreParams = SinkParams & { from: string };
 export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({

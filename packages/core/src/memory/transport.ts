@@ -37,6 +37,7 @@ export function memoryTransport(clock: Clock): MemoryTransport {
   const rings = new Map<string, Rings>();
   const ringConsumers = new Set<() => void>();
   const stops = new AbortController();
+  let sweeping = false;
 
   const queue = (name: string): QueueState => {
     const found = queues.get(name) ?? { waiting: [], active: new Map(), consumers: new Set() };
@@ -180,7 +181,11 @@ export function memoryTransport(clock: Clock): MemoryTransport {
           } catch {
             return;
           }
-          await sweep();
+          if (sweeping) continue;
+          sweeping = true;
+          // One that failed is not tried again: the next is on its way.
+          await sweep().catch(() => undefined);
+          sweeping = false;
         }
       };
       const running = loop();

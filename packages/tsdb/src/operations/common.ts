@@ -1,6 +1,6 @@
 /** What the plans of all four kinds have in common: the source is read, nothing is changed. */
 
-import type { Finding, Json, LeaseRequest, TaskContext } from '@longshore/core';
+import type { Finding, Json, LeaseRequest, Role, TaskContext } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
@@ -113,4 +113,25 @@ export async function surveyDump(
     findings.push({ level: 'error', text: `${from} is still being dumped; \`longshore watch ${from}\` shows how far it is` });
   if (away.length > 0) findings.push({ level: 'error', text: `no restorer serves ${away.join(', ')}, where part of ${from} lies` });
   return { spools, data: dumped?.planData ?? null, findings };
+}
+
+/** The stage's restriction to the spool that was asked for, and a finding when nobody serves it. */
+export async function placement(
+  context: TaskContext<{ spool?: string | undefined }>,
+  roles: Role[],
+  findings: Finding[],
+): Promise<{ spools?: string[] }> {
+  const { spool } = context.params;
+  const served = await context.liveSpools(roles);
+  if (spool === undefined) {
+    if (served.length === 0)
+      findings.push({ level: 'warning', text: `no spool is served by a ${roles.join(' and a ')} at the moment; the run waits for one` });
+    return {};
+  }
+  if (!served.includes(spool))
+    findings.push({
+      level: 'error',
+      text: `the spool ${spool} is not served by a ${roles.join(' and a ')}; there are ${served.join(', ') || 'none'}`,
+    });
+  return { spools: [spool] };
 }

@@ -7,7 +7,7 @@ import { DumpParams } from '../params.ts';
 import { batchName } from '../plan/batches.ts';
 import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { survey } from './common.ts';
+import { placement, survey } from './common.ts';
 
 export const dump: KindDefinition<DumpParams> = defineKind({
   name: 'tsdb.dump',
@@ -19,6 +19,7 @@ export const dump: KindDefinition<DumpParams> = defineKind({
 
   async plan(context) {
     const { batches, count, summary, findings, fingerprint } = await survey(context);
+    const where = await placement(context, ['dumper'], findings);
     return {
       summary: [...summary, `into folders that stay until \`longshore tsdb restore --from ${context.operation.id}\``],
       findings,
@@ -27,6 +28,7 @@ export const dump: KindDefinition<DumpParams> = defineKind({
       data: { ...batches },
       stages: [
         {
+          ...where,
           name: 'move',
           title: 'dump, batch by batch',
           concurrency: UNITS_IN_FLIGHT,

@@ -11,7 +11,7 @@ import { batchName } from '../plan/batches.ts';
 import { PROVE_SINK } from '../tasks/prove-sink.ts';
 import { TALLIES, UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { sinkLease, survey, surveySink } from './common.ts';
+import { placement, sinkLease, survey, surveySink } from './common.ts';
 
 const moveParams = z.object({
   source: z.string(),
@@ -38,7 +38,9 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     summary.push(
       verify ? 'everything is read back and counted once more at the end' : 'nothing is read back: the outcome will be "not verified"',
     );
+    const where = await placement(context, ['dumper', 'restorer'], findings);
     const move: StageSpec = {
+      ...where,
       name: 'move',
       title: 'dump and restore, batch by batch',
       concurrency: UNITS_IN_FLIGHT,
@@ -95,8 +97,9 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const params = moveParams.parse(stage.bulk!.params);
     const redo = FORGOTTEN + plan.stages.length;
     const title = 'dump again what lay in a lost spool, and send what is missing';
+    const { spools: _lost, ...elsewhere } = stage;
     return {
-      ...stage,
+      ...elsewhere,
       name: `move-again-${redo}`,
       title,
       bulk: { count: stage.bulk!.count, only, params: { ...params, redo, existing: 'fill', tally: begun ? 'restore' : 'all' } },

@@ -7,8 +7,8 @@
 import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import { z } from 'zod';
-import type { SinkCounters, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
-import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import type { ProbeRequest, ProbeResult, SinkCounters, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import { SinkDropsData, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { SinkNotEmpty } from '../errors.ts';
 import type { TimeRange } from '../model.ts';
 import { batchPlanOf } from '../plan/batches.ts';
@@ -59,7 +59,7 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     const held = await countHeld(sink, plan.metrics, plan, signal, (done) => context.progress(done, plan.metrics.length, 'metrics'));
     if (params.existing === 'refuse' && held.points > 0) throw SinkNotEmpty({ sink: params.sink, ...held });
     for (const [metric, points] of held.byMetric) context.tally(metric, 'present', points);
-    const probe = await sink.probe({ oldestMs: plan.startMs, newestMs: plan.stopMs - 1, signal });
+    const probe = await probed(sink, { oldestMs: plan.startMs, newestMs: plan.stopMs - 1, signal });
     for (const warning of probe.warnings) context.note({ level: 'warning', text: warning });
     // The probe itself may raise them, and they lag by a second.
     await context.clock.sleep(COUNTER_LAG_MS, signal);
@@ -74,6 +74,16 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     return { output: found };
   },
 });
+
+/** A sink that crashes in the middle of a probe has lost points too: that it drops them is believed only when it does so again. */
+async function probed(sink: VictoriaMetricsClient, request: ProbeRequest): Promise<ProbeResult> {
+  try {
+    return await sink.probe(request);
+  } catch (error) {
+    if (!SinkDropsData.is(error)) throw error;
+    return sink.probe(request);
+  }
+}
 
 /** What an operation that has ended left under way may still be written: counted before, it would be sent twice. */
 async function letOthersEnd(context: TaskContext<ProveSinkParams>): Promise<void> {
