@@ -1,0 +1,52 @@
+/** Where the API may listen: the loopback and Unix sockets, nothing else while it asks nobody who they are. */
+import { chmod, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { CannotListen, NotLoopback } from './errors.ts';
+
+export type ListenAddress = { path: string } | { host: string; port: number };
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
+
+/** Reads `host:port`, `[::1]:port`, `unix:/path`. Throws `LSH_API_LISTEN` for what is not loopback. */
+export function parseListen(listen: string): ListenAddress {
+  if (listen.startsWith('unix:/')) return { path: listen.slice('unix:'.length) };
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(listen) ?? [];
+  const host = bracketed ?? plain ?? '';
+  if (!LOOPBACK.has(host) || port === undefined || Number(port) > 65_535) throw NotLoopback({ listen });
+  return { host, port: Number(port) };
+}
+
+/** Whether a `Host` header names this API: any loopback name, with or without a port. A browser lured by a foreign name sends that name. */
+export function isLoopbackHost(host: string | undefined): boolean {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(host ?? '') ?? [];
+  return LOOPBACK.has((bracketed ?? plain ?? '').toLowerCase());
+}
+
+/** Starts listening; resolves to the address as a client writes it. A socket file left by a dead process is replaced. */
+export async function listen(server: FastifyInstance, wanted: string): Promise<string> {
+  const address = parseListen(wanted);
+  try {
+    if ('path' in address) {
+      await removeDeadSocket(address.path);
+      await server.listen({ path: address.path });
+      await chmod(address.path, 0o600);
+      return `unix:${address.path}`;
+    }
+    return await server.listen(address);
+  } catch (error) {
+    throw CannotListen({ listen: wanted, cause: error instanceof Error ? error.message : String(error) }, { cause: error });
+  }
+}
+
+async function removeDeadSocket(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isSocket()) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.unref();
+  });
+  if (!alive) await rm(path, { force: true });
+}

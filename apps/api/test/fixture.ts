@@ -1,0 +1,55 @@
+/** An API over an in-memory fleet with one kind, `test.copy`, whose tasks nobody runs. */
+import type { KindDefinition, OperationHeader, Store } from '@longshore/core';
+import { defineKind, memoryStore, memoryTransport, systemClock, systemRandom } from '@longshore/core';
+import type { Engine } from '@longshore/operations';
+import { createRegistry } from '@longshore/operations';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { buildServer } from '../src/server.ts';
+
+const copy = defineKind({
+  name: 'test.copy',
+  title: 'Copies what it is told to',
+  role: 'dumper',
+  params: z.strictObject({ from: z.string(), count: z.int().default(1) }),
+  tolerant: false,
+  plan: async () => ({ summary: ['copies'], stages: [], expect: {}, data: null }),
+  columns: ['copied', 'missing'],
+  conclude: () => ({ ok: true }),
+});
+
+export interface Fixture {
+  server: FastifyInstance;
+  store: Store;
+  /** Changes an operation's header as the scheduler would. */
+  become(id: string, change: Partial<OperationHeader>): Promise<void>;
+}
+
+export function makeApi(options: { allowAddresses?: boolean; store?: Store; ready?: () => Promise<void> } = {}): Fixture {
+  const store = options.store ?? memoryStore(systemClock);
+  const logged = (): void => undefined;
+  const engine: Engine = {
+    store,
+    transport: memoryTransport(systemClock),
+    registry: createRegistry([{ name: 'test', kinds: [copy as KindDefinition<never>], tasks: [] }]),
+    clock: systemClock,
+    random: systemRandom,
+    log: { debug: logged, info: logged, warn: logged, error: logged },
+  };
+  const server = buildServer({
+    engine,
+    host: 'here',
+    targets: { old: { system: 'opentsdb' } },
+    allowAddresses: options.allowAddresses ?? false,
+    ready: options.ready ?? (async () => undefined),
+  });
+  return {
+    server,
+    store,
+    async become(id, change) {
+      const header = await store.header(id);
+      if (!header) throw new Error(`no operation ${id}`);
+      if (!(await store.commit(id, { header: { ...header, ...change } }))) throw new Error('somebody was faster');
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/** `longshore tsdb …`: flags to parameters. What they mean is the kind's affair; nothing is started when one of them is wrong. */
+import { access, constants, mkdir } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Json } from '@longshore/core';
+import { Command, Option } from 'commander';
+import { parseDuration } from '../arguments/duration.ts';
+import type { SpoolArgument } from '../arguments/target.ts';
+import { parseSpool, parseTarget } from '../arguments/target.ts';
+import { parseTime, showTime } from '../arguments/time.ts';
+import type { Client } from '../client.ts';
+import type { ApiOption } from '../connection.ts';
+import { connectFleet, withApi } from '../connection.ts';
+import { BadSpool, BadUsage, BadWindow, directoryTrouble, SpoolNotMounted } from '../errors.ts';
+import { Ended } from '../exit.ts';
+import type { Terminal } from '../terminal.ts';
+import { examples, withJson } from './options.ts';
+import type { RunOptions } from './run-operation.ts';
+import { runOperation } from './run-operation.ts';
+
+export interface TsdbFlags extends ApiOption, RunOptions {
+  source?: string;
+  sink?: string;
+  from?: string;
+  start?: string;
+  stop?: string;
+  metricsPrefix?: string;
+  interval?: string;
+  spool?: string;
+  existing?: 'refuse' | 'fill';
+  verify?: boolean;
+  settle?: string;
+  reason?: string;
+}
+
+type Job = 'migrate' | 'dump' | 'restore' | 'verify';
+
+export interface TsdbRequest {
+  kind: string;
+  params: { [key: string]: Json };
+  spool?: SpoolArgument;
+  /** Says what will be done, with both times. */
+  headline: string;
+}
+
+const needed = (job: Job, flag: string, given: string | undefined): string => {
+  if (given === undefined) throw BadUsage({ problem: `tsdb ${job} needs ${flag}`, command: `longshore tsdb ${job}` });
+  return given;
+};
+
+/** Flags as the API's request. Pure but for `nowMs` and `cwd`, which are given. Throws a usage error that names the flag. */
+export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: string): TsdbRequest {
+  const params: { [key: string]: Json } = {};
+  const sentence: string[] = [];
+  if (job === 'migrate' || job === 'dump' || (job === 'verify' && flags.from === undefined))
+    params.source = parseTarget('--source', needed(job, '--source', flags.source));
+  if (job === 'restore' || (job === 'verify' && flags.from !== undefined)) params.from = needed(job, '--from', flags.from);
+  if (job !== 'dump') params.sink = parseTarget('--sink', needed(job, '--sink', flags.sink));
+  const what = `${flags.metricsPrefix ? `metrics ${flags.metricsPrefix}…` : 'all metrics'}`;
+  sentence.push(
+    `${job} ${params.from ?? `${what} from ${String(params.source)}`}${params.sink === undefined ? '' : ` to ${String(params.sink)}`}`,
+  );
+  if (job !== 'restore') {
+    const startMs = parseTime(needed(job, '--start', flags.start), nowMs);
+    const stopMs = parseTime(needed(job, '--stop', flags.stop), nowMs);
+    if (startMs >= stopMs) throw BadWindow({ start: showTime(startMs), stop: showTime(stopMs) });
+    Object.assign(params, {
+      startMs,
+      stopMs,
+      metricsPrefix: flags.metricsPrefix ?? '',
+      intervalMs: parseDuration(flags.interval ?? 'day'),
+    });
+    sentence.push(`${showTime(startMs)} up to, not including, ${showTime(stopMs)}`);
+  }
+  if (job === 'migrate' || job === 'restore') {
+    params.existing = flags.existing ?? 'refuse';
+    params.verify = flags.verify ?? true;
+    if (flags.settle !== undefined) params.settleMs = parseDuration(flags.settle);
+  }
+  const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
+  if (spool) params.spool = spool.name;
+  return { kind: `tsdb.${job}`, params, headline: `${sentence.join(': ')}.`, ...(spool ? { spool } : {}) };
+}
+
+const MOUNT_MS = 30_000;
+const POLL_MS = 250;
+
+/** A directory given as spool is announced to the fleet; its workers take it up within seconds. */
+async function mountSpool(client: Client, { name, path }: SpoolArgument, terminal: Terminal): Promise<void> {
+  if (path === undefined) return;
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw BadSpool({ text: path, why: directoryTrouble(error) }, { cause: error });
+  }
+  await client.addSpool(name, path);
+  const until = Date.now() + MOUNT_MS;
+  let told = false;
+  while (Date.now() < until) {
+    const roles = new Set((await client.workers()).filter(({ spools }) => spools.includes(name)).map(({ role }) => role));
+    if (roles.has('dumper') && roles.has('restorer')) return;
+    if (!told) terminal.say(`Spool ${name} (${path}): waiting for the fleet to take it up.`);
+    told = true;
+    await wait(POLL_MS);
+  }
+  throw SpoolNotMounted({ name, waitedS: MOUNT_MS / 1000 });
+}
+
+async function run(job: Job, flags: TsdbFlags, terminal: Terminal): Promise<never> {
+  const { kind, params, spool, headline } = tsdbRequest(job, flags, Date.now(), process.cwd());
+  terminal.say(headline.charAt(0).toUpperCase() + headline.slice(1));
+  await using client = await connectFleet(flags, terminal);
+  if (spool) await mountSpool(client, spool, terminal);
+  const operation = { kind, params, ...(flags.reason === undefined ? {} : { reason: flags.reason }) };
+  throw new Ended(await runOperation(client, operation, flags, terminal));
+}
+
+const source = (command: Command): Command =>
+  command.option('-s, --source <target>', 'OpenTSDB to read: a name in longshore.yaml or an address');
+const sink = (command: Command): Command =>
+  command.option('-d, --sink <target>', 'VictoriaMetrics or OpenTSDB to write: a name in longshore.yaml or an address');
+const window = (command: Command): Command =>
+  command
+    .option('--start <time>', 'first moment: 2023-03-08, 2023-03-08T12:00:00, with Z or +01:00, epoch seconds or ms; UTC without a zone')
+    .option('--stop <time>', 'end, no longer part of it; the same forms, or now')
+    .option('-m, --metrics-prefix <text>', 'only metrics whose name begins so', '')
+    .option('-i, --interval <length>', 'width of one batch: day, hour, 6h, 90m', 'day');
+const spoolOption = (command: Command): Command =>
+  command.option('--spool <name|path>', 'where dumped data waits: a spool by name, or a directory of this machine');
+const writing = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--existing <what>', 'when the sink holds points of the window already').choices(['refuse', 'fill']).default('refuse'),
+    )
+    .option('--no-verify', 'do not read back what was written (the outcome is then "not verified")')
+    .option('--settle <length>', 'how long verified data is kept before it is counted once more, such as 30s');
+const running = (command: Command): Command =>
+  withApi(withJson(command))
+    .option('--plan', 'only plan: show what would be done, change nothing')
+    .option('--reason <text>', 'why, for the record')
+    .option('-y, --yes', 'do not ask, go on in spite of warnings')
+    .option('--detach', 'print the id and return at once');
+
+export function tsdbCommand(terminal: Terminal): Command {
+  const add = (job: Job, title: string, parts: ((command: Command) => Command)[], samples: string[]): Command => {
+    const command = new Command(job).description(title);
+    for (const part of parts) part(command);
+    return examples(command, samples).action((flags: TsdbFlags) => run(job, flags, terminal));
+  };
+  const from = (command: Command): Command => command.option('--from <id>', 'the operation whose dump is used');
+  return new Command('tsdb')
+    .description('time series: OpenTSDB to VictoriaMetrics or OpenTSDB, planned, resumable, read back')
+    .addCommand(
+      add(
+        'migrate',
+        'dump and restore at once, then count everything again',
+        [source, sink, window, spoolOption, writing, running],
+        [
+          'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
+          'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',
+          'longshore tsdb migrate -s otsdb-old -d vm-new --start 1678233600 --stop 1678320000 --existing fill --detach',
+        ],
+      ),
+    )
+    .addCommand(
+      add(
+        'dump',
+        'dump into a spool and keep it there',
+        [source, window, spoolOption, running],
+        ['longshore tsdb dump --source http://localhost:4242 --start 2023-03-01 --stop 2023-04-01 --spool /data/dump'],
+      ),
+    )
+    .addCommand(
+      add(
+        'restore',
+        'restore what an earlier dump has left in its spool',
+        [from, sink, writing, running],
+        ['longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428'],
+      ),
+    )
+    .addCommand(
+      add(
+        'verify',
+        'compare source and sink, point by point; writes nothing',
+        [source, from, sink, window, running],
+        ['longshore tsdb verify --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01'],
+      ),
+    );
+}

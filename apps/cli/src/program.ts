@@ -1,0 +1,52 @@
+/** The `longshore` command: its groups of commands, and what its help says first. */
+import { Command } from 'commander';
+import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { fleetCommands } from './commands/fleet.ts';
+import { operationCommands } from './commands/operations.ts';
+import { roleCommands } from './commands/roles.ts';
+import { tsdbCommand } from './commands/tsdb.ts';
+import type { Terminal } from './terminal.ts';
+
+const VERSION = '0.1.0';
+
+const EPILOGUE = `
+Without --api (or LONGSHORE_API) a command starts or joins the local fleet: background processes of this
+machine with one data directory, $LONGSHORE_HOME or ~/.longshore. \`longshore down\` ends them.
+
+Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 finished with data missing, doubled or unverified,
+4 refused before anything was changed, 5 something cannot be reached, 6 needs attention, 130/143 by a signal.
+
+Start with:
+  longshore demo      moves made-up data between two servers on this machine, in under a minute
+  longshore doctor    looks whether everything needed is here
+  longshore tsdb migrate --help
+`;
+
+export function buildProgram(terminal: Terminal): Command {
+  const program = new Command('longshore')
+    .description('Moves time series between databases: planned before, watched during, verified after.')
+    .version(VERSION)
+    .addHelpText('after', EPILOGUE);
+  const group = (heading: string, commands: Command[]): void => {
+    program.commandsGroup(heading);
+    for (const command of commands) program.addCommand(command);
+  };
+  const [up, down, kinds, workers, spools] = fleetCommands(terminal) as [Command, Command, Command, Command, Command];
+  group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
+  group('Work:', [tsdbCommand(terminal)]);
+  group('Operations:', operationCommands(terminal));
+  group('The fleet:', [up, down, workers, spools, kinds]);
+  group('One process of a fleet on many machines:', roleCommands());
+  everywhere(program, (command) => {
+    command.exitOverride();
+    command.showHelpAfterError('(--help shows what it takes, with examples)');
+    command.configureOutput({ writeErr: (text) => terminal.err.write(text), writeOut: (text) => terminal.out.write(text) });
+  });
+  return program;
+}
+
+function everywhere(command: Command, change: (command: Command) => void): void {
+  change(command);
+  for (const child of command.commands) everywhere(child, change);
+}

@@ -1,0 +1,25 @@
+/** A plan as people read it. Pure. */
+import type { StoredPlan } from '@longshore/core';
+import type { Style } from '../terminal.ts';
+import { count } from '../text.ts';
+
+const FINDING_STYLE = { info: 'cyan', warning: 'yellow', error: 'red' } as const;
+
+export function planText(plan: StoredPlan, style: (style: Style, text: string) => string): string {
+  const lines = [style('bold', 'Plan'), ...plan.summary.map((line) => `  ${line}`)];
+  for (const { level, text } of plan.findings) lines.push(`  ${style(FINDING_STYLE[level], `${level}:`)} ${text}`);
+  lines.push(style('bold', 'Steps'));
+  plan.stages.forEach(({ title, concurrency, tasks, bulk, always }, at) => {
+    const units = bulk ? (bulk.only?.length ?? bulk.count) : (tasks?.length ?? 0);
+    const many = units > 1 ? ` (${count(units)}, up to ${count(Math.min(units, concurrency))} at once)` : '';
+    lines.push(`  ${at + 1}. ${title}${many}${always ? style('dim', ' [also after a failure]') : ''}`);
+  });
+  const expect = Object.entries(plan.expect).map(([what, number]) => `${count(number)} ${what}`);
+  if (expect.length > 0) lines.push(`${style('bold', 'Expects')} ${expect.join(', ')}`);
+  if (plan.leases.length > 0) {
+    const taken = plan.leases.map(({ target, scope }) => (scope === '' ? target : `${target} (${scope}…)`));
+    lines.push(`${style('bold', 'Takes for itself while it runs')} ${taken.join(', ')}`);
+  }
+  lines.push(style('dim', `plan ${plan.hash}, made ${new Date(plan.madeAt).toISOString().slice(0, 19).replace('T', ' ')} UTC`));
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,86 @@
+/** A report as people read it: a row a metric, totals, notes, and the verdict in words. Pure. */
+import type { Note, Report } from '@longshore/core';
+import type { Style } from '../terminal.ts';
+import { count, plural, table } from '../text.ts';
+
+export interface ReportStyle {
+  style(style: Style, text: string): string;
+  /** Rows shown; those with something wrong first. */
+  maxRows: number;
+  maxNotes?: number;
+}
+
+/** Columns in which anything but zero is bad news. */
+const TROUBLE = new Set(['missing', 'extra', 'different', 'unsendable']);
+const NOTE_STYLE: Partial<Record<Note['level'], Style>> = { warning: 'yellow', error: 'red' };
+const NOTES_SHOWN = 50;
+
+export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SHOWN }: ReportStyle): string {
+  const { columns, rows, totals } = report;
+  const wrong = (values: Record<string, number>): number =>
+    columns.reduce((sum, column) => (TROUBLE.has(column) ? sum + (values[column] ?? 0) : sum), 0);
+  const ordered = rows.length > maxRows ? [...rows].sort((a, b) => Math.sign(wrong(b.values)) - Math.sign(wrong(a.values))) : rows;
+  const lines: string[] = [];
+  if (rows.length > 0) {
+    const cells = (name: string, values: Record<string, number>): string[] => [
+      name,
+      ...columns.map((column) => count(values[column] ?? 0)),
+    ];
+    const shown = ordered.slice(0, maxRows);
+    const numbers = new Set(columns.map((_, at) => at + 1));
+    const drawn = table(['metric', ...columns], [...shown.map(({ row, values }) => cells(row, values)), cells('total', totals)], numbers);
+    const [head = '', ...body] = drawn;
+    const total = body.pop() ?? '';
+    lines.push(style('bold', head));
+    body.forEach((line, at) => {
+      lines.push(wrong(shown[at]!.values) > 0 ? style('red', line) : line);
+    });
+    if (rows.length > shown.length)
+      lines.push(
+        style('dim', `… and ${plural(rows.length - shown.length, 'more metric')}: \`longshore report ${report.operation} --all\``),
+      );
+    lines.push(style('bold', total));
+  } else lines.push('Nothing was counted.');
+
+  const notes = report.notes.slice(0, maxNotes);
+  if (notes.length > 0) lines.push('');
+  for (const { level, row, text } of notes) {
+    const label = NOTE_STYLE[level] ? style(NOTE_STYLE[level], `${level}:`) : `${level}:`;
+    lines.push(`${label} ${row === undefined ? '' : `${row}: `}${text}`);
+  }
+  const unsaid = report.notes.length - notes.length + report.notesDropped;
+  if (unsaid > 0) lines.push(style('dim', `… and ${plural(unsaid, 'more note')}.`));
+  lines.push('', verdict(report, style));
+  return `${lines.join('\n')}\n`;
+}
+
+/** What success means, by the last word of the kind. */
+const SUCCESS: Readonly<Record<string, (id: string) => string>> = {
+  migrate: () => 'every point that was planned has been read back from where it was to go.',
+  restore: () => 'every point of the dump has been read back from where it was to go.',
+  dump: (id) => `everything lies in the spool; \`longshore tsdb restore --from ${id} --sink …\` takes it from there.`,
+  verify: () => 'both sides hold the same points.',
+};
+
+export function verdict(
+  { state, error, operation, kind }: Pick<Report, 'state' | 'error' | 'operation' | 'kind'>,
+  style: ReportStyle['style'],
+): string {
+  if (error) return `${style(state === 'succeeded' ? 'yellow' : 'red', `${operation} ${state}: ${error.message}.`)} ${error.fix}`;
+  switch (state) {
+    case 'succeeded':
+      return style(
+        'green',
+        `${operation} succeeded: ${SUCCESS[kind.split('.').at(-1) ?? '']?.(operation) ?? 'everything that was planned is done.'}`,
+      );
+    case 'cancelled':
+      return style(
+        'yellow',
+        `${operation} was cancelled: the table shows what was done until then. The same command with --existing fill goes on from there.`,
+      );
+    case 'failed':
+      return style('red', `${operation} failed.`);
+    default:
+      return `${operation} is ${state}: these are the numbers so far.`;
+  }
+}

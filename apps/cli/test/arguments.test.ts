@@ -1,0 +1,117 @@
+import { fc, test as property } from '@fast-check/vitest';
+import { describe, expect, test } from 'vitest';
+import { parseDuration } from '../src/arguments/duration.ts';
+import { parseSpool, parseTarget } from '../src/arguments/target.ts';
+import { tsdbRequest } from '../src/commands/tsdb.ts';
+
+describe('lengths of time', () => {
+  test.each([
+    ['day', 86_400_000],
+    ['Hour', 3_600_000],
+    ['6h', 21_600_000],
+    ['90m', 5_400_000],
+    ['90min', 5_400_000],
+    ['30s', 30_000],
+    ['250ms', 250],
+    ['1h30m', 5_400_000],
+    ['1h 30m', 5_400_000],
+    ['1.5h', 5_400_000],
+    ['2w', 1_209_600_000],
+    ['0s', 0],
+  ])('%s', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+  test.each(['', '6', 'h', '6 hours', '-1h', '1h-30m', '1y', '1e3s', '999999999d', 'days'])('"%s" is refused', (text) =>
+    expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: 'LSH_DURATION_INVALID' })),
+  );
+
+  property.prop([fc.nat(500), fc.nat(23), fc.nat(59), fc.nat(59)])('a sum is the sum', (d, h, m, s) => {
+    expect(parseDuration(`${d}d${h}h${m}m${s}s`)).toBe((((d * 24 + h) * 60 + m) * 60 + s) * 1000);
+  });
+});
+
+describe('targets', () => {
+  test.each([
+    ['otsdb-old', 'otsdb-old'],
+    ['http://h:4242', 'http://h:4242'],
+    ['http://h:4242/prefix/', 'http://h:4242/prefix'],
+    ['HTTPS://h', 'HTTPS://h'],
+    ['h.example:4242', 'http://h.example:4242'],
+    ['127.0.0.1:8428/x', 'http://127.0.0.1:8428/x'],
+  ])('%s', (text, address) => expect(parseTarget('--source', text)).toBe(address));
+
+  test.each(['', 'Not A Name', 'ftp://h', 'file:///etc/passwd', 'http://', 'h:4242:9', '--plan'])('"%s" is refused', (text) =>
+    expect(() => parseTarget('--source', text)).toThrow(expect.objectContaining({ code: 'LSH_TARGET_INVALID' })),
+  );
+
+  test('an address with a password is refused without repeating it', () => {
+    try {
+      parseTarget('--sink', 'http://me:hunter2@h:1');
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'LSH_TARGET_INVALID' });
+      expect(String(error)).not.toContain('hunter2');
+    }
+  });
+});
+
+test('a spool is a name or a directory, and a directory always has the same name', () => {
+  expect(parseSpool('disk1', '/home')).toEqual({ name: 'disk1' });
+  const relative = parseSpool('./Dump Ärea', '/data');
+  expect(relative.path).toBe('/data/Dump Ärea');
+  expect(relative.name).toMatch(/^dump-rea-[0-9a-f]{6}$/);
+  expect(parseSpool('/data/Dump Ärea/', '/elsewhere')).toEqual(relative);
+  expect(parseSpool('/', '/')).toMatchObject({ path: '/', name: expect.stringMatching(/^spool-/) });
+  expect(() => parseSpool('Disk', '/')).toThrow(expect.objectContaining({ code: 'LSH_SPOOL_INVALID' }));
+});
+
+describe('tsdb commands', () => {
+  const flags = {
+    source: 'old:4242',
+    sink: 'vm',
+    start: '2023-03-08',
+    stop: '2023-03-09T12:00:00+01:00',
+    metricsPrefix: 'kilda.',
+    interval: 'hour',
+  };
+
+  test('flags become the parameters of the kind, and both times are said', () => {
+    expect(tsdbRequest('migrate', { ...flags, settle: '5s', verify: true, existing: 'fill', spool: '/data/dump' }, 0, '/')).toEqual({
+      kind: 'tsdb.migrate',
+      params: {
+        source: 'http://old:4242',
+        sink: 'vm',
+        startMs: 1_678_233_600_000,
+        stopMs: 1_678_359_600_000,
+        metricsPrefix: 'kilda.',
+        intervalMs: 3_600_000,
+        existing: 'fill',
+        verify: true,
+        settleMs: 5_000,
+        spool: expect.stringMatching(/^dump-/),
+      },
+      spool: { name: expect.stringMatching(/^dump-/), path: '/data/dump' },
+      headline:
+        'migrate metrics kilda.… from http://old:4242 to vm: 2023-03-08 00:00:00 UTC up to, not including, 2023-03-09 11:00:00 UTC.',
+    });
+    expect(Object.keys(tsdbRequest('dump', flags, 0, '/').params)).toEqual(['source', 'startMs', 'stopMs', 'metricsPrefix', 'intervalMs']);
+    expect(tsdbRequest('restore', { from: 'op_1', sink: 'vm' }, 0, '/').params).toEqual({
+      from: 'op_1',
+      sink: 'vm',
+      existing: 'refuse',
+      verify: true,
+    });
+  });
+
+  test.each([
+    ['no source', { ...flags, source: undefined }, 'LSH_USAGE', /--source/],
+    ['no sink', { ...flags, sink: undefined }, 'LSH_USAGE', /--sink/],
+    ['no start', { ...flags, start: undefined }, 'LSH_USAGE', /--start/],
+    ['an empty window', { ...flags, stop: flags.start }, 'LSH_WINDOW_EMPTY', /2023-03-08 00:00:00 UTC/],
+    ['a window that runs backwards', { ...flags, stop: '2022-01-01' }, 'LSH_WINDOW_EMPTY', /2022-01-01/],
+    ['a wrong time', { ...flags, stop: 'noon' }, 'LSH_TIME_INVALID', /noon/],
+    ['a wrong interval', { ...flags, interval: 'often' }, 'LSH_DURATION_INVALID', /often/],
+  ])('%s is a usage error', (_what, given, code, message) => {
+    const wrong = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    expect(() => tsdbRequest('migrate', wrong, 0, '/')).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+  });
+});
