@@ -37,7 +37,7 @@ export function buildServer(setup: ApiSetup): FastifyInstance {
   const api = server.withTypeProvider<ZodTypeProvider>();
   operationRoutes(api, service);
   eventRoutes(api, service, engine.log);
-  fleetRoutes(api, setup);
+  fleetRoutes(api, service, setup);
   healthRoutes(api, setup);
   return server;
 }

@@ -50,6 +50,8 @@ export interface Client extends AsyncDisposable {
   workers(): Promise<Presence[]>;
   spools(): Promise<SpoolRecord[]>;
   addSpool(name: string, path: string): Promise<void>;
+  /** Operations that had batches there, with how many are done again. */
+  forgetSpool(name: string): Promise<{ operation: string; batches: number }[]>;
   targets(): Promise<{ name: string; system: string }[]>;
   /** Throws the reason why the API cannot work now. */
   ready(): Promise<void>;
@@ -70,7 +72,7 @@ export function openClient(base: string): Client {
 
   const call = async <T>(
     what: string,
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     options: { body?: object; query?: Record<string, string | number | undefined | string[]>; headers?: Record<string, string> } = {},
   ): Promise<T> => {
@@ -135,6 +137,14 @@ export function openClient(base: string): Client {
     spools: async () => (await call<{ spools: SpoolRecord[] }>('list spools', 'GET', '/v1/spools')).spools,
     addSpool: async (name, spoolPath) =>
       void (await call(`add the spool ${name}`, 'POST', '/v1/spools', { body: { name, path: spoolPath } })),
+    forgetSpool: async (name) =>
+      (
+        await call<{ forgotten: { operation: string; batches: number }[] }>(
+          `forget the spool ${name}`,
+          'DELETE',
+          `/v1/spools/${encodeURIComponent(name)}`,
+        )
+      ).forgotten,
     targets: async () => (await call<{ targets: { name: string; system: string }[] }>('list targets', 'GET', '/v1/targets')).targets,
     ready: async () => void (await call('ask whether the fleet is ready', 'GET', '/readyz')),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),

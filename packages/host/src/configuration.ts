@@ -6,7 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Json, SpoolMount, Target } from '@longshore/core';
-import { LineCounter, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AddressNotAllowed, BadConfiguration, MissingSecret, UnknownTarget } from './errors.ts';
 
@@ -69,7 +70,12 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv = process.env):
   const there = existsSync(file);
   if (!there && environment.LONGSHORE_CONFIG !== undefined) throw BadConfiguration({ file, problem: 'the file is not there' });
   const settings = there ? parseConfiguration(file, readFileSync(file, 'utf8')) : schema.parse({});
-  if (environment.LONGSHORE_FLEET) settings.fleet = environment.LONGSHORE_FLEET;
+  const fleet = environment.LONGSHORE_FLEET;
+  if (fleet) {
+    const checked = name.safeParse(fleet);
+    if (!checked.success) throw BadConfiguration({ file: 'LONGSHORE_FLEET', problem: `"${fleet}": ${checked.error.issues[0]!.message}` });
+    settings.fleet = fleet;
+  }
   return { ...settings, file: there ? file : undefined, redisUrl: environment.REDIS_URL ?? settings.redis.url, host: hostname() };
 }
 
@@ -88,10 +94,35 @@ export function parseConfiguration(file: string, text: string): Settings {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const path = issue.path.map(String);
-  let node: unknown;
-  for (let depth = path.length; depth >= 0 && !node; depth -= 1) node = document.getIn(path.slice(0, depth), true);
-  const range = (node as { range?: [number, number, number] } | undefined)?.range;
-  throw BadConfiguration({ file, problem: `${at(range?.[0])}${path.join('.') || 'the file'}: ${issue.message}` });
+  let key: string | undefined;
+  let what = issue.message;
+  if (issue.code === 'unrecognized_keys') {
+    key = issue.keys[0]!;
+    path.push(key);
+    what = 'there is no such setting';
+  } else if (issue.code === 'invalid_key') {
+    key = path.at(-1);
+    what = issue.issues[0]?.message ?? what;
+  }
+  const offset = key === undefined ? offsetOf(document, path) : (keyOffset(document, path) ?? offsetOf(document, path));
+  throw BadConfiguration({ file, problem: `${at(offset)}${path.join('.') || 'the file'}: ${what}` });
+}
+
+/** Where a value stands, or the nearest thing around it that is there. */
+function offsetOf(document: Document.Parsed, path: readonly string[]): number | undefined {
+  for (let depth = path.length; depth >= 0; depth -= 1) {
+    const node = document.getIn(path.slice(0, depth), true);
+    if (isNode(node)) return node.range?.[0];
+  }
+  return undefined;
+}
+
+/** Where the key at the end of a path stands: it is the key that is wrong there, not its value. */
+function keyOffset(document: Document.Parsed, path: readonly string[]): number | undefined {
+  const map = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  if (!isMap(map)) return undefined;
+  const pair = map.items.find(({ key }) => isScalar(key) && String(key.value) === path.at(-1));
+  return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
 }
 
 /** Turns a name, or an address where those are allowed, into a target with its secrets read. */
@@ -104,7 +135,7 @@ export function targetResolver(
       if (!configuration.allowAddresses) throw AddressNotAllowed({ address: wanted.replace(/\/\/[^@/]*@/, '//') });
       return { name: wanted.replace(/\/\/[^@/]*@/, '//'), system, address: wanted, settings: {}, secrets: {} };
     }
-    const found = configuration.targets[wanted];
+    const found = Object.hasOwn(configuration.targets, wanted) ? configuration.targets[wanted] : undefined;
     if (!found || found.system !== system) {
       const known = Object.entries(configuration.targets).filter(([, target]) => target.system === system);
       throw UnknownTarget({ name: wanted, system, known: known.map(([other]) => other) });
@@ -136,7 +167,7 @@ export function spoolMounts(configuration: Configuration, given: readonly string
   for (const one of given) {
     const at = one.indexOf('=');
     const spool = one.slice(0, at);
-    if (at < 1 || !name.safeParse(spool).success)
+    if (at < 1 || at === one.length - 1 || !name.safeParse(spool).success)
       throw BadConfiguration({ file: `--spool ${one}`, problem: 'a spool is given as name=/path' });
     mounts.set(spool, { name: spool, path: resolve(one.slice(at + 1)) });
   }

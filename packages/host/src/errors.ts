@@ -29,3 +29,10 @@ export const MissingSecret: ErrorEntry<{ reference: string; why: string }> = def
   retryable: false,
   exitCode: EXIT.usage,
 });
+
+export const SpoolNotThere: ErrorEntry<{ name: string; path: string }> = defineError('LSH_SPOOL_NOT_THERE', {
+  message: ({ name, path }) => `the spool ${name} is to be at ${path}, but there is no such directory`,
+  fix: 'Mount its disk, or make the directory; it is not made by itself, so that an unmounted disk does not fill the one below.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});

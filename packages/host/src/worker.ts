@@ -1,12 +1,15 @@
 /** What every worker process is: a connection, presence every few seconds, one consumer a queue, an orderly stop. */
+import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Consumer, Log, Presence, Role, SpoolMount, SystemPackage } from '@longshore/core';
 import { systemClock, systemRandom } from '@longshore/core';
 import { bullTransport, checkRedis, redisStore } from '@longshore/fleet';
 import type { Engine, WorkerSetup } from '@longshore/operations';
 import { advance, createRegistry, runTask, sweep } from '@longshore/operations';
+import { collectInOneGo } from './collector.ts';
 import type { Configuration } from './configuration.ts';
 import { targetResolver } from './configuration.ts';
+import { SpoolNotThere } from './errors.ts';
 
 const PRESENCE_MS = 2_000;
 const PRESENCE_TTL_MS = 8_000;
@@ -60,6 +63,9 @@ function present(engine: Engine, presence: () => Presence): { leave(): Promise<v
 
 /** Starts a worker of one role: the queue of the role, and one queue a spool for each task that is placed on spools. */
 export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<string, SpoolMount>): Promise<Running> {
+  collectInOneGo();
+  for (const { name, path } of spools.values())
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw SpoolNotThere({ name, path });
   await checkRedis(setup.redisUrl);
   const engine = openEngine(setup);
   const worker = `${role}-${hostname()}-${process.pid}`;

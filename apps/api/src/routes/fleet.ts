@@ -1,7 +1,9 @@
 /** What the fleet consists of and can do: kinds, workers, spools, targets. */
 import { isAbsolute, normalize } from 'node:path';
+import type { Service } from '@longshore/operations';
 import { z } from 'zod';
 import { SpoolsFixed, SpoolTaken } from '../errors.ts';
+import { userOf } from '../guards.ts';
 import type { ApiSetup } from '../setup.ts';
 import type { Api } from './api.ts';
 
@@ -13,7 +15,7 @@ const newSpool = z.strictObject({
     .refine((path) => isAbsolute(path) && normalize(path) === path, 'must be an absolute path without . and ..'),
 });
 
-export function fleetRoutes(api: Api, { engine, host, targets, allowAddresses }: ApiSetup): void {
+export function fleetRoutes(api: Api, service: Service, { engine, host, targets, allowAddresses }: ApiSetup): void {
   const { store, registry } = engine;
 
   api.get('/v1/kinds', async () => ({
@@ -38,4 +40,8 @@ export function fleetRoutes(api: Api, { engine, host, targets, allowAddresses }:
     if (!known) await store.putSpool(spool);
     return reply.code(known ? 200 : 201).send({ spool });
   });
+
+  api.delete('/v1/spools/:name', { schema: { params: z.strictObject({ name: newSpool.shape.name }) } }, async (request) => ({
+    forgotten: await service.forgetSpool(request.params.name, userOf(request)),
+  }));
 }

@@ -204,8 +204,30 @@ function tellNoWorkers(terminal: Terminal): number {
   return 0;
 }
 
+function forgetCommand(terminal: Terminal): Command {
+  const command = withApi(
+    withJson(
+      new Command('forget')
+        .argument('<name>')
+        .description('give a lost spool up: what had not been verified there is dumped again elsewhere'),
+    ),
+  );
+  return examples(command, ['longshore spools forget machine-1']).action(async (name: string, flags: Flags) => {
+    await using client = await connectFleet(flags, terminal);
+    const forgotten = await client.forgetSpool(name);
+    if (flags.json) {
+      for (const row of forgotten) terminal.json(row);
+      return;
+    }
+    terminal.print(`The spool ${name} is forgotten.`);
+    for (const { operation, batches } of forgotten)
+      terminal.print(`${operation}: ${plural(batches, 'batch', 'batches')} will be dumped again; only what is missing is sent.`);
+  });
+}
+
 function spoolsCommand(terminal: Terminal): Command {
   const command = withApi(withJson(new Command('spools').description('directories where dumped data waits to be restored')));
+  command.addCommand(forgetCommand(terminal));
   return examples(command, ['longshore spools']).action(async (flags: Flags) => {
     await using client = await connectFleet(flags, terminal);
     const [spools, workers] = await Promise.all([client.spools(), client.workers()]);

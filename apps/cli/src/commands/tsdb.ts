@@ -118,7 +118,7 @@ async function run(job: Job, flags: TsdbFlags, terminal: Terminal): Promise<neve
 const source = (command: Command): Command =>
   command.option('-s, --source <target>', 'OpenTSDB to read: a name in longshore.yaml or an address');
 const sink = (command: Command): Command =>
-  command.option('-d, --sink <target>', 'VictoriaMetrics or OpenTSDB to write: a name in longshore.yaml or an address');
+  command.option('-d, --sink <target>', 'VictoriaMetrics to write: a name in longshore.yaml or an address');
 const window = (command: Command): Command =>
   command
     .option('--start <time>', 'first moment: 2023-03-08, 2023-03-08T12:00:00, with Z or +01:00, epoch seconds or ms; UTC without a zone')
@@ -149,7 +149,7 @@ export function tsdbCommand(terminal: Terminal): Command {
   };
   const from = (command: Command): Command => command.option('--from <id>', 'the operation whose dump is used');
   return new Command('tsdb')
-    .description('time series: OpenTSDB to VictoriaMetrics or OpenTSDB, planned, resumable, read back')
+    .description('time series: OpenTSDB to VictoriaMetrics, planned, resumable, read back')
     .addCommand(
       add(
         'migrate',

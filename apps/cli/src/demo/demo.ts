@@ -31,6 +31,8 @@ const SETTLE_MS = 2_000;
 const STOP_MS = 3_000;
 const SWEEP_MS = 1_000;
 const PREFIX = 'kilda.';
+/** About a million points in three days: long enough to be watched, short enough to be waited for. */
+const STEP_MS = 15_000;
 
 export async function runDemo(options: DemoOptions, terminal: Terminal): Promise<number> {
   const interrupted = Promise.withResolvers<never>();
@@ -63,7 +65,7 @@ async function demonstrate(
   step('1. Two servers');
   const stopMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   const startMs = stopMs - days * DAY_MS;
-  const source = await startOpenTsdb({ series: demoData({ startMs, days }) });
+  const source = await startOpenTsdb({ series: demoData({ startMs, days, stepMs: STEP_MS }) });
   cleanUp.defer(() => source.close());
   terminal.say(`  a stand-in for OpenTSDB at ${source.url}, with ${days} days of made-up network metrics`);
   const sink = await startSink(join(dir, 'victoria-metrics'), terminal, cleanUp);

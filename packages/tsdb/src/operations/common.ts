@@ -43,9 +43,9 @@ export async function survey(context: TaskContext<WindowParams & { source: strin
   const batches: BatchPlan = { startMs, stopMs, intervalMs, metrics };
   const count = batchCount(batches);
   const summary = [
-    `${metrics.length} metrics beginning with "${prefix}" from ${params.source}`,
+    `${plural(metrics.length, 'metric')}${prefix === '' ? '' : ` beginning with "${prefix}"`} from ${params.source}`,
     `${rangeText(batches)} (the end is exclusive, times are UTC)`,
-    `${count} batches: ${windowCount(batches)} windows of ${durationText(intervalMs)}`,
+    `${plural(count, 'batch', 'batches')}: ${plural(windowCount(batches), 'window')} of ${durationText(intervalMs)}`,
   ];
   return { batches, count, summary, findings, fingerprint: { metrics, startMs, stopMs, intervalMs } };
 }
@@ -134,4 +134,8 @@ export async function placement(
       text: `the spool ${spool} is not served by a ${roles.join(' and a ')}; there are ${served.join(', ') || 'none'}`,
     });
   return { spools: [spool] };
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }
