@@ -15,7 +15,7 @@ import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
 import { batchAt, batchName, batchPlanOf, rangeText } from '../plan/batches.ts';
 import type { Tallies } from './settings.ts';
-import { PATIENT, PERMIT_MS, SOURCE_BUSY_MS, SOURCE_LIMIT, TALLIES } from './settings.ts';
+import { PATIENT, PERMIT_MS, RENEW_MS, SOURCE_BUSY_MS, SOURCE_LIMIT, TALLIES } from './settings.ts';
 
 export interface DumpBatchParams {
   source: string;
@@ -42,8 +42,12 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
     const holder = `${operation.id}/${batch}`;
     const spool = await openSpool(context.spool());
     const permit = `source:${params.source}`;
-    if (!(await store.takePermit(permit, holder, SOURCE_LIMIT, clock.now(), PERMIT_MS)))
-      throw new GateClosed('source', `${SOURCE_LIMIT} dumps read ${params.source} already`, SOURCE_BUSY_MS);
+    let takenAt = 0;
+    const take = (): Promise<boolean> => {
+      takenAt = clock.now();
+      return store.takePermit(permit, holder, SOURCE_LIMIT, takenAt, PERMIT_MS);
+    };
+    if (!(await take())) throw new GateClosed('source', `${SOURCE_LIMIT} dumps read ${params.source} already`, SOURCE_BUSY_MS);
     try {
       const admission = await admit(context, spool, batch, holder);
       const opening = await openForDump(spool, {
@@ -57,7 +61,9 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
         return end(opening.totals);
       }
       await using folder = opening.folder;
-      const totals = await dump(context, folder, admission, () => store.takePermit(permit, holder, SOURCE_LIMIT, clock.now(), PERMIT_MS));
+      const totals = await dump(context, folder, admission, async () => {
+        if (clock.now() - takenAt > RENEW_MS) await take();
+      });
       await admission.release();
       if (totals.points === 0) await discardBatch(spool, operation.id, batch);
       await spaceGate({ spool, store }).noteBatch(totals.bytes);
@@ -96,7 +102,7 @@ async function admit(context: Context, spool: Spool, batch: string, holder: stri
   });
 }
 
-async function dump(context: Context, folder: DumpFolder, admission: Admission, renew: () => Promise<boolean>): Promise<BatchTotals> {
+async function dump(context: Context, folder: DumpFolder, admission: Admission, renew: () => Promise<void>): Promise<BatchTotals> {
   const { params, plan, target } = context;
   const { range, metrics } = batchAt(batchPlanOf(plan), params.unit);
   if (folder.disregarded)

@@ -8,6 +8,8 @@ export const PATIENT: RetryPolicy = { attempts: 30, firstPauseMs: 500, maxPauseM
 export const SOURCE_LIMIT = 4;
 /** A dumper that has died keeps its place at the source no longer than this. */
 export const PERMIT_MS = 90_000;
+/** A place is asked for anew after this, well before it runs out. */
+export const RENEW_MS = 20_000;
 export const SOURCE_BUSY_MS = 500;
 
 /** Restores that write to one sink at a time when it never pushes back. */

@@ -5,7 +5,7 @@
 
 import type { Clock, TaskContext } from '@longshore/core';
 import { GateClosed } from '@longshore/core';
-import { SINK_BUSY_MS, SINK_LIMIT, SINK_PERMIT_MS } from './settings.ts';
+import { RENEW_MS, SINK_BUSY_MS, SINK_LIMIT, SINK_PERMIT_MS } from './settings.ts';
 
 type Store = TaskContext<unknown>['store'];
 
@@ -20,6 +20,7 @@ export class SinkGate {
   readonly #clock: Clock;
   readonly #sink: string;
   readonly #holder: string;
+  #takenAt = 0;
 
   constructor(store: Store, clock: Clock, sink: string, holder: string) {
     this.#store = store;
@@ -46,11 +47,17 @@ export class SinkGate {
         `${this.#sink} has pushed back and is left alone for a moment; ${width} may write to it after that`,
         notBefore - now,
       );
-    if (!(await this.renew(width))) throw new GateClosed('sink', `${width} restores write to ${this.#sink} already`, SINK_BUSY_MS);
+    if (!(await this.#take(width))) throw new GateClosed('sink', `${width} restores write to ${this.#sink} already`, SINK_BUSY_MS);
   }
 
-  async renew(width: number = SINK_LIMIT): Promise<boolean> {
-    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#clock.now(), SINK_PERMIT_MS);
+  /** Keeps the place; asks the store only when it has been a while. */
+  async renew(): Promise<void> {
+    if (this.#clock.now() - this.#takenAt > RENEW_MS) await this.#take(SINK_LIMIT);
+  }
+
+  #take(width: number): Promise<boolean> {
+    this.#takenAt = this.#clock.now();
+    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#takenAt, SINK_PERMIT_MS);
   }
 
   async leave(): Promise<void> {
