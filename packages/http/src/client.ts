@@ -12,6 +12,7 @@ import type { Base, Query } from './base.ts';
 import { parseBase, targetOf } from './base.ts';
 import { collected, decoded } from './body.ts';
 import { AddressRefused, Broken, TimedOut, TooLarge, Unreachable } from './errors.ts';
+import { holdPool } from './pools.ts';
 
 export interface HttpOptions {
   /** `http://[user:password@]host[:port][/prefix][?query]`, `https://…`, or `unix:/path/to.sock[:/prefix]`. */
@@ -68,14 +69,17 @@ export function openHttp(options: HttpOptions): HttpClient {
   const rule = options.allow ?? {};
   const refused = refusedHost(base.host, base.port, base.socketPath === undefined ? rule : { ...rule, linkLocal: true });
   const timeout = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-  const pool = new Pool(base.connectTo, {
-    connections: options.connections ?? DEFAULT_CONNECTIONS,
-    connect: base.socketPath === undefined ? { timeout, lookup: checkedLookup(rule) } : { timeout, socketPath: base.socketPath },
-    // Deadlines are ours: one over the whole exchange, on the clock that was passed in.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    allowH2: false,
-  });
+  const connections = options.connections ?? DEFAULT_CONNECTIONS;
+  const make = (): Pool =>
+    new Pool(base.connectTo, {
+      connections,
+      connect: base.socketPath === undefined ? { timeout, lookup: checkedLookup(rule) } : { timeout, socketPath: base.socketPath },
+      // Deadlines are ours: one over the whole exchange, on the clock that was passed in.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: false,
+    });
+  const { pool, release } = holdPool(JSON.stringify([base.connectTo, base.socketPath, connections, timeout, rule]), make);
   const clock = options.clock ?? systemClock;
   const common: Record<string, string> = { 'user-agent': 'longshore' };
   if (base.authorization !== undefined) common.authorization = base.authorization;
@@ -103,7 +107,7 @@ export function openHttp(options: HttpOptions): HttpClient {
       }
     },
     async [Symbol.asyncDispose](): Promise<void> {
-      await pool.destroy();
+      release();
     },
   };
 }
