@@ -4,12 +4,12 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock, systemRandom } from '@longshore/core';
 import type { OperationHeader, Store, Transport } from '@longshore/core';
+import { systemClock, systemRandom } from '@longshore/core';
 import { bullTransport, redisStore } from '@longshore/fleet';
-import { silentLog } from '@longshore/host';
-import { createRegistry, createService } from '@longshore/operations';
+import { silentLog, WORKER_FLAGS } from '@longshore/host';
 import type { Service } from '@longshore/operations';
+import { createRegistry, createService } from '@longshore/operations';
 import { tsdb } from '@longshore/tsdb';
 
 export type RoleName = 'scheduler' | 'dumper' | 'restorer' | 'api';
@@ -73,13 +73,20 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const address = { url: redisUrl, fleet };
   const store = redisStore(address);
   const transport = bullTransport(address, silentLog);
-  const service = createService({ store, transport, registry: createRegistry([tsdb]), clock: systemClock, random: systemRandom, log: silentLog });
+  const service = createService({
+    store,
+    transport,
+    registry: createRegistry([tsdb]),
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+  });
 
   const start = async (name: string, role: RoleName): Promise<void> => {
     const main = fileURLToPath(new URL(`../../apps/${role}/src/main.ts`, import.meta.url));
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: [],
+      execArgv: [...WORKER_FLAGS],
       env: { ...process.env, ...options.env, REDIS_URL: redisUrl, LONGSHORE_CONFIG: config, LONGSHORE_SPOOLS: '' },
     });
     const log = createWriteStream(join(dir, `${name}.log`), { flags: 'a' });

@@ -27,7 +27,11 @@ export async function compareWithSink(url: string, dataset: Dataset): Promise<Si
   const found = new Map<string, Map<number, number[]>>();
   const check: SinkCheck = { expected: 0, found: 0, missing: 0, extra: 0, wrongValue: 0 };
   for (const metric of dataset.metrics) {
-    const query = new URLSearchParams({ 'match[]': `{__name__="${metric}"}`, start: String(dataset.startMs / 1000 - 86_400), end: String(dataset.stopMs / 1000 + 86_400) });
+    const query = new URLSearchParams({
+      'match[]': `{__name__="${metric}"}`,
+      start: String(dataset.startMs / 1000 - 86_400),
+      end: String(dataset.stopMs / 1000 + 86_400),
+    });
     const reply = await fetch(`${url}/api/v1/export?${query}`);
     if (reply.status !== 200) throw new Error(`the sink answered an export with ${reply.status}`);
     for (const text of (await reply.text()).split('\n')) {

@@ -271,6 +271,8 @@ export interface OperationHeader {
   /** A failure is being cleaned up after; the state this ends in. */
   ending?: 'failed' | 'cancelled' | 'succeeded';
   leases?: { target: string; scope: string; token: number }[];
+  /** What keeps it from beginning anything new, in words. */
+  waitsFor?: string;
   /** Spools it has live tasks on, but that no worker serves: since when, ms. */
   spoolsAway?: Record<string, number>;
 }

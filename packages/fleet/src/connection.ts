@@ -18,7 +18,9 @@ const MAX_RECONNECT_PAUSE_MS = 2_000;
 
 /** The address without what must not be shown. */
 export function shownAddress(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
+  const parsed = URL.parse(url);
+  // One that is not well-formed is cut at its last @: a password may hold any sign.
+  return parsed && parsed.username + parsed.password === '' ? url : url.replace(/\/\/.*@/, '//');
 }
 
 function open(url: string, options: Options): Redis {

@@ -1,6 +1,6 @@
 /** The transport on BullMQ. Queues carry pointers to tasks; stalled deliveries are counted by us, retries are decided by the scheduler. */
 
-import type { Consumer, Log, TaskJob, Transport } from '@longshore/core';
+import type { Consumer, Handled, Log, TaskJob, Transport } from '@longshore/core';
 import type { Job } from 'bullmq';
 import { DelayedError, Queue, Worker } from 'bullmq';
 import type { FleetAddress } from './connection.ts';
@@ -20,6 +20,9 @@ const BACKOFF = { type: 'fixed', delay: 1_000, jitter: 0.5 };
 /** BullMQ's default of one would fail a job for good at its second killed worker. */
 const MAX_STALLS = 1_000_000;
 const IDLE_POLL_SECONDS = 2;
+
+/** To another worker, at once. */
+const HAND_BACK: Handled = { delayMs: 0 };
 
 const RINGS = 'advance';
 const SWEEPS = 'sweep';
@@ -57,10 +60,13 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
     work: (job: Job<T>, token: string | undefined, signal: AbortSignal) => Promise<void>,
   ): Consumer => {
     const aborts = new Map<string, AbortController>();
+    let stopping = false;
     const worker = new Worker<T>(
       name,
       async (job, token) => {
         const abort = new AbortController();
+        // A worker that is being closed may still be given a job that it had asked for: nothing new is begun.
+        if (stopping) abort.abort(new Error('the worker stops'));
         aborts.set(job.id!, abort);
         try {
           await work(job, token, abort.signal);
@@ -87,6 +93,7 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
     });
     return {
       async stop(deadlineMs) {
+        stopping = true;
         const closing = worker.close();
         const timer = setTimeout(() => {
           for (const abort of aborts.values()) abort.abort(new Error('the worker stops'));
@@ -131,7 +138,7 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
 
     consume: (name, concurrency, handle) =>
       consumer<TaskJob>(name, concurrency, async (job, token, signal) => {
-        const handled = await handle({ data: job.data, stalls: job.stalledCounter ?? 0, signal });
+        const handled = signal.aborted ? HAND_BACK : await handle({ data: job.data, stalls: job.stalledCounter ?? 0, signal });
         if (handled === 'done') return;
         await job.moveToDelayed(Date.now() + Math.max(1, handled.delayMs), token);
         throw new DelayedError();

@@ -1,10 +1,16 @@
-/** How memory is collected in a process that moves bytes. */
+/** How memory is collected in a process that moves bytes. Measured by `pnpm bench`, see docs/benchmarks.md. */
 import { setFlagsFromString } from 'node:v8';
+
+/**
+ * What a worker's Node is started with. Its young objects are small and soon gone; room for 16 MB of them, Node's default, is only
+ * kept, not used: some 40 MB of memory for nothing.
+ */
+export const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=4'];
 
 /**
  * A worker's objects are few (some 25 MB), but every reply passes through short-lived network buffers that V8 does not manage and only
  * counts: each 64 MB of them starts a collection. Marking in many small steps beside the work then costs a quarter of a dumper's CPU
- * time; in one go it takes a few milliseconds. Measured by `pnpm bench`, see docs/benchmarks.md.
+ * time; in one go it takes a few milliseconds.
  */
 export function collectInOneGo(): void {
   setFlagsFromString('--no-incremental-marking');

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Json, SpoolMount, Target } from '@longshore/core';
+import { shownAddress } from '@longshore/fleet';
 import type { Document } from 'yaml';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -132,8 +133,8 @@ export function targetResolver(
 ): (name: string, system: string) => Target {
   return (wanted, system) => {
     if (/^[a-z]+:\/\//i.test(wanted)) {
-      if (!configuration.allowAddresses) throw AddressNotAllowed({ address: wanted.replace(/\/\/[^@/]*@/, '//') });
-      return { name: wanted.replace(/\/\/[^@/]*@/, '//'), system, address: wanted, settings: {}, secrets: {} };
+      if (!configuration.allowAddresses) throw AddressNotAllowed({ address: shownAddress(wanted) });
+      return { name: shownAddress(wanted), system, address: wanted, settings: {}, secrets: {} };
     }
     const found = Object.hasOwn(configuration.targets, wanted) ? configuration.targets[wanted] : undefined;
     if (!found || found.system !== system) {

@@ -33,9 +33,17 @@ describe('what is wrong is told with its line and column', () => {
     ['a value of the wrong type', 'fleet: ok\nworker:\n  concurrency: many\n', 'line 3, column 16: worker.concurrency: '],
     ['a number out of bounds', 'worker: { lockMs: 10 }\n', 'line 1, column 19: worker.lockMs: '],
     ['a key that does not exist', 'fleet: ok\nwoker:\n  concurrency: 2\n', 'line 2, column 1: woker: there is no such setting'],
-    ['a nested key that does not exist', 'worker:\n  concurrency: 2\n  concurency: 3\n', 'line 3, column 3: worker.concurency: there is no such setting'],
+    [
+      'a nested key that does not exist',
+      'worker:\n  concurrency: 2\n  concurency: 3\n',
+      'line 3, column 3: worker.concurency: there is no such setting',
+    ],
     ['a name that is none', 'fleet: Größe\n', 'line 1, column 8: fleet: a name is made of lower-case letters, digits, - and _'],
-    ['a target with a bad name', 'targets:\n  VM:\n    system: x\n    address: http://x\n', 'line 2, column 3: targets.VM: a name is made of'],
+    [
+      'a target with a bad name',
+      'targets:\n  VM:\n    system: x\n    address: http://x\n',
+      'line 2, column 3: targets.VM: a name is made of',
+    ],
     ['a target without an address', 'targets:\n  vm:\n    system: victoriametrics\n', 'line 3, column 5: targets.vm.address: '],
     ['an address that is none', 'targets:\n  vm:\n    system: x\n    address: here\n', 'line 4, column 14: targets.vm.address: '],
     [

@@ -56,16 +56,17 @@ export async function advance(engine: Engine, id: string, options: { sweep?: boo
     }
     if (decision.concluding) await conclude(engine, decision, now);
     const { state } = header;
-    if (header.endedAt === undefined && (state === 'failed' || state === 'cancelled' || state === 'discarded')) finish(decision, state, now);
+    if (header.endedAt === undefined && (state === 'failed' || state === 'cancelled' || state === 'discarded'))
+      finish(decision, state, now);
 
     if (decision.changed) {
       header.updatedAt = now;
       if (!(await store.commit(id, decision.change))) continue;
-      if (decision.change.plan) plans.set(id, decision.change.plan);
+      if (decision.change.plan) knownPlans(store).set(id, decision.change.plan);
     }
     if (header.endedAt !== undefined) {
       await store.releaseLeases(id);
-      plans.delete(id);
+      knownPlans(store).delete(id);
     }
     await addJobs(engine, id, decision.jobs, now);
     if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
@@ -87,11 +88,18 @@ export async function sweep(engine: Engine): Promise<void> {
   }
 }
 
-/** Plans do not change but by emission, which replaces the entry; read once a process. */
-const plans: Map<string, StoredPlan> = new Map();
+/** Plans do not change but by emission, which replaces the entry; read once a process and store. */
+const plansOf: WeakMap<Store, Map<string, StoredPlan>> = new WeakMap();
+
+function knownPlans(store: Store): Map<string, StoredPlan> {
+  const known = plansOf.get(store) ?? new Map<string, StoredPlan>();
+  plansOf.set(store, known);
+  return known;
+}
 
 async function planOf(engine: Engine, header: OperationHeader): Promise<StoredPlan | undefined> {
   if (header.planHash === undefined) return undefined;
+  const plans = knownPlans(engine.store);
   const known = plans.get(header.id);
   if (known && known.hash === header.planHash && known.stages.length === header.stages.length) return known;
   const plan = await engine.store.plan(header.id);
@@ -104,10 +112,13 @@ async function fleetNow(engine: Engine): Promise<{ share: number; spools: Decide
   return { share: Math.max(2, Math.floor(LIVE_UNITS / Math.max(1, live.length))), spools: (roles) => usableSpools(workers, roles) };
 }
 
+/** Operations that are over and still hold a lease: as many are cleared away at a time. */
+const STALE_HOLDERS = 100;
+
 async function takeLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<OperationHeader['error']> {
   const ask = (): ReturnType<Store['acquireLeases']> => engine.store.acquireLeases(header.id, plan.leases, engine.clock.now());
   let got = await ask();
-  for (let left = plan.leases.length; 'heldBy' in got && left > 0; left -= 1) {
+  for (let left = STALE_HOLDERS; 'heldBy' in got && left > 0; left -= 1) {
     // An operation that is over holds nothing, whatever a scheduler killed at the wrong moment has left.
     const holder = await engine.store.header(got.heldBy);
     if (holder && !FINAL_STATES.has(holder.state)) break;

@@ -9,6 +9,7 @@ import type { Change, StageSpec, StageState, TaskDefinition, TaskRecord, TaskSpe
 import { ATTEMPT_SILENCE_MS, FINAL_STATES } from '@longshore/core';
 import type { DecideInput } from './draft.ts';
 import { Draft, PLAN_TASK } from './draft.ts';
+import { NoSpool } from './errors.ts';
 import { watchSpools } from './spool-watch.ts';
 import { takeIn } from './take-in.ts';
 
@@ -52,6 +53,8 @@ export function decide(input: DecideInput): Decision {
       }
     }
   }
+
+  tellLack(draft, lacksSpool);
 
   const change: Change = { header };
   if (draft.put.size > 0) change.put = [...draft.put.values()];
@@ -128,8 +131,8 @@ function obey(draft: Draft, input: DecideInput): void {
       const fresh = task.unit !== undefined && task.after === undefined && !atWork(task, input);
       if (fresh && draft.tasks.has(task.id)) for (const one of draft.unitOf(task)) draft.skip(one);
     }
-    if (draft.tasks.size === 0) {
-      header.ending ??= 'cancelled';
+    if (draft.tasks.size === 0 && header.ending === undefined) {
+      header.ending = 'cancelled';
       draft.touched = true;
     }
   }
@@ -151,7 +154,7 @@ function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no-spool'
     if (stage.state === 'pending') {
       stage.state = 'running';
       stage.startedAt = input.now;
-      stage.total = spec.bulk ? (spec.bulk.only?.length ?? spec.bulk.count) : (spec.tasks?.length ?? 0);
+      stage.total = sizeOf(spec);
       draft.event('stage', `${spec.title}: begins`);
     }
     const blocked = (header.ending !== undefined && !spec.always) || (header.intent !== undefined && header.intent !== 'drain');
@@ -162,12 +165,17 @@ function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no-spool'
       if (!blocked) keepUp(draft, input, spec, stage, false);
       return 'busy';
     }
-    const exhausted = blocked || header.intent === 'drain' || stage.cursor >= stage.total;
+    const exhausted = blocked || header.intent === 'drain' || stage.cursor >= sizeOf(spec);
     if (!exhausted) return lacking ? 'no-spool' : 'busy';
     if (live.length > 0) return 'busy';
     if (!keepUp(draft, input, spec, stage, true)) return 'busy';
     endStage(draft, stage, stage.failed > 0 ? 'failed' : 'done');
   }
+}
+
+/** What the cursor runs up to; the stage's `total` is less where units went over to another stage. */
+function sizeOf(spec: StageSpec): number {
+  return spec.bulk ? (spec.bulk.only?.length ?? spec.bulk.count) : (spec.tasks?.length ?? 0);
 }
 
 function endStage(draft: Draft, stage: StageState, state: StageState['state']): void {
@@ -198,7 +206,7 @@ function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: Stag
   const units = new Set<number>();
   for (const task of draft.tasks.values()) if (task.stage === header.stage && task.unit !== undefined) units.add(task.unit);
   const room = Math.min(spec.concurrency, Math.max(2, input.share));
-  while (units.size < room && stage.cursor < stage.total) {
+  while (units.size < room && stage.cursor < sizeOf(spec)) {
     const index = bulk.only ? bulk.only[stage.cursor]! : stage.cursor;
     const specs = input.kind.expand!(draft.plan!, spec, index);
     const needsSpool = specs.some((one) => one.placement === 'spool');
@@ -234,7 +242,7 @@ function fillTasks(draft: Draft, spec: StageSpec, stage: StageState, input: Deci
     // Those that wait for it lie ready before it can end; they take no room of their own yet.
     for (const follower of spec.tasks!.filter(({ after }) => after === one.id)) place(follower);
   };
-  while (stage.cursor < stage.total && room > 0) {
+  while (stage.cursor < sizeOf(spec) && room > 0) {
     const one = spec.tasks![stage.cursor]!;
     stage.cursor += 1;
     if (one.after !== undefined) continue;
@@ -281,4 +289,18 @@ function keepUp(draft: Draft, input: DecideInput, spec: StageSpec, stage: StageS
   }
   if (!last && stage.upkeepAt !== undefined) draft.wake(stage.upkeepAt);
   return !left;
+}
+
+/** Said once when it begins, and in `explain` as long as it lasts. */
+function tellLack(draft: Draft, lacksSpool: boolean): void {
+  const { header } = draft;
+  if (lacksSpool === (header.waitsFor !== undefined)) return;
+  draft.touched = true;
+  if (!lacksSpool) {
+    delete header.waitsFor;
+    return;
+  }
+  const { message, fix } = NoSpool({ kind: header.kind }).data;
+  header.waitsFor = `${message}. ${fix}`;
+  draft.event('gate', header.waitsFor);
 }

@@ -32,48 +32,59 @@ export function explain({ header, tasks, plan, totals, now }: Situation): string
   lines.push('', situation(header, now));
 
   const stage = header.stages[header.stage];
-  if (header.state === 'running' && stage) {
+  if (UNDER_WAY.has(header.state) && stage) {
     const title = plan?.stages[header.stage]?.title ?? stage.name;
     const failed = stage.failed > 0 ? `, ${count(stage.failed)} failed` : '';
     lines.push(
-      `Stage ${header.stage + 1} of ${header.stages.length}, ${title}: ${count(stage.done)} of ${count(stage.total)} done${failed}.`,
+      `Stage ${header.stage + 1} of ${header.stages.length} (${title}): ${count(stage.done)} of ${count(stage.total)} done${failed}.`,
     );
-    lines.push(...doing(tasks, now));
+    if (header.waitsFor) lines.push(sentence(`It waits: ${header.waitsFor}`));
+    else if (header.state !== 'paused') lines.push(...doing(tasks, now));
   }
   const sums = Object.entries(totals).filter(([, value]) => value !== 0);
   if (sums.length > 0) lines.push(`So far: ${sums.map(([column, value]) => `${count(value)} ${column}`).join(', ')}.`);
   const retries = header.counters.retries ?? 0;
-  if (retries > 0) lines.push(`${count(retries)} tries had to be repeated; \`longshore show ${id} --events\` lists them.`);
-  if (header.error) lines.push('', `${header.error.message}.`, header.error.fix);
-  if (!FINAL_STATES.has(header.state)) lines.push('', 'Nothing is left unsafe at the source: it is only read.');
+  if (retries > 0)
+    lines.push(
+      `Tasks were tried again ${count(retries)} ${retries === 1 ? 'time' : 'times'}; \`longshore show ${id} --events\` tells why.`,
+    );
+  if (header.error) lines.push('', sentence(header.error.message), header.error.fix);
+  if (!FINAL_STATES.has(header.state)) lines.push('', 'Nothing is unsafe right now: the source is only read.');
   lines.push('', `Next: ${nextCommand(header)}`);
   return `${lines.join('\n')}\n`;
 }
 
+const UNDER_WAY: ReadonlySet<OperationHeader['state']> = new Set(['running', 'paused', 'needs-attention']);
+
 function situation(header: OperationHeader, now: number): string {
+  const asked = header.intentBy === undefined ? '' : `, as ${header.intentBy} asked`;
   const took = header.startedAt === undefined ? '' : ` after ${duration((header.endedAt ?? now) - header.startedAt)}`;
   switch (header.state) {
     case 'submitted':
       return 'It is being planned: the targets are read, nothing is changed.';
     case 'planned':
       return header.mode === 'plan'
-        ? 'It is planned and waits for you to start it. Nothing has been changed.'
+        ? 'It is planned and waits to be started. Nothing has been changed.'
         : 'It is planned and about to start.';
     case 'running':
-      if (header.intent === 'pause') return 'It is being paused: what runs is let finish, nothing new starts.';
-      if (header.intent === 'drain') return 'It is being stopped: no new batch is begun, what is ready is finished.';
-      if (header.intent === 'cancel' || header.ending === 'cancelled')
-        return 'It is being cancelled: running steps stop, its folders are put away.';
       if (header.ending === 'failed') return 'It has failed and is putting its things away.';
-      return `It is running, since ${duration(now - (header.startedAt ?? now))}.`;
+      if (header.intent === 'pause') return `It is being paused${asked}: what runs is let finish, nothing new starts.`;
+      if (header.intent === 'drain') return `It is being drained${asked}: nothing new is begun, what is ready is finished, then it ends.`;
+      if (header.intent === 'cancel' || header.ending === 'cancelled')
+        return `It is being cancelled${asked}: running steps stop, then its things are put away.`;
+      return `It has been running for ${duration(now - (header.startedAt ?? now))}.`;
+    case 'needs-attention':
+      return 'It needs you: it cannot go on by itself. What is wrong and what mends it stands below.';
     case 'paused':
-      return 'It is paused: nothing runs, nothing is lost.';
+      return `It is paused${asked}: nothing runs, nothing is lost.`;
     case 'succeeded':
       return `It is done and verified${took}.`;
     case 'failed':
-      return header.startedAt === undefined ? 'It was refused before anything was changed.' : `It ended${took}, but not as planned.`;
+      return header.startedAt === undefined ? 'It did not start: nothing was changed.' : `It failed${took}.`;
     case 'cancelled':
-      return `It was cancelled${took}.`;
+      return header.startedAt === undefined ? 'It was cancelled before it started: nothing was changed.' : `It was cancelled${took}.`;
+    case 'discarded':
+      return 'Its plan was thrown away: nothing was changed.';
     default:
       return `It is ${header.state}.`;
   }
@@ -93,12 +104,24 @@ function doing(tasks: TaskView[], now: number): string[] {
   );
   for (const [reason, group] of gates) {
     const since = Math.min(...group.map((task) => task.gate!.since));
-    lines.push(`Waiting since ${duration(now - since)}, ${group.length} task${group.length === 1 ? '' : 's'}: ${reason}`);
+    const waits = group.length === 1 ? 'task has waited' : 'tasks have waited';
+    lines.push(`${group.length} ${waits} for ${duration(now - since)} at the gate ${sentence(reason)}`);
   }
-  for (const task of tasks.filter((one) => one.notBefore !== undefined).slice(0, 5))
-    lines.push(`${task.id} is tried again in ${duration(task.notBefore! - now)}: ${task.lastError}`);
-  if (lines.length === 0) lines.push('No worker has taken anything up yet. Are dumpers and restorers running? `longshore workers` tells.');
+  const again = tasks.filter((one) => one.notBefore !== undefined);
+  for (const task of again.slice(0, RETRIES_SHOWN))
+    lines.push(
+      `${task.id} is tried again in ${duration(task.notBefore! - now)}; the last time: ${sentence(task.lastError ?? 'no reason was given')}`,
+    );
+  if (again.length > RETRIES_SHOWN) lines.push(`${again.length - RETRIES_SHOWN} more tasks are to be tried again.`);
+  if (lines.length === 0) lines.push('No worker has anything of it in hand. `longshore workers` lists the processes that are alive.');
   return lines;
+}
+
+const RETRIES_SHOWN = 5;
+
+/** With one full stop at its end. */
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 function nextCommand(header: OperationHeader): string {
@@ -107,12 +130,16 @@ function nextCommand(header: OperationHeader): string {
     case 'planned':
       return `\`longshore start ${id}\` runs it, \`longshore cancel ${id}\` throws the plan away.`;
     case 'paused':
-      return `\`longshore resume ${id}\``;
+      return `\`longshore resume ${id}\` goes on, \`longshore cancel ${id}\` ends it.`;
+    case 'needs-attention':
+      return `what is said above, or \`longshore cancel ${id}\`.`;
     case 'succeeded':
     case 'failed':
     case 'cancelled':
-      return `\`longshore report ${id}\``;
+      return `\`longshore report ${id}\` tells what was done and what is missing.`;
+    case 'discarded':
+      return 'nothing is left to do.';
     default:
-      return `\`longshore watch ${id}\``;
+      return `\`longshore watch ${id}\` shows it going on.`;
   }
 }

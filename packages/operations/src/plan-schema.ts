@@ -61,7 +61,8 @@ export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, Ta
     for (const { id, task: name, params, after, placement } of one.tasks ?? []) {
       if (ids.has(id)) return `two tasks of stage ${one.name} are called ${id}`;
       // Named before it, so that no circle can be made.
-      if (after !== undefined && !ids.has(after)) return `task ${id} waits for ${after}, which does not come before it in stage ${one.name}`;
+      if (after !== undefined && !ids.has(after))
+        return `task ${id} waits for ${after}, which does not come before it in stage ${one.name}`;
       ids.add(id);
       if (placement === 'spool' && !/^.+@[^@]+$/.test(id)) return `task ${id} is placed on a spool, but its name does not end in @spool`;
       const definition = tasks.get(name);

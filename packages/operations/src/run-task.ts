@@ -17,6 +17,7 @@ import type {
   Progress,
   SpoolMount,
   StageSpec,
+  Store,
   StoredPlan,
   Tally,
   Target,
@@ -186,6 +187,8 @@ class Attempt {
   }
 
   async #plan(read: () => Promise<StoredPlan | undefined>): Promise<StoredPlan | undefined> {
+    const plansSeen = plansOf.get(this.#setup.store) ?? new Map<string, StoredPlan>();
+    plansOf.set(this.#setup.store, plansSeen);
     const known = plansSeen.get(this.#header.id);
     if (known && known.hash === this.#header.planHash) return known;
     const plan = await read();
@@ -305,4 +308,4 @@ class Attempt {
 
 /** Plans of the operations this process works for; small, since few run at a time. */
 const PLANS_KEPT = 64;
-const plansSeen: Map<string, StoredPlan> = new Map();
+const plansOf: WeakMap<Store, Map<string, StoredPlan>> = new WeakMap();

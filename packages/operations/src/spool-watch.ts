@@ -30,10 +30,11 @@ export function watchSpools(draft: Draft, input: DecideInput): void {
     draft.touched = true;
   }
   if (worst && header.state === 'running') {
-    header.error = SpoolAway(worst).data;
+    // Why it is failing, where it is, stays what is said.
+    header.error ??= SpoolAway(worst).data;
     draft.state('needs-attention');
-  } else if (!worst && header.state === 'needs-attention' && header.error?.code === SpoolAway.code) {
-    delete header.error;
+  } else if (!worst && header.state === 'needs-attention') {
+    if (header.error?.code === SpoolAway.code) delete header.error;
     draft.state('running');
   }
 }

@@ -11,6 +11,8 @@ import { SpoolFull } from './errors.ts';
 import { type SpoolFile, type SpoolFiles, step } from './files.ts';
 
 const BLOCK = 1 << 20;
+/** Most logs are short: a large block for each would keep the collector busy. */
+const FIRST_BLOCK = 16 << 10;
 /** A line that is longer is damage; the longest we write (all series of one chunk) has some MB. */
 export const MAX_LINE_BYTES: number = 256 << 20;
 
@@ -53,14 +55,16 @@ export async function* scanLines(file: SpoolFile, path: string, from = 0): Async
   let held = 0;
   let lineStart = from;
   let position = from;
+  let room = Buffer.allocUnsafe(FIRST_BLOCK);
   for (;;) {
-    const block = Buffer.allocUnsafe(BLOCK);
+    const into = room;
     const at = position;
-    const count = await step('read', path, () => file.read(block, at));
+    const count = await step('read', path, () => file.read(into, at));
     if (count === 0) break;
     position += count;
+    const block = into.subarray(0, count);
     let start = 0;
-    for (let feed = block.indexOf(10, start); feed !== -1 && feed < count; feed = block.indexOf(10, start)) {
+    for (let feed = block.indexOf(10, start); feed !== -1; feed = block.indexOf(10, start)) {
       parts.push(block.subarray(start, feed));
       const end = at + feed + 1;
       yield { offset: lineStart, end, value: decodeLine(parts.length === 1 ? parts[0]! : Buffer.concat(parts)) };
@@ -73,8 +77,10 @@ export async function* scanLines(file: SpoolFile, path: string, from = 0): Async
       held += count - start;
       // What is too long to be a line stays broken to its line feed; it is not held in memory.
       if (held > MAX_LINE_BYTES) parts = [];
-      else parts.push(block.subarray(start, count));
+      else parts.push(block.subarray(start));
     }
+    // What is held lies in it, or more than it can take has come.
+    if (parts.length > 0 || count === into.length) room = Buffer.allocUnsafe(BLOCK);
   }
   if (lineStart < position) yield { offset: lineStart, end: position, value: undefined };
 }

@@ -8,11 +8,14 @@ import { type SpoolFile, step } from './files.ts';
 import { readFully, readLine } from './line-log.ts';
 import { type BatchTotals, type ChunkEntry, type ChunkSeries, type ManifestState, parseDigests } from './manifest.ts';
 import { type ChunkProgress, type ComparedPoints, RestoreLog } from './restore-log.ts';
+import { BLOCK_BYTES } from './segment.ts';
 import { batchPath, type Spool, statesOf } from './spool.ts';
 import { firstUnbacked, openIfThere, readManifestIn } from './stored-batch.ts';
 import { type Tombstone, tombstonesOf } from './tombstones.ts';
 
 const decompress = promisify(zstdDecompress);
+/** The least that zlib takes. */
+const LEAST_PIECE_BYTES = 64;
 
 export type RestoreOpening = { state: 'ready' | 'verified'; batch: ReadyBatch } | { state: 'removed'; tombstone: Tombstone };
 
@@ -132,7 +135,9 @@ export class ReadyBatch {
     const bytes = await this.readChunk(chunk);
     if (bytes.length === 0) return bytes;
     const path = join(this.path, entry.segment);
-    const lines = await decompress(bytes, { maxOutputLength: entry.lineBytes }).catch((error: unknown) => {
+    // In few large pieces: by default they have 16 KB, and a tenth of the time goes into handing them over.
+    const options = { maxOutputLength: entry.lineBytes, chunkSize: Math.min(Math.max(entry.lineBytes, LEAST_PIECE_BYTES), BLOCK_BYTES) };
+    const lines = await decompress(bytes, options).catch((error: unknown) => {
       throw SpoolDamaged(
         { path, what: `chunk ${chunk} cannot be decompressed to ${entry.lineBytes} bytes (${errorCode(error)})` },
         { cause: error },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { removeContents, removeSegments } from './discard.ts';
 import { SpoolDamaged, SpoolMissing } from './errors.ts';
 import { ReadyBatch } from './ready-batch.ts';
+import { COMPARED, type ComparedPoints } from './restore-log.ts';
 import { batchPath, type Spool, statesOf } from './spool.ts';
 import { type MetricTombstone, type NewTombstone, tombstonesOf } from './tombstones.ts';
 
@@ -32,26 +33,31 @@ export async function removeVerified(spool: Spool, operation: string, batches: s
 }
 
 const MASK = (1n << 64n) - 1n;
+const LOW_DIGITS = 8;
 
 /** What a verified batch held, from its manifest. */
 async function summarize(spool: Spool, operation: string, batch: string): Promise<NewTombstone> {
   await using opened = await ReadyBatch.open(spool, operation, batch, 'verified');
-  const metrics = new Map<string, { facts: MetricTombstone; hash: bigint; counts: Map<string, number> }>();
+  const metrics = new Map<string, { facts: MetricTombstone; upper: number; lower: number; counts: Map<string, number> }>();
   for (const { chunk, metric, points, firstMs, lastMs } of opened.entries) {
     let sum = metrics.get(metric);
     if (sum === undefined) {
-      sum = { facts: { metric, points: 0, hash: '', series: 0 }, hash: 0n, counts: new Map() };
+      sum = { facts: { metric, points: 0, hash: '', series: 0 }, upper: 0, lower: 0, counts: new Map() };
       metrics.set(metric, sum);
     }
     sum.facts.points += points;
     if (firstMs !== undefined) sum.facts.firstMs = Math.min(sum.facts.firstMs ?? firstMs, firstMs);
     if (lastMs !== undefined) sum.facts.lastMs = Math.max(sum.facts.lastMs ?? lastMs, lastMs);
+    const progress = opened.progress(chunk);
+    if (progress.state === 'verified') sum.facts.compared = added(sum.facts.compared, progress.compared);
     for (const series of await opened.digests(chunk)) {
       sum.counts.set(series.labels, (sum.counts.get(series.labels) ?? 0) + series.points);
       if (!/^[0-9a-f]{1,16}$/.test(series.hash)) {
         throw SpoolDamaged({ path: join(opened.path, 'manifest'), what: `chunk ${chunk} has the hash ${JSON.stringify(series.hash)}` });
       }
-      sum.hash = (sum.hash + BigInt(`0x${series.hash}`)) & MASK;
+      // In halves, which stay exact for two million series and more: a BigInt for each costs ten times as much.
+      sum.upper += Number.parseInt(series.hash.slice(0, -LOW_DIGITS) || '0', 16);
+      sum.lower += Number.parseInt(series.hash.slice(-LOW_DIGITS), 16);
     }
   }
   return {
@@ -59,11 +65,17 @@ async function summarize(spool: Spool, operation: string, batch: string): Promis
     meta: opened.meta,
     totals: opened.totals,
     compared: opened.compared(),
-    metrics: [...metrics.values()].map(({ facts, hash, counts }) => ({
+    metrics: [...metrics.values()].map(({ facts, upper, lower, counts }) => ({
       ...facts,
       series: counts.size,
-      hash: hash.toString(16).padStart(16, '0'),
+      hash: (((BigInt(upper) << 32n) + BigInt(lower)) & MASK).toString(16).padStart(16, '0'),
       counts,
     })),
   };
+}
+
+function added(sum: ComparedPoints | undefined, more: ComparedPoints): ComparedPoints {
+  const total = { ...more };
+  if (sum !== undefined) for (const key of COMPARED) total[key] += sum[key];
+  return total;
 }

@@ -12,7 +12,16 @@ export const BLOCK_BYTES: number = 1 << 20;
 const BLOCKS_IN_FLIGHT = 2;
 
 const compress = promisify(zstdCompress);
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** Lines shrink to about a fifth: nearly every block comes out in one piece. */
+const COMPRESSED_BYTES = 256 << 10;
+const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: COMPRESSED_BYTES };
+
+/**
+ * Blocks that are through, to be filled again. A new one for every MB makes the collector run for the sake of memory it does not manage:
+ * a quarter of a dumper's time, measured.
+ */
+const spare: Buffer[] = [];
+const MAX_SPARE = 16;
 
 /** Nobody else writes into this file; it is made at the first write, so that an empty batch has none. */
 export class Segment {
@@ -114,7 +123,7 @@ export class ChunkStream {
   /** `lines` may be used again by the caller once this has resolved. */
   async write(lines: Uint8Array): Promise<void> {
     for (let done = 0; done < lines.length; ) {
-      this.#block ??= Buffer.allocUnsafe(BLOCK_BYTES);
+      this.#block ??= spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
       const part = lines.subarray(done, done + BLOCK_BYTES - this.#filled);
       this.#block.set(part, this.#filled);
       this.#filled += part.length;
@@ -136,6 +145,7 @@ export class ChunkStream {
     const write = async (): Promise<void> => {
       try {
         const [bytes] = await Promise.all([compressed, before]);
+        if (spare.length < MAX_SPARE) spare.push(block);
         if (this.#failure !== undefined) return;
         await this.#segment.append(bytes);
         this.#crc = crc32(bytes, this.#crc);

@@ -17,7 +17,7 @@ import { SpoolDamaged } from './errors.ts';
 import { step } from './files.ts';
 import { LineAppender, type LogLine, MAX_LINE_BYTES, readLine, scanLines } from './line-log.ts';
 import type { BatchTotals } from './manifest.ts';
-import type { ComparedPoints } from './restore-log.ts';
+import { COMPARED, type ComparedPoints } from './restore-log.ts';
 import { operationPath, type Spool } from './spool.ts';
 import { openIfThere } from './stored-batch.ts';
 
@@ -33,6 +33,8 @@ export interface MetricTombstone {
   series: number;
   firstMs?: number;
   lastMs?: number;
+  /** What reading back came to; absent when nothing was read back. */
+  compared?: ComparedPoints;
 }
 
 export interface Tombstone {
@@ -254,6 +256,7 @@ function storedMetrics(line: Line): StoredMetric[] {
     };
     if (typeof each.firstMs === 'number') metric.firstMs = each.firstMs;
     if (typeof each.lastMs === 'number') metric.lastMs = each.lastMs;
+    if (isRecord(each.compared)) metric.compared = numbers(each.compared, COMPARED);
     return metric;
   });
 }
@@ -270,7 +273,7 @@ function parseTombstone(line: Line): Tombstone {
     batch: String(line.batch),
     meta: line.meta ?? null,
     totals: numbers(line.totals, ['chunks', 'points', 'series', 'bytes', 'lineBytes']),
-    compared: numbers(line.compared, ['points', 'matched', 'missing', 'extra', 'different', 'precisionLost']),
+    compared: numbers(line.compared, COMPARED),
     metrics: storedMetrics(line).map(({ labelSet: _labelSet, runs: _runs, ...metric }) => metric),
   };
 }

@@ -34,7 +34,9 @@ interface Held {
   events: OperationEvent[];
 }
 
-const copy = <T>(value: T): T => structuredClone(value);
+/** By way of JSON, as a real store does it; faster than a structured clone, too. */
+const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
+const copyMap = <T>(values: ReadonlyMap<string, T>): Map<string, T> => new Map([...values].map(([key, value]) => [key, copy(value)]));
 
 export function memoryStore(clock: Clock): Store {
   const operations = new Map<string, Held>();
@@ -87,12 +89,12 @@ export function memoryStore(clock: Clock): Store {
     async load(id): Promise<OperationSnapshot | undefined> {
       const entry = operations.get(id);
       if (!entry) return undefined;
-      const attempts = copy(entry.attempts);
+      const attempts = copyMap(entry.attempts);
       for (const [task, gate] of entry.gates) {
         const attempt = attempts.get(task);
         if (attempt) attempt.gate = copy(gate);
       }
-      return { header: copy(entry.header), tasks: copy(entry.tasks), attempts, outcomes: copy(entry.outcomes) };
+      return { header: copy(entry.header), tasks: copyMap(entry.tasks), attempts, outcomes: copyMap(entry.outcomes) };
     },
     header: async (id) => copy(operations.get(id)?.header),
     plan: async (id) => copy(operations.get(id)?.plan),

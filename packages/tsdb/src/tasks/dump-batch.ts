@@ -8,7 +8,16 @@
 import type { LongshoreError, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import type { Admission, BatchTotals, ChunkEntry, DumpFolder, Spool } from '@longshore/spool';
-import { discardBatch, halfDumpToGiveUp, listBatches, openForDump, openSpool, SpoolFull, spaceGate } from '@longshore/spool';
+import {
+  discardBatch,
+  halfDumpToGiveUp,
+  listBatches,
+  openForDump,
+  openForRestore,
+  openSpool,
+  SpoolFull,
+  spaceGate,
+} from '@longshore/spool';
 import { z } from 'zod';
 import type { FrameWriter, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
@@ -58,6 +67,7 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
       });
       if (opening.state !== 'dumping') {
         await admission.release();
+        await tellFinished(context, spool, batch);
         return end(opening.totals);
       }
       await using folder = opening.folder;
@@ -176,6 +186,17 @@ const problemNotes = z.array(z.object({ kind: z.string(), metric: z.string(), co
 
 /** Kinds of problems that leave a point out, as opposed to those that are only worth knowing. */
 const LEAVES_OUT: ReadonlySet<string> = new Set(['nan', 'null', 'infinite', 'unknown-object', 'other-metric', 'aggregated', 'bad-label']);
+
+/** An earlier attempt has finished the folder and was lost before it could tell what is in it. */
+async function tellFinished(context: Context, spool: Spool, batch: string): Promise<void> {
+  const opening = await openForRestore(spool, context.operation.id, batch);
+  if (opening.state === 'removed') {
+    if (context.params.tally === 'all') for (const { metric, points } of opening.tombstone.metrics) context.tally(metric, 'dumped', points);
+    return;
+  }
+  await using finished = opening.batch;
+  tellEntries(context, finished.entries);
+}
 
 /** The report counts what the manifest says, so that a resumed dump counts what earlier attempts have read, once. */
 function tellEntries(context: Context, entries: readonly ChunkEntry[]): void {

@@ -9,7 +9,7 @@
 
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
-import type { ChunkEntry, ReadyBatch } from '@longshore/spool';
+import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
@@ -57,7 +57,10 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
     const { params, operation, store, clock } = context;
     const spool = await openSpool(context.spool());
     const opening = await openForRestore(spool, params.from, params.batch);
-    if (opening.state === 'removed') return undefined;
+    if (opening.state === 'removed') {
+      tellRemoved(context, opening.tombstone);
+      return { output: { points: opening.tombstone.totals.points } };
+    }
     await using batch = opening.batch;
     const gate = new SinkGate(store, clock, params.sink, `${operation.id}/${params.batch}`);
     if (opening.state === 'ready') {
@@ -191,15 +194,23 @@ async function record(context: Context, batch: ReadyBatch, entry: ChunkEntry, co
 
 /** The report of a batch is what its own log says, so that it is the same whichever attempt tells it. */
 function tell(context: Context, batch: ReadyBatch): void {
-  if (context.params.tally === 'none') return;
   for (const { metric, chunk, points } of batch.entries) {
-    if (points === 0) continue;
-    context.tally(metric, 'restored', points);
     const progress = batch.progress(chunk);
-    if (progress.state !== 'verified') continue;
-    const { matched, missing, extra, different, precisionLost } = progress.compared;
-    context.tally(metric, 'verified', matched + precisionLost);
-    for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
-      if (value > 0) context.tally(metric, column, value);
+    tellRestored(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
   }
+}
+
+/** An earlier attempt has done it all and was lost before it could tell; its folder has been put away meanwhile. */
+function tellRemoved(context: Context, tombstone: Tombstone): void {
+  for (const { metric, points, compared } of tombstone.metrics) tellRestored(context, metric, points, compared);
+}
+
+function tellRestored(context: Context, metric: string, points: number, compared: ComparedPoints | undefined): void {
+  if (context.params.tally === 'none' || points === 0) return;
+  context.tally(metric, 'restored', points);
+  if (compared === undefined) return;
+  const { matched, missing, extra, different, precisionLost } = compared;
+  context.tally(metric, 'verified', matched + precisionLost);
+  for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
+    if (value > 0) context.tally(metric, column, value);
 }

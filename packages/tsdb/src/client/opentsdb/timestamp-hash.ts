@@ -23,7 +23,14 @@ export function timestampLaneB(hi: number, lo: number): number {
 
 /** The two lanes as 16 hex digits, as a `SeriesDigest` holds them. */
 export function timestampHashText(a: number, b: number): string {
-  return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0');
+  return laneText(a) + laneText(b);
+}
+
+/** Digits of all numbers below 4096: every series of every frame has its hash written. */
+const THREE_DIGITS: readonly string[] = Array.from({ length: 4096 }, (_, number) => number.toString(16).padStart(3, '0'));
+
+function laneText(lane: number): string {
+  return THREE_DIGITS[lane >>> 20]! + THREE_DIGITS[(lane >>> 8) & 0xfff]! + THREE_DIGITS[lane & 0xff]!.slice(1);
 }
 
 /** The running hash of one series. */
