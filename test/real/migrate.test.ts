@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kildaDataset } from '../dataset/index.ts';
-import { realServer } from '../servers/real.ts';
 import type { NoServer, RealServer } from '../servers/real.ts';
+import { realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { compareWithSink } from '../support/sink-check.ts';
 
@@ -25,7 +25,14 @@ describe.skipIf(absent.length > 0)(`a fleet of separate processes${absent.map(({
   const { startMs, stopMs } = dataset;
   let dir: string;
   let fleet: Fleet;
-  const params = () => ({ source: present(source).url, sink: present(sink).url, startMs, stopMs, metricsPrefix: 'kilda.', settleMs: 2_000 });
+  const params = () => ({
+    source: present(source).url,
+    sink: present(sink).url,
+    startMs,
+    stopMs,
+    metricsPrefix: 'kilda.',
+    settleMs: 2_000,
+  });
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'longshore-migrate-'));
@@ -53,7 +60,13 @@ describe.skipIf(absent.length > 0)(`a fleet of separate processes${absent.map(({
     const report = await fleet.service.report(id);
     expect({ state: header.state, error: header.error, notes: report.notes }).toEqual({ state: 'succeeded', error: undefined, notes: [] });
     expect(report.totals).toMatchObject({ dumped: 2_016_000, restored: 2_016_000, verified: 2_016_000 });
-    expect(await compareWithSink(present(sink).url, dataset)).toEqual({ expected: 2_016_000, found: 2_016_000, missing: 0, extra: 0, wrongValue: 0 });
+    expect(await compareWithSink(present(sink).url, dataset)).toEqual({
+      expected: 2_016_000,
+      found: 2_016_000,
+      missing: 0,
+      extra: 0,
+      wrongValue: 0,
+    });
     expect(await readdir(fleet.spoolPath)).toEqual([]);
   });
 
@@ -82,14 +95,28 @@ describe.skipIf(absent.length > 0)(`a fleet of separate processes${absent.map(({
       const { sink: _sink, settleMs: _settleMs, ...window } = params();
       const dump = await fleet.service.submit({ kind: 'tsdb.dump', params: window, owner: 'test' });
       expect(await fleet.finished(dump.id)).toMatchObject({ state: 'succeeded' });
-      const compare = await fleet.service.submit({ kind: 'tsdb.verify', params: { from: dump.id, sink: present(sink).url }, owner: 'test' });
+      const compare = await fleet.service.submit({
+        kind: 'tsdb.verify',
+        params: { from: dump.id, sink: present(sink).url },
+        owner: 'test',
+      });
       expect(await fleet.finished(compare.id)).toMatchObject({ state: 'succeeded' });
       expect((await fleet.service.report(compare.id)).totals).toMatchObject({ dumped: 2_016_000, verified: 2_016_000 });
-      const restore = await fleet.service.submit({ kind: 'tsdb.restore', params: { from: dump.id, sink: other.url, settleMs: 1_000 }, owner: 'test' });
+      const restore = await fleet.service.submit({
+        kind: 'tsdb.restore',
+        params: { from: dump.id, sink: other.url, settleMs: 1_000 },
+        owner: 'test',
+      });
       const header = await fleet.finished(restore.id);
       expect({ state: header.state, error: header.error }).toEqual({ state: 'succeeded', error: undefined });
       expect((await fleet.service.report(restore.id)).totals).toMatchObject({ restored: 2_016_000, verified: 2_016_000 });
-      expect(await compareWithSink(other.url, dataset)).toEqual({ expected: 2_016_000, found: 2_016_000, missing: 0, extra: 0, wrongValue: 0 });
+      expect(await compareWithSink(other.url, dataset)).toEqual({
+        expected: 2_016_000,
+        found: 2_016_000,
+        missing: 0,
+        extra: 0,
+        wrongValue: 0,
+      });
     } finally {
       await other.stop();
     }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { access, constants } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { resolve } from 'node:path';
+import { WORKER_FLAGS } from '@longshore/host';
 import { Command } from 'commander';
 import { BadSpool, directoryTrouble } from '../errors.ts';
 import { Ended } from '../exit.ts';
@@ -43,7 +44,7 @@ export function roleCommands(): Command[] {
 
 async function runRoleProcess(role: Role, { config, redis, spool }: Flags): Promise<never> {
   for (const one of spool ?? []) await checkSpool(one);
-  const child = spawn(process.execPath, [mainOf(role)], {
+  const child = spawn(process.execPath, [...WORKER_FLAGS, mainOf(role)], {
     stdio: 'inherit',
     env: {
       ...process.env,

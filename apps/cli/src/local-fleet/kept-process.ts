@@ -5,6 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '@longshore/core';
+import { WORKER_FLAGS } from '@longshore/host';
 import { processId } from '@longshore/programs';
 import type { ChildRecord } from './home.ts';
 import { turnLog } from './home.ts';
@@ -65,7 +66,7 @@ export class KeptProcess {
     await turnLog(logFile);
     if (this.#stopping) return;
     const fd = openSync(logFile, 'a', 0o600);
-    const child = spawn(process.execPath, ['--import', END_WITH_PARENT, main], {
+    const child = spawn(process.execPath, [...WORKER_FLAGS, '--import', END_WITH_PARENT, main], {
       cwd,
       env: environment,
       stdio: ['ignore', fd, fd, 'ipc'],

@@ -46,28 +46,6 @@ export function stringEnd(bytes: Uint8Array, at: number, end: number): number {
   return INCOMPLETE;
 }
 
-/** The position behind a number that begins at `at`; INCOMPLETE when it touches `end`. */
-export function numberEnd(bytes: Uint8Array, at: number, end: number): number {
-  let p = at;
-  if (p < end && bytes[p] === MINUS) p++;
-  const digits = (): boolean => {
-    const from = p;
-    while (p < end && isDigit(bytes[p])) p++;
-    return p > from;
-  };
-  if (!digits()) return p < end ? INVALID : INCOMPLETE;
-  if (p < end && bytes[p] === DOT) {
-    p++;
-    if (!digits()) return p < end ? INVALID : INCOMPLETE;
-  }
-  if (p < end && (bytes[p] === UPPER_E || bytes[p] === LOWER_E)) {
-    p++;
-    if (p < end && (bytes[p] === PLUS || bytes[p] === MINUS)) p++;
-    if (!digits()) return p < end ? INVALID : INCOMPLETE;
-  }
-  return p < end ? p : INCOMPLETE;
-}
-
 /** The position behind a whole JSON value that begins at `at`; brackets are counted, not matched. */
 export function valueEnd(bytes: Uint8Array, at: number, end: number): number {
   let depth = 0;
