@@ -237,7 +237,7 @@ async function measureReplay(stage: Stage, shape: Shape): Promise<Result[]> {
   const [importName, migrateName] = [`replay-import-${shape.name}`, `replay-migrate-${shape.name}`];
   say(`rendering ${points.toLocaleString('en')} points of ${metrics.length} metrics with ${shape.series} series each`);
   return withReplay(replay, async (source) => {
-    const window: Window = { metrics, ...replay.measured, intervalMs: DAY_MS };
+    const window: Window = { metrics, ...replay.measured, intervalMs: shape.intervalMs };
     const { bodies, encoding } = await bodiesOf(source.url, window);
     const found: Record<string, Result[]> = { [importName]: [], [migrateName]: [] };
     for (let round = 1; round <= options.replayRounds; round++) {
@@ -264,10 +264,9 @@ async function measureReplay(stage: Stage, shape: Shape): Promise<Result[]> {
                 sourcePids: [source.pid],
               });
             const { startMs, stopMs } = replay.warmUp;
-            // Many small batches, so that every process gets some.
             const perMs = points / (replay.measured.stopMs - replay.measured.startMs);
-            await move(replay.warmUp, DAY_MS / 4, Math.round(perMs * (stopMs - startMs)));
-            const figures = await move(replay.measured, DAY_MS, points);
+            await move(replay.warmUp, shape.intervalMs, Math.round(perMs * (stopMs - startMs)));
+            const figures = await move(replay.measured, shape.intervalMs, points);
             await assertHeld(sink.url, window, points);
             return resultOf(stage, migrateName, points, { 'victoria-metrics': sink.version, opentsdb: 'replayed' }, figures);
           }),

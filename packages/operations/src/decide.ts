@@ -111,7 +111,8 @@ function obey(draft: Draft, input: DecideInput): void {
     draft.state('running');
     for (const task of draft.tasks.values()) if (task.state === 'queued') draft.jobs.push(task);
   }
-  const puttingAway = draft.plan?.stages[header.stage]?.always === true;
+  const stage = draft.plan?.stages[header.stage];
+  const puttingAway = stage?.always === true;
   if (header.intent === 'cancel' && (header.ending === 'cancelled' || puttingAway)) {
     // What puts things away is not stopped: it ends, and the operation with it.
     header.ending ??= 'cancelled';
@@ -126,7 +127,7 @@ function obey(draft: Draft, input: DecideInput): void {
       draft.touched = true;
     } else draft.wake(input.now + ATTEMPT_SILENCE_MS);
   }
-  if (header.intent === 'drain' && header.ending !== 'cancelled' && !puttingAway) {
+  if (header.intent === 'drain' && header.ending !== 'cancelled' && stage !== undefined && !puttingAway) {
     for (const task of [...draft.tasks.values()]) {
       const fresh = task.unit !== undefined && task.after === undefined && !atWork(task, input);
       if (fresh && draft.tasks.has(task.id)) for (const one of draft.unitOf(task)) draft.skip(one);

@@ -19,16 +19,13 @@ for (let day = replay.warmUp.startMs; day < replay.measured.stopMs; day += DAY_M
 const heads = new Map(
   replay.metrics.map((metric) => [
     metric,
-    Array.from({ length: series }, (_, index) => Buffer.from(`{"metric":"${metric}","tags":${tagsOf(index)},"aggregateTags":[],"dps":[`)),
+    Array.from({ length: series }, (_, index) => Buffer.from(`,{"metric":"${metric}","tags":${tagsOf(index)},"aggregateTags":[],"dps":[`)),
   ]),
 );
+const OPEN = Buffer.from('[');
 const TAIL = Buffer.from(']}');
-const COMMA = 0x2c;
-const OPEN = 0x5b;
-const CLOSE = 0x5d;
-/** A reply of one day cannot be longer. */
-const mostPerDay =
-  Math.max(...[...days.values()].map(({ text }) => text.length)) + series * (heads.values().next().value?.[0]?.length ?? 0) * 2;
+const CLOSE = Buffer.from(']');
+const perDay = DAY_MS / stepMs;
 
 /** Reply buffers that were sent; the next reply is made in one of them. */
 const spare: Buffer[] = [];
@@ -43,49 +40,34 @@ interface Frame {
   stopMs: number;
 }
 
-/** The part of a series' day that lies in the frame. */
+/** The part of a series' day that lies in the frame, a comma behind each point. */
 function partOf(day: RenderedDay, dayStartMs: number, index: number, { startMs, stopMs }: Frame): Buffer {
-  const whole = day.text.subarray(day.starts[index], day.starts[index + 1]);
-  if (startMs <= dayStartMs && stopMs >= dayStartMs + DAY_MS) return whole;
   const firstMs = dayStartMs + offsetOf(index, stepMs);
-  /** Where the first pair at or after a time begins; one behind the end when there is none. */
-  const placeOf = (ms: number): number => {
-    const at = ms <= firstMs ? 0 : whole.indexOf(`[${firstMs + Math.ceil((ms - firstMs) / stepMs) * stepMs},`);
-    return at < 0 ? whole.length + 1 : at;
-  };
-  const from = placeOf(startMs);
-  return whole.subarray(from, Math.max(from, placeOf(stopMs) - 1));
+  const pointAt = (ms: number): number => index * perDay + Math.min(perDay, Math.max(0, Math.ceil((ms - firstMs) / stepMs)));
+  return day.text.subarray(day.offsets[pointAt(startMs)], day.offsets[pointAt(stopMs)]);
 }
 
 function reply(metric: string, frame: Frame): { buffer: Buffer; body: Buffer } {
-  const firstDay = frame.startMs - (frame.startMs % DAY_MS);
-  const buffer = bufferOf(Math.ceil((frame.stopMs - firstDay) / DAY_MS) * mostPerDay + 2);
-  let at = 0;
-  buffer[at++] = OPEN;
+  const parts: Buffer[] = [OPEN];
   for (const [index, head] of (heads.get(metric) ?? []).entries()) {
-    const begun = at;
-    if (at > 1) buffer[at++] = COMMA;
-    buffer.set(head, at);
-    at += head.length;
-    let points = 0;
-    for (let day = firstDay; day < frame.stopMs; day += DAY_MS) {
+    const points: Buffer[] = [];
+    for (let day = frame.startMs - (frame.startMs % DAY_MS); day < frame.stopMs; day += DAY_MS) {
       const rendered = days.get(day);
       const part = rendered && partOf(rendered, day, index, frame);
-      if (part === undefined || part.length === 0) continue;
-      if (points > 0) buffer[at++] = COMMA;
-      buffer.set(part, at);
-      at += part.length;
-      points += part.length;
+      if (part !== undefined && part.length > 0) points.push(part);
     }
-    if (points === 0) {
-      at = begun;
-      continue;
-    }
-    buffer.set(TAIL, at);
-    at += TAIL.length;
+    const last = points.pop();
+    if (last !== undefined) parts.push(parts.length === 1 ? head.subarray(1) : head, ...points, last.subarray(0, -1), TAIL);
   }
-  buffer[at++] = CLOSE;
-  return { buffer, body: buffer.subarray(0, at) };
+  parts.push(CLOSE);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const buffer = bufferOf(length);
+  let at = 0;
+  for (const part of parts) {
+    buffer.set(part, at);
+    at += part.length;
+  }
+  return { buffer, body: buffer.subarray(0, length) };
 }
 
 function sendJson(response: ServerResponse, value: unknown, status = 200): void {
