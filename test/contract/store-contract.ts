@@ -192,6 +192,8 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
         await commit('a', { done: [{ id: 'x', task: 'y', stage: 1, result: 'failed', endedAt: T0 }] });
         await commit('a', { done: [{ id: 'x', task: 'y', stage: 1, result: 'ok', endedAt: T0 + 1 }] });
         expect(await store.done('a')).toEqual([{ id: 'x', task: 'y', stage: 1, result: 'ok', endedAt: T0 + 1 }]);
+        expect(await store.done('a', 'x')).toEqual(await store.done('a'));
+        expect(await store.done('a', 'y')).toEqual([]);
       });
 
       test('a dropped task loses its record, attempt, outcome, checkpoint and gate, and another nothing', async () => {
@@ -607,6 +609,18 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
         await commit('old', {}, { state: 'needs-attention' });
         await commit('middle', {}, { state: 'reverting' });
         expect(await store.live()).toEqual(['old', 'middle', 'young']);
+      });
+
+      test('a plan that nobody has started is not live, until somebody starts it or wants it gone', async () => {
+        await operation('a', [], { mode: 'plan' });
+        expect(await store.live()).toEqual(['a']);
+        await commit('a', {}, { state: 'planned' });
+        expect(await s.other.live()).toEqual([]);
+        await commit('a', {}, { intent: 'cancel' });
+        expect(await s.other.live()).toEqual(['a']);
+        await operation('b', [], { state: 'planned', mode: 'plan', createdAt: T0 + 1 });
+        await commit('b', {}, { mode: 'run' });
+        expect(await store.live()).toEqual(['a', 'b']);
       });
 
       test('a removed operation is gone with all it had', async () => {

@@ -64,4 +64,4 @@ export type {
   TaskRecord,
   TaskSpec,
 } from './words.ts';
-export { assertTransition, FINAL_STATES, ROLES } from './words.ts';
+export { assertTransition, FINAL_STATES, isAtRest, ROLES } from './words.ts';

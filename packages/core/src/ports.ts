@@ -109,12 +109,13 @@ export interface Store {
   load(id: string): Promise<OperationSnapshot | undefined>;
   header(id: string): Promise<OperationHeader | undefined>;
   plan(id: string): Promise<StoredPlan | undefined>;
-  done(id: string): Promise<DoneRecord[]>;
+  /** Of one task when it is given. */
+  done(id: string, task?: string): Promise<DoneRecord[]>;
   report(id: string): Promise<{ rows: Tally; notes: Note[]; notesDropped: number }>;
   /** `change.header.version` must be the version read; it is stored as that plus one. False when somebody was faster. */
   commit(id: string, change: Change): Promise<boolean>;
   list(query: OperationQuery): Promise<{ operations: OperationHeader[]; next?: string }>;
-  /** Ids of operations in states that are not final, oldest first. */
+  /** Ids of operations that are not at rest (`isAtRest`), oldest first. */
   live(): Promise<string[]>;
   remove(id: string): Promise<void>;
 

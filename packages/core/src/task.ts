@@ -2,7 +2,20 @@
 import type { z } from 'zod';
 import type { ErrorData } from './errors.ts';
 import type { Clock, Random, Store } from './ports.ts';
-import type { Finding, GateNote, Json, Note, OperationHeader, Plan, Role, StageSpec, StoredPlan, Tally, TaskSpec } from './words.ts';
+import type {
+  Finding,
+  GateNote,
+  Json,
+  Note,
+  OperationHeader,
+  OperationState,
+  Plan,
+  Role,
+  StageSpec,
+  StoredPlan,
+  Tally,
+  TaskSpec,
+} from './words.ts';
 
 /** A named system in the configuration, or an address given in its place. */
 export interface Target {
@@ -84,7 +97,7 @@ export interface TaskContext<P> {
   /** The operation's report so far, row by column. */
   report(): Promise<Tally>;
   /** Another operation: where its batches lie and what its plan keeps. */
-  operationOf(id: string): Promise<{ live: boolean; spools: string[]; planData: Json | undefined } | undefined>;
+  operationOf(id: string): Promise<{ live: boolean; state: OperationState; spools: string[]; planData: Json | undefined } | undefined>;
   /** Spools that have live workers of all these roles. */
   liveSpools(roles: Role[]): Promise<string[]>;
   target<C extends AsyncDisposable>(name: string, system: TargetSystem<C>): C;

@@ -97,6 +97,8 @@ export interface StageSpec {
   bulk?: Bulk;
   /** Units are placed on these spools only; absent: on any that is served. */
   spools?: string[];
+  /** A task of it that is out of attempts does not fail the operation (of units the kind says so). */
+  tolerant?: boolean;
   /** Runs also after failure and cancel: puts things away. */
   always?: boolean;
   /** A task that is run again and again beside the stage, one per spool in use, and once more when its other tasks are through. */
@@ -275,6 +277,11 @@ export interface OperationHeader {
   waitsFor?: string;
   /** Spools it has live tasks on, but that no worker serves: since when, ms. */
   spoolsAway?: Record<string, number>;
+}
+
+/** Nothing goes on by itself: it is over, or a plan that nobody has started. No sweep looks at it, and it takes no share of the fleet. */
+export function isAtRest({ state, mode, intent }: Pick<OperationHeader, 'state' | 'mode' | 'intent'>): boolean {
+  return FINAL_STATES.has(state) || (state === 'planned' && mode === 'plan' && intent === undefined);
 }
 
 /** An entry of an operation's event log. `id` orders events and resumes a stream. */

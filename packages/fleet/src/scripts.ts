@@ -28,7 +28,7 @@ end
 /**
  * commit: compare-and-set on the version, with all that belongs to one decision.
  * KEYS op, done, rows, notes, events, live, plan
- * ARGV version, header, intent or '', id, final ('1' when the state is final), plan or '', notes kept, events kept, createdAt,
+ * ARGV version, header, intent or '', id, at rest ('1' when no sweep is to look at it), plan or '', notes kept, events kept, createdAt,
  *      then counted lists: drops (task)…, puts (task, json)…, done (id, json)…, tallies (row, column, by)…, notes (json)…, events (json)…
  * → 1, or 0 when the version is another one or the operation is gone
  */

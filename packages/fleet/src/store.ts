@@ -19,7 +19,7 @@ import type {
   Tally,
   TaskRecord,
 } from '@longshore/core';
-import { EVENTS_KEPT, FINAL_STATES, NOTES_KEPT } from '@longshore/core';
+import { EVENTS_KEPT, isAtRest, NOTES_KEPT } from '@longshore/core';
 import type { Redis } from 'ioredis';
 import type { FleetAddress } from './connection.ts';
 import { connect } from './connection.ts';
@@ -99,7 +99,12 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
       const plan = await redis.get(key('op', id, 'plan'));
       return plan ? parse<StoredPlan>(plan) : undefined;
     },
-    done: async (id) => (await redis.hvals(key('op', id, 'done'))).map(parse<DoneRecord>),
+    async done(id, task) {
+      const records = key('op', id, 'done');
+      if (task === undefined) return (await redis.hvals(records)).map(parse<DoneRecord>);
+      const record = await redis.hget(records, task);
+      return record === null ? [] : [parse<DoneRecord>(record)];
+    },
 
     async report(id) {
       const [cells, notes, dropped] = await Promise.all([
@@ -123,7 +128,7 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
         JSON.stringify({ ...header, version: header.version + 1 }),
         header.intent ?? '',
         id,
-        FINAL_STATES.has(header.state) ? '1' : '0',
+        isAtRest(header) ? '1' : '0',
         change.plan ? JSON.stringify(change.plan) : '',
         NOTES_KEPT,
         EVENTS_KEPT,

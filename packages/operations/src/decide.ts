@@ -166,6 +166,8 @@ function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no-spool'
       if (!blocked) keepUp(draft, input, spec, stage, false);
       return 'busy';
     }
+    // Nothing is begun while it is paused, but what is still to come is not given up either.
+    if (header.intent === 'pause') return 'busy';
     const exhausted = blocked || header.intent === 'drain' || stage.cursor >= sizeOf(spec);
     if (!exhausted) return lacking ? 'no-spool' : 'busy';
     if (live.length > 0) return 'busy';

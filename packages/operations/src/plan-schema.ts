@@ -19,6 +19,7 @@ const stage = z.strictObject({
   tasks: z.array(task).optional(),
   bulk: z.strictObject({ count: z.int().nonnegative(), params: json, only: z.array(z.int().nonnegative()).optional() }).optional(),
   spools: z.array(z.string()).optional(),
+  tolerant: z.boolean().optional(),
   always: z.boolean().optional(),
   upkeep: z.strictObject({ task: z.string(), params: json, everyMs: z.int().positive() }).optional(),
 });

@@ -291,11 +291,18 @@ class Attempt {
           signal.throwIfAborted();
         },
       },
-      resultOf: async (task) => (await store.done(id)).find((record) => record.id === task)?.output,
+      resultOf: async (task) => (await store.done(id, task))[0]?.output,
       report: async () => (await store.report(id)).rows,
       operationOf: async (other) => {
         const found = await store.header(other);
-        return found && { live: found.endedAt === undefined, spools: found.spools, planData: (await store.plan(other))?.data };
+        return (
+          found && {
+            live: found.endedAt === undefined,
+            state: found.state,
+            spools: found.spools,
+            planData: (await store.plan(other))?.data,
+          }
+        );
       },
       liveSpools: async (roles) => usableSpools(await store.workers(), roles),
       target: (name, system) => system.connect(resolveTarget(name, system.system), { clock, random, signal, log }),

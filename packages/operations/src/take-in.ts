@@ -58,9 +58,14 @@ function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Out
   }
   draft.event('task-failed', `${task.id}: ${error.message}`);
   draft.skipFollowers(task);
-  if (task.unit === undefined || !input.kind.tolerant) fail(draft, task, error);
+  if (!isTolerated(draft, input, task)) fail(draft, task, error);
   else draft.notes.push({ level: 'error', row: task.id, text: `${error.message}. ${error.fix}` });
   over(draft, task, outcome);
+}
+
+function isTolerated(draft: Draft, input: DecideInput, task: TaskRecord): boolean {
+  if (task.unit !== undefined) return input.kind.tolerant;
+  return !task.upkeep && draft.plan?.stages[task.stage]?.tolerant === true;
 }
 
 /** The operation cannot succeed any more: what runs is let finish, nothing new starts but what puts things away. */

@@ -25,6 +25,20 @@ const stage = (name: string, tasks: ReturnType<typeof one>[], more: Partial<Stag
   ...more,
 });
 
+describe('a stage that goes on when one of its tasks has failed', () => {
+  test('runs the others, and the stages behind it', async () => {
+    h.behaviours.set('a', async () => {
+      throw Flaky(false);
+    });
+    h.stages.push(stage('s', [one('a'), one('b')], { tolerant: true }), stage('next', [one('c')]));
+    const id = await h.submit();
+    const header = await h.settle(id);
+    expect(h.begun).toEqual(['a', 'b', 'c']);
+    expect(header.stages).toMatchObject([{ failed: 1, done: 1, skipped: 0 }, { done: 1 }]);
+    expect((await h.service.report(id)).notes).toMatchObject([{ level: 'error', row: 'a' }]);
+  });
+});
+
 describe('tasks that wait for others', () => {
   test('run also where only one may run at a time', async () => {
     h.stages.push(stage('s', [one('a'), one('x'), one('b', 'a'), one('c', 'b')]));
@@ -216,6 +230,26 @@ describe('asked at an awkward moment', () => {
     expect(header.state).toBe('cancelled');
     expect(h.begun).toEqual(['a', 'quick']);
     expect(header.stages[0]).toMatchObject({ total: 4, done: 2, skipped: 2 });
+  });
+
+  test('a pause gives nothing up when a lost spool took the last live task with it', async () => {
+    h.stages.push({ name: 'move', title: 'move', concurrency: 2, bulk: { count: 9, params: null } });
+    const gate = Promise.withResolvers<undefined>();
+    for (let unit = 0; unit < 9; unit += 1) h.behaviours.set(`d${unit}`, ({ signal }) => Promise.race([gate.promise, until(signal)]));
+    const id = await h.submit();
+    await h.settle(id, () => h.begun.length === 2);
+    // Paused while one of its roles was away for long, then the spool given up: only its own tasks go.
+    const { header, tasks } = (await h.store.load(id))!;
+    header.state = 'needs-attention';
+    header.intent = 'pause';
+    expect(await h.store.commit(id, { header, drop: [...tasks.keys()] })).toBe(true);
+    await h.settle(id, ({ state }) => state !== 'needs-attention');
+    gate.resolve(undefined);
+    const paused = await h.settle(id, ({ state }) => state !== 'running');
+    expect(paused).toMatchObject({ state: 'paused', stage: 0, stages: [{ state: 'running', cursor: 2 }] });
+    await h.service.act(id, 'resume', 'tester');
+    await h.settle(id);
+    for (let unit = 2; unit < 9; unit += 1) expect(h.begun).toContain(`r${unit}`);
   });
 
   test('leases that dead schedulers left to operations that are over or gone are free', async () => {

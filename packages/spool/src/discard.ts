@@ -4,7 +4,7 @@ import { errorCode, SpoolUnsafe } from './errors.ts';
 import { step } from './files.ts';
 import { halfDumpToGiveUp, listBatches } from './listing.ts';
 import { SEGMENT_NAME } from './manifest.ts';
-import { batchPath, folderExists, operationPath, parseFolderName, type Spool, statesOf } from './spool.ts';
+import { batchPath, FOLDER_STATES, type FolderState, folderExists, operationPath, parseFolderName, type Spool, statesOf } from './spool.ts';
 import { forgetTombstones } from './tombstones.ts';
 
 /** Removes the files of a folder and, unless its restore log is kept, the folder. The manifest goes first: without it the rest is nothing. */
@@ -53,10 +53,19 @@ async function removeFolder(spool: Spool, path: string): Promise<void> {
  * Takes away what there is of a batch that has no tombstone, so that it can be dumped again: a half dump that is given
  * up for its room, or a damaged folder. When something of it may have been sent, the restore log stays, and the next
  * restore begins with every chunk in the state `unknown`. A dumper still at it finds out at its next commit.
+ *
+ * Who means a half dump says so in `only`: it may have been finished a moment ago, and a finished one is waited for.
  */
-export async function discardBatch(spool: Spool, operation: string, batch: string): Promise<void> {
+export async function discardBatch(
+  spool: Spool,
+  operation: string,
+  batch: string,
+  only: readonly FolderState[] = FOLDER_STATES,
+): Promise<void> {
   const dumping = batchPath(spool, operation, batch, 'dumping');
-  for (const state of await statesOf(spool, operation, batch)) {
+  const states = await statesOf(spool, operation, batch);
+  if (!states.every((state) => only.includes(state))) return;
+  for (const state of states) {
     let path = batchPath(spool, operation, batch, state);
     if (state !== 'dumping' && !(await folderExists(spool, dumping))) {
       const from = path;
@@ -84,7 +93,7 @@ export async function giveUpYoungest(
     const path = batchPath(spool, operation, youngest, 'dumping');
     const names = (await folderExists(spool, path)) ? await step('list', path, () => spool.files.names(path)) : [];
     if (names.some((name) => SEGMENT_NAME.test(name))) {
-      await discardBatch(spool, operation, youngest);
+      await discardBatch(spool, operation, youngest, ['dumping']);
       return youngest;
     }
     listing = listing.filter(({ batch }) => batch !== youngest);

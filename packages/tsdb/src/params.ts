@@ -3,7 +3,12 @@ import { z } from 'zod';
 
 const DAY_MS = 86_400_000;
 
-const address = z.string().min(1).describe('name of a configured target, or its URL where addresses are allowed');
+const address = z
+  .string()
+  .min(1)
+  // Parameters are stored and shown.
+  .refine((given) => !/^[a-z]+:\/\/[^/?#]*@/i.test(given), 'an address must not hold credentials; name a target with `secrets` instead')
+  .describe('name of a configured target, or its URL where addresses are allowed');
 const startMs = z.int().min(0).describe('first ms of the window');
 const stopMs = z.int().min(1).describe('end of the window, exclusive, ms');
 const metricsPrefix = z.string().default('').describe('metrics whose name begins so; empty: all');

@@ -81,7 +81,11 @@ export class KeptProcess {
       this.#become('ready');
       this.#firstReady.resolve();
     });
-    child.once('error', (error) => log.error({ process: name, message: error.message }, 'a process could not be started'));
+    child.once('error', (error) => {
+      log.error({ process: name, message: error.message }, 'a process could not be started');
+      // One that never began has no end either.
+      if (child.pid === undefined) this.#ended(error.message, 0);
+    });
     child.once('exit', (code, signal) => this.#ended(code === null ? `signal ${signal}` : `exit code ${code}`, Date.now() - startedAt));
     if (child.pid !== undefined) this.#record = { ...this.#record, ...processId(child.pid) };
     this.#become('starting');

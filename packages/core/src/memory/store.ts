@@ -16,7 +16,7 @@ import type {
   Tally,
   TaskRecord,
 } from '../words.ts';
-import { FINAL_STATES } from '../words.ts';
+import { isAtRest } from '../words.ts';
 
 interface Held {
   header: OperationHeader;
@@ -98,7 +98,8 @@ export function memoryStore(clock: Clock): Store {
     },
     header: async (id) => copy(operations.get(id)?.header),
     plan: async (id) => copy(operations.get(id)?.plan),
-    done: async (id) => [...(operations.get(id)?.done.values() ?? [])].map(copy),
+    done: async (id, task) =>
+      [...(operations.get(id)?.done.values() ?? [])].filter((record) => task === undefined || record.id === task).map(copy),
 
     async report(id) {
       const entry = operations.get(id);
@@ -141,7 +142,7 @@ export function memoryStore(clock: Clock): Store {
     },
     async live() {
       return [...operations.values()]
-        .filter((entry) => !FINAL_STATES.has(entry.header.state))
+        .filter((entry) => !isAtRest(entry.header))
         .map((entry) => entry.header)
         .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
         .map((header) => header.id);

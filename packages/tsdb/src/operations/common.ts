@@ -1,7 +1,8 @@
 /** What the plans of all four kinds have in common: the source is read, nothing is changed. */
 
-import type { Finding, Json, LeaseRequest, Role, TaskContext } from '@longshore/core';
+import type { Finding, Json, LeaseRequest, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
+import { z } from 'zod';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { EmptyWindow, NoDump, NoMetrics, SinkNotEmpty } from '../errors.ts';
@@ -111,8 +112,17 @@ export async function surveyDump(
   }
   if (dumped?.live)
     findings.push({ level: 'error', text: `${from} is still being dumped; \`longshore watch ${from}\` shows how far it is` });
+  if (dumped && !dumped.live && dumped.state !== 'succeeded')
+    findings.push({ level: 'warning', text: `${from} ended as "${dumped.state}": what it did not dump is not here` });
   if (away.length > 0) findings.push({ level: 'error', text: `no restorer serves ${away.join(', ')}, where part of ${from} lies` });
   return { spools, data: dumped?.planData ?? null, findings };
+}
+
+/** Of a dump whose folders are all gone nothing was restored or compared: that is no success. */
+export function nothingFound(header: OperationHeader, stage: 'restore' | 'compare'): Verdict | undefined {
+  const { from } = z.object({ from: z.string().optional() }).parse(header.params);
+  if (from === undefined || header.stages.some(({ name }) => name === stage)) return undefined;
+  return { ok: false, error: NoDump({ from, spools: header.spools }).data };
 }
 
 /** The stage's restriction to the spool that was asked for, and a finding when nobody serves it. */

@@ -5,7 +5,7 @@ import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { DumpParams } from '../params.ts';
 import { batchName } from '../plan/batches.ts';
-import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
+import { UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { placement, survey } from './common.ts';
 
@@ -33,6 +33,14 @@ export const dump: KindDefinition<DumpParams> = defineKind({
           title: 'dump, batch by batch',
           concurrency: UNITS_IN_FLIGHT,
           bulk: { count, params: { source: context.params.source } },
+        },
+        {
+          name: 'cleanup',
+          title: 'put away what was not finished',
+          concurrency: 1,
+          always: true,
+          tasks: [],
+          upkeep: { task: 'tsdb.cleanup', params: { keep: 'finished' }, everyMs: UPKEEP_MS },
         },
       ],
     };

@@ -4,7 +4,7 @@ import type { KindDefinition, TaskContext } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { RestoreParams } from '../params.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { sinkLease, surveyDump } from './common.ts';
+import { nothingFound, sinkLease, surveyDump } from './common.ts';
 
 export const restore: KindDefinition<RestoreParams> = defineKind({
   name: 'tsdb.restore',
@@ -55,5 +55,6 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
     };
   },
 
-  conclude: ({ header, totals }) => conclude(header, totals, RestoreParams.parse(header.params).verify ? 'back' : 'not'),
+  conclude: ({ header, totals }) =>
+    nothingFound(header, 'restore') ?? conclude(header, totals, RestoreParams.parse(header.params).verify ? 'back' : 'not'),
 });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { VerifyParams } from '../params.ts';
 import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { survey, surveyDump } from './common.ts';
+import { nothingFound, survey, surveyDump } from './common.ts';
 
 export const verify: KindDefinition<VerifyParams> = defineKind({
   name: 'tsdb.verify',
@@ -55,5 +55,5 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
     return [{ id: `compare-${unit}`, task: 'tsdb.compare-batch', params: { source, sink, unit }, placement: 'role' }];
   },
 
-  conclude: ({ header, totals }) => conclude(header, totals, 'back'),
+  conclude: ({ header, totals }) => nothingFound(header, 'compare') ?? conclude(header, totals, 'back'),
 });

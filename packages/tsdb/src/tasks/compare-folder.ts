@@ -9,6 +9,7 @@ import { defineTask } from '@longshore/core';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { NoDump } from '../errors.ts';
 import { tellComparison } from './compare-batch.ts';
 import { PATIENT } from './settings.ts';
 
@@ -28,7 +29,8 @@ export const compareFolder: TaskDefinition<CompareFolderParams> = defineTask({
   async run(context) {
     const { params, signal } = context;
     const opening = await openForRestore(await openSpool(context.spool()), params.from, params.batch);
-    if (opening.state === 'removed') return undefined;
+    // Restored and put away since it was listed: what is gone was not compared, and must not look so.
+    if (opening.state === 'removed') throw NoDump({ from: params.from, spools: [context.spool().name] });
     await using batch = opening.batch;
     await using sink = context.target(params.sink, victoriaMetrics);
     let compared = 0;

@@ -97,15 +97,19 @@ async function admit(context: Context, spool: Spool, batch: string, holder: stri
   const { store, operation, signal } = context;
   const holders = await store.reservations(spool.name);
   const isOldest = !holders.some((other) => other.holder.startsWith(`${operation.id}/`) && other.holder < holder);
+  /** Each once: what is still there after that (finished meanwhile, or begun anew) gives no more room by being asked again. */
+  const givenUp = new Set<string>();
   return spaceGate({ spool, store }).admit({
     holder,
     isOldest,
     signal,
     async makeRoom() {
-      const youngest = halfDumpToGiveUp(await listBatches(spool, operation.id), batch);
+      const halves = (await listBatches(spool, operation.id)).filter((half) => !givenUp.has(half.batch));
+      const youngest = halfDumpToGiveUp(halves, batch);
       if (youngest === undefined) return false;
+      givenUp.add(youngest);
       await context.event('gate', `the disk of ${spool.name} is full: the half dump ${youngest} is given up so that ${batch} can finish`);
-      await discardBatch(spool, operation.id, youngest);
+      await discardBatch(spool, operation.id, youngest, ['dumping']);
       await store.releaseReservation(spool.name, `${operation.id}/${youngest}`);
       return true;
     },

@@ -53,6 +53,7 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
       name: 'restore',
       title: `restore ${batches.length} batches of ${from} from ${name}`,
       concurrency: UNITS_IN_FLIGHT,
+      tolerant: true,
       tasks: batches.map((batch) => ({
         id: `${batch}@${name}`,
         task: 'tsdb.restore-batch',
@@ -96,7 +97,13 @@ export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({
       placement: 'spool' as const,
     }));
     context.emit([
-      { name: 'compare', title: `compare ${batches.length} batches of ${from} in ${name}`, concurrency: UNITS_IN_FLIGHT, tasks },
+      {
+        name: 'compare',
+        title: `compare ${batches.length} batches of ${from} in ${name}`,
+        concurrency: UNITS_IN_FLIGHT,
+        tolerant: true,
+        tasks,
+      },
     ]);
     return { output: { batches: batches.length } };
   },

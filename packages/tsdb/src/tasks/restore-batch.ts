@@ -87,15 +87,21 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
 const PUSHED_BACK_MS = 5_000;
 const FIRST_LOOK_MS = 100;
 
-/** A chunk that an earlier attempt may still be writing is left alone until its request has ended. */
-function waitOut(context: Context, batch: ReadyBatch): void {
-  const now = context.clock.now();
+/** When the last request of an earlier attempt for any chunk of a batch has ended at the latest, ms; 0 when there is none. */
+export function doubtUntil(context: Pick<Context, 'generation'>, batch: ReadyBatch): number {
   let until = 0;
   for (const { chunk, points } of batch.entries) {
     const progress = batch.progress(chunk);
     if (points > 0 && progress.state === 'sending' && progress.generation !== context.generation) until = Math.max(until, progress.untilMs);
     if (points > 0 && progress.state === 'unknown') until = Math.max(until, progress.sinceMs + UNKNOWN_MS);
   }
+  return until;
+}
+
+/** A chunk that an earlier attempt may still be writing is left alone until its request has ended. */
+function waitOut(context: Context, batch: ReadyBatch): void {
+  const now = context.clock.now();
+  const until = doubtUntil(context, batch);
   if (until <= now) return;
   const seconds = Math.ceil((until - now) / 1000);
   throw new GateClosed(

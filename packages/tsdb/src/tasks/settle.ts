@@ -3,7 +3,7 @@
  * what was still in its memory, and gets it again from the folder.
  *
  * Changes: the spool; points in the sink when some were lost. Twice is harmless: a removed batch has a tombstone, and what is sent is
- * what a lookup has just found missing.
+ * what a lookup has just found missing, when no earlier request for it can take effect any more.
  */
 
 import type { TaskContext, TaskDefinition } from '@longshore/core';
@@ -14,7 +14,9 @@ import { z } from 'zod';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { TimeRange } from '../model.ts';
 import { sinkFacts } from './prove-sink.ts';
-import { PATIENT } from './settings.ts';
+import { doubtUntil } from './restore-batch.ts';
+import { PATIENT, VISIBLE_MS } from './settings.ts';
+import { SinkGate } from './sink-gate.ts';
 import { SinkWriter } from './sink-writer.ts';
 
 export interface SettleParams {
@@ -52,18 +54,20 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
   async run(context) {
     const { params, clock, signal } = context;
     const spool = await openSpool(context.spool());
+    /** Batches that are not to be counted yet: an upload may still take effect, or what it brought is not to be seen yet. Until when, ms. */
+    const doubtful = new Map<string, number>();
     for (;;) {
       signal.throwIfAborted();
       const verified = (await listBatches(spool, params.from)).filter(({ state }) => state === 'verified').map(({ batch }) => batch);
       const due: string[] = [];
       let soonest = Number.POSITIVE_INFINITY;
       for (const batch of verified) {
-        const at = (await restoredAt(spool, params.from, batch)) + params.settleMs;
+        const at = Math.max((await restoredAt(spool, params.from, batch)) + params.settleMs, doubtful.get(batch) ?? 0);
         if (at > clock.now()) soonest = Math.min(soonest, at);
         else if (due.length < TOGETHER) due.push(batch);
       }
       if (due.length > 0) {
-        await settleThese(context, spool, due);
+        await settleThese(context, spool, due, doubtful);
         continue;
       }
       if (!params.last || verified.length === 0) return undefined;
@@ -73,8 +77,8 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
   },
 });
 
-async function settleThese(context: Context, spool: Spool, names: string[]): Promise<void> {
-  const { params } = context;
+async function settleThese(context: Context, spool: Spool, names: string[], doubtful: Map<string, number>): Promise<void> {
+  const { params, operation, store, clock } = context;
   if (!params.verify) return removeVerified(spool, params.from, names);
   await using sink = context.target(params.sink, victoriaMetrics);
   await sink.flush(context.signal);
@@ -82,16 +86,33 @@ async function settleThese(context: Context, spool: Spool, names: string[]): Pro
   const batches: ReadyBatch[] = [];
   for (const name of names) {
     const opening = await openForRestore(spool, params.from, name);
-    if (opening.state !== 'removed') batches.push(open.use(opening.batch));
+    if (opening.state === 'removed') continue;
+    const batch = open.use(opening.batch);
+    // What was sent once more shows up a while later; counted before that it would be sent again and again.
+    const resent = batch.entries.some(({ chunk }) => batch.progress(chunk).state === 'acknowledged');
+    const visible = resent ? (await restoredAt(spool, params.from, name)) + VISIBLE_MS : 0;
+    const until = Math.max(doubtUntil(context, batch), visible);
+    if (until > clock.now()) doubtful.set(name, until);
+    else batches.push(batch);
   }
   const lacking = new Set<ReadyBatch>();
   for (const { metric, range, points, of } of spans(batches)) {
     context.signal.throwIfAborted();
     if ((await sink.countPoints(metric, range, context.signal)) < points) for (const batch of of) lacking.add(batch);
   }
-  for (const batch of lacking) await mend(context, new SinkWriter(context, sink, await sinkFacts(context)), batch);
   const whole = batches.filter((batch) => !lacking.has(batch)).map(({ batch }) => batch);
   if (whole.length > 0) await removeVerified(spool, params.from, whole);
+  for (const batch of lacking) {
+    const gate = new SinkGate(store, clock, params.sink, `${operation.id}/${batch.batch}`);
+    await gate.enter();
+    const writer = new SinkWriter(context, sink, await sinkFacts(context));
+    try {
+      await mend(context, writer, batch);
+    } finally {
+      // As with restores: a place that is not given back says that something may still be written.
+      if (writer.settled) await gate.leave();
+    }
+  }
 }
 
 interface Span {

@@ -1,0 +1,43 @@
+/** What the kinds take, and what the end of one comes to. */
+import type { KindDefinition, OperationHeader } from '@longshore/core';
+import { expect, test } from 'vitest';
+import { tsdb } from '../src/index.ts';
+
+const kindOf = (name: string): KindDefinition => tsdb.kinds.find((kind) => kind.name === name)!;
+
+function ended(kind: string, params: OperationHeader['params'], stages: string[]): OperationHeader {
+  return {
+    id: 'op_x',
+    kind,
+    params,
+    mode: 'run',
+    owner: 'test',
+    createdAt: 0,
+    updatedAt: 0,
+    state: 'running',
+    version: 0,
+    stage: stages.length,
+    stages: stages.map((name) => ({ name, state: 'done', cursor: 1, total: 1, done: 1, failed: 0, skipped: 0 })),
+    counters: {},
+    expect: {},
+    spools: ['local'],
+  };
+}
+
+test.each([
+  ['tsdb.restore', 'restore', ['prove', 'find', 'count']],
+  ['tsdb.verify', 'compare', ['find']],
+])('%s of a dump of which nothing is left is no success', (kind, stage, without) => {
+  const params = kindOf(kind).params.parse({ from: 'op_dump', sink: 'vm' }) as OperationHeader['params'];
+  const judge = (stages: string[]) => kindOf(kind).conclude({ header: ended(kind, params, stages), rows: {}, totals: {} });
+  expect(judge(without)).toMatchObject({ ok: false, error: { code: 'LSH_TSDB_NO_DUMP' } });
+  expect(judge([...without, stage])).toEqual({ ok: true });
+});
+
+test('an address with credentials is refused, since parameters are stored and shown', () => {
+  const { params } = kindOf('tsdb.verify');
+  const given = (sink: string) => params.safeParse({ from: 'op_dump', sink }).success;
+  expect(given('http://somebody:secret@vm:8428')).toBe(false);
+  expect(given('https://vm:8428/select/0/prometheus?x=a@b')).toBe(true);
+  expect(given('vm-new')).toBe(true);
+});

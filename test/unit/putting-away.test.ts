@@ -1,0 +1,128 @@
+/** What is put away, and when: nothing an upload may still write to, nothing that somebody still waits for. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GateClosed, type Json, ManualClock, memoryStore, type Store, systemRandom, type TaskContext } from '@longshore/core';
+import { silentLog } from '@longshore/host';
+import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
+import { discardBatch, listBatches, openForDump, openForRestore, openSpool } from '@longshore/spool';
+import { tsdb } from '@longshore/tsdb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const HOUR_MS = 3_600_000;
+const START_MS = Date.UTC(2026, 0, 1);
+const OPERATION = 'op_test';
+const BATCH = 'b0000000';
+const MINUTE_MS = 60_000;
+
+let path: string;
+let clock: ManualClock;
+let store: Store;
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'longshore-putting-away-'));
+  // Behind the time of the files: what they say of `restored at` is past.
+  clock = new ManualClock(Date.now() + MINUTE_MS);
+  store = memoryStore(clock);
+});
+afterEach(() => rm(path, { recursive: true, force: true }));
+
+async function run(task: string, generation: number, params: Json): Promise<void> {
+  const deps = { clock, random: systemRandom, log: silentLog, signal: new AbortController().signal };
+  const unused = (): never => {
+    throw new TypeError('these tasks have no use for this');
+  };
+  const context: TaskContext<unknown> = {
+    ...deps,
+    params,
+    operation: { id: OPERATION, kind: 'tsdb.migrate', params: {} },
+    task: { id: task, unit: 0 },
+    worker: 'test',
+    generation,
+    plan: { startMs: START_MS, stopMs: START_MS + HOUR_MS, intervalMs: HOUR_MS, metrics: ['kilda.a'] },
+    store,
+    spool: () => ({ name: 'local', path }),
+    progress: () => undefined,
+    count: () => undefined,
+    tally: () => undefined,
+    note: () => undefined,
+    event: async () => undefined,
+    checkpoint: { load: unused, save: unused },
+    resultOf: async () => ({ encoding: 'plain', queueMs: 0 }),
+    report: unused,
+    operationOf: unused,
+    liveSpools: unused,
+    target: (name, system) => system.connect({ name, system: system.system, address: name, settings: {}, secrets: {} }, deps),
+    emit: unused,
+  };
+  await tsdb.tasks.find(({ name }) => name === task)!.run(context);
+}
+
+async function dumpHour(source: { url: string }): Promise<void> {
+  await run('tsdb.dump-batch', 1, { source: source.url, unit: 0, redo: 0, tally: 'all' });
+}
+
+async function sourceOfAnHour() {
+  const source = await startOpenTsdb();
+  const points = Array.from({ length: 60 }, (_, minute): [number, string] => [START_MS + minute * MINUTE_MS, String(minute)]);
+  source.store.add({ metric: 'kilda.a', tags: { host: 'one' }, points });
+  return source;
+}
+
+test('what a sink has lost is not sent again while an interrupted upload of it may still take effect', async () => {
+  await using source = await sourceOfAnHour();
+  await using sink = await startVictoriaMetrics();
+  await using emptied = await startVictoriaMetrics();
+  await dumpHour(source);
+  await run('tsdb.restore-batch', 2, {
+    sink: sink.url,
+    batch: BATCH,
+    from: OPERATION,
+    existing: 'refuse',
+    verify: true,
+    redo: 0,
+    tally: 'all',
+  });
+
+  const spool = await openSpool({ name: 'local', path });
+  const opening = await openForRestore(spool, OPERATION, BATCH);
+  if (opening.state !== 'verified') throw new Error(`the batch is ${opening.state}`);
+  // An earlier attempt was cut off while it sent the batch once more.
+  await opening.batch.sending([0], 3, clock.now() + MINUTE_MS);
+  await opening.batch.close();
+
+  const settle = { sink: emptied.url, from: OPERATION, verify: true, settleMs: 0, spool: 'local', last: true };
+  await expect(run('tsdb.settle', 4, settle)).rejects.toBeInstanceOf(GateClosed);
+  expect(emptied.log.matching('/api/v1/import')).toEqual([]);
+
+  clock.advance(2 * MINUTE_MS);
+  await run('tsdb.settle', 5, settle);
+  expect(emptied.log.matching('/api/v1/import')).toHaveLength(1);
+  emptied.store().flush();
+  expect(emptied.store().points).toBe(60);
+  expect(await store.permits(`sink:${emptied.url}`, clock.now())).toEqual([]);
+  expect(await listBatches(spool, OPERATION)).toEqual([]);
+});
+
+test('a dump that ends gives back the room it had reserved, and keeps what it has finished', async () => {
+  await using source = await sourceOfAnHour();
+  await dumpHour(source);
+  const spool = await openSpool({ name: 'local', path });
+  const half = await openForDump(spool, { operation: OPERATION, batch: 'b0000001', generation: 9, meta: null });
+  if (half.state !== 'dumping') throw new Error(`the batch is ${half.state}`);
+  await half.folder.close();
+  const unbounded = { bytes: 1e15, inodes: 1e9 };
+  for (const holder of [`${OPERATION}/b0000001`, 'op_other/b0000001'])
+    await store.reserve('local', holder, { bytes: 100_000_000, inodes: 8 }, unbounded);
+
+  await run('tsdb.cleanup', 10, { spool: 'local', last: true, keep: 'finished' });
+  expect(await listBatches(spool, OPERATION)).toEqual([{ batch: BATCH, state: 'ready' }]);
+  expect((await store.reservations('local')).map(({ holder }) => holder)).toEqual(['op_other/b0000001']);
+});
+
+test('a half dump that was finished a moment before it is given up is left alone', async () => {
+  await using source = await sourceOfAnHour();
+  await dumpHour(source);
+  const spool = await openSpool({ name: 'local', path });
+  await discardBatch(spool, OPERATION, BATCH, ['dumping']);
+  expect(await listBatches(spool, OPERATION)).toEqual([{ batch: BATCH, state: 'ready' }]);
+});
