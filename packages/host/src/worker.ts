@@ -110,8 +110,9 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
   return {
     worker,
     async stop(deadlineMs) {
-      await presence.leave();
+      // What is still being finished is still served: a spool is not lost before its last writer has gone.
       await Promise.all(consumers.map((consumer) => consumer.stop(deadlineMs)));
+      await presence.leave();
       await engine.close();
     },
   };

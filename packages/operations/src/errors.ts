@@ -79,3 +79,10 @@ export const SpoolServed: ErrorEntry<{ spool: string }> = defineError('LSH_SPOOL
   retryable: false,
   exitCode: EXIT.refused,
 });
+
+export const KeyReused: ErrorEntry<{ key: string; id: string }> = defineError('LSH_IDEMPOTENCY_KEY', {
+  message: ({ key, id }) => `the idempotency key "${key}" belongs to ${id}, which was submitted with other parameters`,
+  fix: 'Use a new key for a new operation; nothing was submitted.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});

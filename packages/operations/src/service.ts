@@ -17,7 +17,8 @@ import type {
 } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import { totalsOf } from './advance.ts';
-import { NoSuchOperation, PlanRefused, SpoolServed, WrongState } from './errors.ts';
+import { canonicalJson } from './canonical.ts';
+import { KeyReused, NoSuchOperation, PlanRefused, SpoolServed, WrongState } from './errors.ts';
 import { explain } from './explain.ts';
 import { forgetSpool } from './forget-spool.ts';
 import type { Registry } from './registry.ts';
@@ -103,6 +104,11 @@ export function createService(deps: Deps): Service {
         spools: [],
       };
       const made = await store.create(fresh, idempotencyKey);
+      if (!made.created) {
+        const before = await header(made.id);
+        if (canonicalJson([before.kind, before.params]) !== canonicalJson([kind, parsed]))
+          throw KeyReused({ key: idempotencyKey ?? '', id: made.id });
+      }
       if (made.created) await store.addEvent(made.id, { at: now, type: 'state', text: `submitted by ${owner}` });
       await transport.ring(made.id);
       return made;

@@ -80,8 +80,7 @@ export async function surveySink(
 /** The sink's address is what is taken; two migrations into it may run when neither's metrics can be the other's. */
 export async function sinkLease(context: TaskContext<{ sink: string }>, scope: string): Promise<LeaseRequest[]> {
   await using sink = context.target(context.params.sink, victoriaMetrics);
-  const { base, path } = sink.address.insert;
-  return [{ target: `victoriametrics:${base}${path}`, scope }];
+  return [{ target: `victoriametrics:${sink.identity}`, scope }];
 }
 
 export function durationText(ms: number): string {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { StageSpec, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import type { Spool } from '@longshore/spool';
-import { listBatches, openSpool } from '@longshore/spool';
+import { listBatches, openSpool, tombstonesOf } from '@longshore/spool';
 import { z } from 'zod';
 import { OtherSink } from '../errors.ts';
 import { PATIENT, UNITS_IN_FLIGHT, UPKEEP_MS } from './settings.ts';
@@ -88,7 +88,14 @@ export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({
 
   async run(context) {
     const { from, sink, spool: name } = context.params;
-    const batches = await finished(await openSpool(context.spool()), from);
+    const spool = await openSpool(context.spool());
+    const gone = (await (await tombstonesOf(spool, from)).batches()).length;
+    if (gone > 0)
+      context.note({
+        level: 'warning',
+        text: `${gone} batches of ${from} in ${name} were restored and put away before; they are not compared`,
+      });
+    const batches = await finished(spool, from);
     if (batches.length === 0) return { output: { batches: 0 } };
     const tasks = batches.map((batch) => ({
       id: `${batch}@${name}`,

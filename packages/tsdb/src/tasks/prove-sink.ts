@@ -54,7 +54,7 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     const { params, signal } = context;
     const plan = batchPlanOf(context.plan);
     await using sink = context.target(params.sink, victoriaMetrics);
-    await letOthersEnd(context);
+    await letOthersEnd(context, sink);
     if (params.existing === 'fill') await context.clock.sleep(FLUSH_LAG_MS, signal);
     const held = await countHeld(sink, plan.metrics, plan, signal, (done) => context.progress(done, plan.metrics.length, 'metrics'));
     if (params.existing === 'refuse' && held.points > 0) throw SinkNotEmpty({ sink: params.sink, ...held });
@@ -86,9 +86,9 @@ async function probed(sink: VictoriaMetricsClient, request: ProbeRequest): Promi
 }
 
 /** What an operation that has ended left under way may still be written: counted before, it would be sent twice. */
-async function letOthersEnd(context: TaskContext<ProveSinkParams>): Promise<void> {
-  const { store, clock, params, operation } = context;
-  for (const { holder, untilMs } of await new SinkGate(store, clock, params.sink, operation.id).others()) {
+async function letOthersEnd(context: TaskContext<ProveSinkParams>, sink: VictoriaMetricsClient): Promise<void> {
+  const { store, clock, operation } = context;
+  for (const { holder, untilMs } of await new SinkGate(store, clock, sink, operation.id).others()) {
     const other = holder.slice(0, holder.indexOf('/'));
     if (other === operation.id || (await context.operationOf(other))?.live) continue;
     const seconds = Math.ceil((untilMs - clock.now()) / 1000);

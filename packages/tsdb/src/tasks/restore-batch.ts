@@ -62,12 +62,13 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
-    const gate = new SinkGate(store, clock, params.sink, `${operation.id}/${params.batch}`);
     if (opening.state === 'ready') {
       waitOut(context, batch);
-      await gate.enter();
       await using sink = context.target(params.sink, victoriaMetrics);
-      const writer = new SinkWriter(context, sink, await sinkFacts(context));
+      const facts = await sinkFacts(context);
+      const gate = new SinkGate(store, clock, sink, `${operation.id}/${params.batch}`, facts.queueMs);
+      await gate.enter();
+      const writer = new SinkWriter(context, sink, facts);
       try {
         await restore(context, batch, writer, gate);
         await gate.wentWell();

@@ -103,9 +103,10 @@ async function settleThese(context: Context, spool: Spool, names: string[], doub
   const whole = batches.filter((batch) => !lacking.has(batch)).map(({ batch }) => batch);
   if (whole.length > 0) await removeVerified(spool, params.from, whole);
   for (const batch of lacking) {
-    const gate = new SinkGate(store, clock, params.sink, `${operation.id}/${batch.batch}`);
+    const facts = await sinkFacts(context);
+    const gate = new SinkGate(store, clock, sink, `${operation.id}/${batch.batch}`, facts.queueMs);
     await gate.enter();
-    const writer = new SinkWriter(context, sink, await sinkFacts(context));
+    const writer = new SinkWriter(context, sink, facts);
     try {
       await mend(context, writer, batch);
     } finally {

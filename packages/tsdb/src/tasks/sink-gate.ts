@@ -5,7 +5,11 @@
 
 import type { Clock, TaskContext } from '@longshore/core';
 import { GateClosed } from '@longshore/core';
+import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { RENEW_MS, SINK_BUSY_MS, SINK_LIMIT, SINK_PERMIT_MS } from './settings.ts';
+
+/** Clocks of two machines may differ by so much. */
+const MARGIN_MS = 10_000;
 
 type Store = TaskContext<unknown>['store'];
 
@@ -20,13 +24,17 @@ export class SinkGate {
   readonly #clock: Clock;
   readonly #sink: string;
   readonly #holder: string;
+  readonly #permitMs: number;
   #takenAt = 0;
 
-  constructor(store: Store, clock: Clock, sink: string, holder: string) {
+  /** `queueMs`: how long a request may wait in the server, where that is known. */
+  constructor(store: Store, clock: Clock, sink: VictoriaMetricsClient, holder: string, queueMs = 0) {
     this.#store = store;
     this.#clock = clock;
-    this.#sink = sink;
+    // By address: one server under two names has one gate.
+    this.#sink = sink.identity;
     this.#holder = holder;
+    this.#permitMs = Math.max(SINK_PERMIT_MS, sink.settings.deadlineMs + queueMs + RENEW_MS + MARGIN_MS);
   }
 
   async #read(): Promise<Width> {
@@ -57,7 +65,7 @@ export class SinkGate {
 
   #take(width: number): Promise<boolean> {
     this.#takenAt = this.#clock.now();
-    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#takenAt, SINK_PERMIT_MS);
+    return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#takenAt, this.#permitMs);
   }
 
   async leave(): Promise<void> {

@@ -74,6 +74,11 @@ export class VictoriaMetricsClient implements AsyncDisposable {
     this.#wire = { sink: this.sink, address: this.address, settings: this.settings, clock, log, http };
   }
 
+  /** What names this sink, whatever it is called: its address for writing. */
+  get identity(): string {
+    return `${this.address.insert.base}${this.address.insert.path}`;
+  }
+
   /** See `importLines`. `queueMs`: as the probe found it. */
   importLines(body: Uint8Array, encoding: BodyEncoding, options: { queueMs?: number; signal?: AbortSignal } = {}): Promise<ImportResult> {
     const queueMs = this.settings.queueMs ?? options.queueMs ?? DEFAULT_QUEUE_MS;
