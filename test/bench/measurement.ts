@@ -23,6 +23,8 @@ export interface Result {
   measurement: Measurement;
   sinkCpuSeconds?: number;
   sourceCpuSeconds?: number;
+  /** Points per second of every round, of which this is the middle one. */
+  rounds?: number[];
 }
 
 export interface Goal {
@@ -32,10 +34,14 @@ export interface Goal {
   atLeast: number;
 }
 
+function middle<T>(sorted: readonly T[]): T {
+  return sorted[(sorted.length - 1) >> 1]!;
+}
+
 /** The run of the middle speed. */
 export function median(results: readonly Result[]): Result {
   const sorted = results.toSorted((a, b) => a.measurement.seconds - b.measurement.seconds);
-  return sorted[(sorted.length - 1) >> 1]!;
+  return { ...middle(sorted), rounds: results.map(({ measurement }) => measurement.pointsPerSecond) };
 }
 
 const perPoint = (cpuSeconds: number | undefined, points: number): string =>
@@ -61,13 +67,16 @@ export function table(results: readonly Result[]): string {
   return [line(HEADINGS), ...rows.map(line)].join('\n');
 }
 
-/** `migrate : source-read` … with what is aimed at; only for what was measured. */
+/**
+ * `migrate : source-read` … with what is aimed at; only for what was measured. Rounds are compared one by one, since what was measured
+ * within seconds of each other had the same machine; the middle ratio counts.
+ */
 export function ratios(results: readonly Result[], goals: readonly Goal[]): string[] {
-  const speed = new Map(results.map(({ measurement }) => [measurement.name, measurement.pointsPerSecond]));
+  const speeds = new Map(results.map(({ measurement, rounds }) => [measurement.name, rounds ?? [measurement.pointsPerSecond]]));
   return goals.flatMap(({ name, to, atLeast }) => {
-    const [own, other] = [speed.get(name), speed.get(to)];
+    const [own, other] = [speeds.get(name), speeds.get(to)];
     if (own === undefined || other === undefined) return [];
-    const ratio = own / other;
+    const ratio = middle(own.map((speed, round) => speed / other[round]!).toSorted((a, b) => a - b));
     return [`${`${name} : ${to}`.padEnd(44)} ${ratio.toFixed(2)}  (aim: at least ${atLeast})${ratio < atLeast ? '  MISSED' : ''}`];
   });
 }

@@ -220,12 +220,19 @@ async function measureKilda(stage: Stage): Promise<Result[]> {
 async function withReplay<T>(replay: Replay, work: (source: Listening & { pid: number }) => Promise<T>): Promise<T> {
   const child = fork(fileURLToPath(new URL('./replay/source.ts', import.meta.url)), [JSON.stringify(replay)], { execArgv: [] });
   try {
-    const [message] = (await once(child, 'message')) as [Listening];
+    const died = once(child, 'exit').then(([code]) => {
+      throw new Error(`the replay ended with ${code}`);
+    });
+    const [message] = (await Promise.race([once(child, 'message'), died])) as [Listening];
+    // From now on it ends when it is told to.
+    died.catch(() => undefined);
     return await work({ ...message, pid: child.pid! });
   } finally {
-    const gone = once(child, 'exit');
-    child.disconnect();
-    await gone;
+    if (child.exitCode === null && child.connected) {
+      const gone = once(child, 'exit');
+      child.disconnect();
+      await gone;
+    }
   }
 }
 
