@@ -43,7 +43,7 @@ export interface TsdbRequest {
 }
 
 const needed = (job: Job, flag: string, given: string | undefined): string => {
-  if (given === undefined) throw BadUsage({ problem: `tsdb ${job} needs ${flag}`, command: `longshore tsdb ${job}` });
+  if (given === undefined) throw BadUsage({ problem: `the flag ${flag} is missing`, command: `longshore tsdb ${job}` });
   return given;
 };
 
