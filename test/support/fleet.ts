@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { OperationHeader, Store, Transport } from '@longshore/core';
 import { systemClock, systemRandom } from '@longshore/core';
 import { bullTransport, redisStore } from '@longshore/fleet';
-import { silentLog, WORKER_FLAGS } from '@longshore/host';
+import { silentLog, WORKER_ENVIRONMENT, WORKER_FLAGS } from '@longshore/host';
 import type { Service } from '@longshore/operations';
 import { createRegistry, createService } from '@longshore/operations';
 import { tsdb } from '@longshore/tsdb';
@@ -87,7 +87,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: [...WORKER_FLAGS],
-      env: { ...process.env, ...options.env, REDIS_URL: redisUrl, LONGSHORE_CONFIG: config, LONGSHORE_SPOOLS: '' },
+      env: { ...WORKER_ENVIRONMENT, ...process.env, ...options.env, REDIS_URL: redisUrl, LONGSHORE_CONFIG: config, LONGSHORE_SPOOLS: '' },
     });
     const log = createWriteStream(join(dir, `${name}.log`), { flags: 'a' });
     child.stdout!.pipe(log);

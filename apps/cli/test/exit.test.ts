@@ -28,9 +28,9 @@ test('watching ends where nothing goes on by itself', () => {
 });
 
 test('an error is a sentence and what to do, without a stack', () => {
-  const told = tellError(BadUsage({ problem: 'tsdb dump needs --source', command: 'longshore tsdb dump' }), {});
+  const told = tellError(BadUsage({ problem: 'the flag --source is missing', command: 'longshore tsdb dump' }), {});
   expect(told).toEqual({
-    text: 'Tsdb dump needs --source.\n`longshore tsdb dump --help` shows what it takes, with examples.\n',
+    text: 'The flag --source is missing.\n`longshore tsdb dump --help` shows what it takes, with examples.\n',
     exitCode: 2,
   });
   const unknown = tellError(new Error('boom'), {});

@@ -8,6 +8,12 @@ import { setFlagsFromString } from 'node:v8';
 export const WORKER_FLAGS: readonly string[] = ['--max-semi-space-size=4'];
 
 /**
+ * Set where nothing else is said. The C library keeps freed memory apart for each of many threads; with two such places a worker stays
+ * 20 MB smaller, at no cost.
+ */
+export const WORKER_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '2' };
+
+/**
  * A worker's objects are few (some 25 MB), but every reply passes through short-lived network buffers that V8 does not manage and only
  * counts: each 64 MB of them starts a collection. Marking in many small steps beside the work then costs a quarter of a dumper's CPU
  * time; in one go it takes a few milliseconds.

@@ -1,4 +1,4 @@
-export { WORKER_FLAGS } from './collector.ts';
+export { WORKER_ENVIRONMENT, WORKER_FLAGS } from './collector.ts';
 export type { Configuration } from './configuration.ts';
 export { loadConfiguration, parseConfiguration, spoolMounts, targetResolver } from './configuration.ts';
 export { AddressNotAllowed, BadConfiguration, MissingSecret, UnknownTarget } from './errors.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { access, constants } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { resolve } from 'node:path';
-import { WORKER_FLAGS } from '@longshore/host';
+import { WORKER_ENVIRONMENT, WORKER_FLAGS } from '@longshore/host';
 import { Command } from 'commander';
 import { BadSpool, directoryTrouble } from '../errors.ts';
 import { Ended } from '../exit.ts';
@@ -47,6 +47,7 @@ async function runRoleProcess(role: Role, { config, redis, spool }: Flags): Prom
   const child = spawn(process.execPath, [...WORKER_FLAGS, mainOf(role)], {
     stdio: 'inherit',
     env: {
+      ...WORKER_ENVIRONMENT,
       ...process.env,
       ...(config === undefined ? {} : { LONGSHORE_CONFIG: resolve(config) }),
       ...(redis === undefined ? {} : { REDIS_URL: redis }),

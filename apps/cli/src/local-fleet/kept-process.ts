@@ -5,7 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '@longshore/core';
-import { WORKER_FLAGS } from '@longshore/host';
+import { WORKER_ENVIRONMENT, WORKER_FLAGS } from '@longshore/host';
 import { processId } from '@longshore/programs';
 import type { ChildRecord } from './home.ts';
 import { turnLog } from './home.ts';
@@ -68,7 +68,7 @@ export class KeptProcess {
     const fd = openSync(logFile, 'a', 0o600);
     const child = spawn(process.execPath, [...WORKER_FLAGS, '--import', END_WITH_PARENT, main], {
       cwd,
-      env: environment,
+      env: { ...WORKER_ENVIRONMENT, ...environment },
       stdio: ['ignore', fd, fd, 'ipc'],
       // A session of its own: a terminal's Ctrl+C reaches the supervisor alone, which stops the others in order.
       detached: true,
