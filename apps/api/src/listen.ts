@@ -40,12 +40,16 @@ export async function listen(server: FastifyInstance, wanted: string): Promise<s
 }
 
 async function removeDeadSocket(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
   if (!found?.isSocket()) return;
   const alive = await new Promise<boolean>((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
+    // Only a refusal says that nobody listens; whatever else goes wrong, the socket may be somebody's.
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
     socket.unref();
   });
   if (!alive) await rm(path, { force: true });

@@ -1,27 +1,22 @@
 /** What the API offers, apart from HTTP: every rule about who may ask what of an operation in which state stands here. */
 
 import type {
-  Clock,
   DoneRecord,
   Intent,
-  Log,
   OperationEvent,
   OperationHeader,
   OperationQuery,
   OperationSnapshot,
-  Random,
   Report,
-  Store,
   StoredPlan,
-  Transport,
 } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
+import type { Engine } from './advance.ts';
 import { totalsOf } from './advance.ts';
 import { canonicalJson } from './canonical.ts';
 import { KeyReused, NoSuchOperation, PlanRefused, SpoolServed, WrongState } from './errors.ts';
 import { explain } from './explain.ts';
 import { forgetSpool } from './forget-spool.ts';
-import type { Registry } from './registry.ts';
 import type { TaskView } from './task-view.ts';
 import { viewTasks } from './task-view.ts';
 
@@ -56,21 +51,10 @@ export interface Service {
   events(id: string, after: string | undefined, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
 }
 
-interface Deps {
-  store: Store;
-  transport: Transport;
-  registry: Registry;
-  clock: Clock;
-  random: Random;
-  log: Log;
-}
-
 const ACT_TRIES = 50;
 const EVENTS_A_READ = 500;
 
-export function createService(deps: Deps): Service {
-  const { store, transport, registry, clock, random } = deps;
-
+export function createService({ store, transport, registry, clock, random }: Engine): Service {
   const snapshot = async (id: string): Promise<OperationSnapshot> => {
     const found = await store.load(id);
     if (!found) throw NoSuchOperation({ id });
