@@ -1,13 +1,28 @@
 /** The client against a real VictoriaMetrics: what it stores, drops and rounds is what the client says it does. */
 import type { Log } from '@longshore/core';
 import { systemClock, systemRandom } from '@longshore/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { risen, VictoriaMetricsClient } from '../../packages/tsdb/src/client/victoriametrics/index.ts';
 import { realServer } from '../servers/real.ts';
 
-const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
+/** Why native blocks did not confirm something. */
+const unconfirmed: object[] = [];
+const log: Log = {
+  debug: (details) => void unconfirmed.push(details),
+  info() {},
+  warn: (details) => void unconfirmed.push(details),
+  error() {},
+};
 const T0 = Date.UTC(2023, 2, 8);
 const RANGE = { startMs: T0, stopMs: T0 + 3_600_000 };
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
 
 const vm = await realServer('victoria-metrics');
 
@@ -39,10 +54,45 @@ describe.skipIf(!vm.there)('a real VictoriaMetrics', () => {
 
   it('is proven, and told from one that drops the newest points', async () => {
     const probe = await client.probe({ oldestMs: Date.UTC(2001, 0), newestMs: Date.now() });
-    expect(probe).toMatchObject({ deleted: true, warnings: [], queueMs: 60_000 });
+    expect(probe).toMatchObject({ readBack: expect.stringMatching(/^native/), deleted: true, warnings: [], queueMs: 60_000 });
     await expect(client.probe({ oldestMs: Date.UTC(2001, 0), newestMs: Date.now() + 40 * 86_400_000 })).rejects.toMatchObject({
       code: 'LSH_SINK_RETENTION',
     });
+  });
+
+  it('says in native blocks what it says as JSON lines', async () => {
+    const { readBack } = await client.probe({ oldestMs: T0, newestMs: Date.now() });
+    const metric = `kilda.native.${run}`;
+    const next = seeded(11);
+    const anyValue = (): number => (next() < 0.5 ? Math.floor(next() * 1e6) : (next() - 0.5) * 10 ** Math.floor(next() * 24 - 8));
+    const times = Array.from({ length: 3000 }, (_, at) => T0 + at * 1000 + Math.floor(next() * 900));
+    const whole = ['a', 'b', 'c'].map((host) => ({ host, values: times.map(anyValue) }));
+    // Each part of the rows in a body of its own, so that blocks lie between each other.
+    for (const part of [0, 1, 2])
+      for (const { host, values } of whole) {
+        const at = [...times.keys()].filter((index) => index % 3 === part);
+        await store(
+          lineOf(
+            metric,
+            { host },
+            at.map((index) => values[index]!),
+            at.map((index) => times[index]!),
+          ),
+        );
+      }
+    const lines = Buffer.from(whole.map(({ host, values }) => lineOf(metric, { host }, values, times)).join(''));
+    const json = await vi.waitFor(
+      async () => {
+        const found = await client.verifyChunk(lines, { metric, range: RANGE });
+        expect(found.comparison.missing).toBe(0);
+        return found;
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    unconfirmed.length = 0;
+    const native = await client.verifyChunk(lines, { metric, range: RANGE, readBack });
+    expect({ ...native.comparison, examples: [] }).toEqual({ ...json.comparison, examples: [] });
+    expect(unconfirmed).toEqual([]);
   });
 
   it('keeps any name and label', async () => {

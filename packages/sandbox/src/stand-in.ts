@@ -21,7 +21,7 @@ export interface Reply {
   status: number;
   headers?: Record<string, string>;
   /** Pieces are made while the client reads; then there is no Content-Length. */
-  body?: string | Iterable<string>;
+  body?: string | Iterable<string | Uint8Array>;
   /** Cuts the connection in place of any reply. */
   drop?: true;
   /** The request asked to delete data. */
@@ -64,7 +64,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 
 function wholeText(body: Reply['body']): string {
   if (body === undefined || typeof body === 'string') return body ?? '';
-  return [...body].join('');
+  return [...body].map((piece) => (typeof piece === 'string' ? piece : Buffer.from(piece).toString())).join('');
 }
 
 function written(response: ServerResponse): Promise<void> {
@@ -257,11 +257,11 @@ class Running<S> implements StandIn<S> {
   }
 }
 
-function* buffers(pieces: Iterable<string>): Generator<Buffer> {
+function* buffers(pieces: Iterable<string | Uint8Array>): Generator<Buffer> {
   for (const piece of pieces) yield Buffer.from(piece);
 }
 
-function gzipped(pieces: Iterable<string>): AsyncIterable<Buffer> {
+function gzipped(pieces: Iterable<string | Uint8Array>): AsyncIterable<Buffer> {
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
   // What goes wrong is thrown by the reading of `gzip`.
   pipeline(Readable.from(pieces), gzip, () => undefined);

@@ -61,7 +61,13 @@ describe('addresses', () => {
 
 describe('settings', () => {
   it('have defaults', () => {
-    expect(SinkSettingsSchema.parse({})).toEqual({ encoding: 'auto', deadlineMs: 20_000, readDeadlineMs: 120_000, connections: 4 });
+    expect(SinkSettingsSchema.parse({})).toEqual({
+      encoding: 'auto',
+      readBack: 'auto',
+      deadlineMs: 20_000,
+      readDeadlineMs: 120_000,
+      connections: 4,
+    });
   });
 
   it.each([[{ encoding: 'gzip' }], [{ deadlineMs: 0 }], [{ connection: 4 }]])('refuse %j', (settings) => {

@@ -281,6 +281,8 @@ describe('the probe', () => {
     const { address, seen } = await serving(keeping(() => false, FLAGS));
     expect(await clientOf(address).probe(wanted)).toEqual({
       encoding: 'zstd',
+      readBack: 'json',
+      readBackReason: expect.stringContaining('-dedup.minScrapeInterval'),
       queueMs: 30_000,
       version: 'v1.147.0',
       retention: '1',

@@ -25,10 +25,18 @@ const powers = new Map<number, number>();
 function pow10(exponent: number): number {
   let power = powers.get(exponent);
   if (power === undefined) {
-    power = Number(`1e${exponent}`);
+    power = goPower(exponent);
     powers.set(exponent, power);
   }
   return power;
+}
+
+/** A power of ten as Go's library makes it, of two table entries; now and then it is a bit off. */
+function goPower(exponent: number): number {
+  const size = Math.abs(exponent);
+  const [coarse, fine] = [Math.floor(size / 32) * 32, Number(`1e${size % 32}`)];
+  if (exponent >= 0) return exponent > 308 ? Number.POSITIVE_INFINITY : Number(`1e${coarse}`) * fine;
+  return exponent < -323 ? 0 : Number(`1e-${coarse}`) / fine;
 }
 
 const bits = new DataView(new ArrayBuffer(8));
@@ -138,13 +146,14 @@ function rescale(decimal: Decimal, exponent: number): number | bigint {
   return narrow(mantissa);
 }
 
-/** Values of one block as the server gives them back. Infinities pass; there is no NaN (they are dropped before). In place. */
-export function roundTripBlock(values: Float64Array): Float64Array {
-  // Whole numbers within 2^53 are exact beside each other, and zero loses its sign.
-  if (values.every(Number.isSafeInteger)) {
-    for (let at = 0; at < values.length; at += 1) values[at] = (values[at] as number) + 0;
-    return values;
-  }
+/** Values of one block as whole numbers with one exponent. Infinities stand at the ends of the int64 range. */
+export interface BlockDecimals {
+  mantissas: (number | bigint)[];
+  exponent: number;
+}
+
+/** There is no NaN among the values (they are dropped before). */
+export function blockDecimals(values: Float64Array): BlockDecimals {
   const decimals: (Decimal | undefined)[] = [];
   let exponent = 32767;
   for (const value of values) {
@@ -157,12 +166,37 @@ export function roundTripBlock(values: Float64Array): Float64Array {
     if (decimal && decimal.exponent > exponent) lost = Math.max(lost, decimal.exponent - exponent - room(decimal.mantissa));
   }
   exponent += lost;
-  for (const [at, decimal] of decimals.entries()) {
-    if (!decimal) continue;
-    const mantissa = Number(rescale(decimal, exponent));
+  const mantissas = decimals.map((decimal, at) => {
+    if (decimal) return rescale(decimal, exponent);
+    return (values[at] as number) > 0 ? INT64_MAX : -INT64_MAX - 1n;
+  });
+  return { mantissas, exponent };
+}
+
+/** Values of one block as the server gives them back. Infinities pass; there is no NaN (they are dropped before). In place. */
+export function roundTripBlock(values: Float64Array): Float64Array {
+  storeBlock(values);
+  return values;
+}
+
+/**
+ * The same, with the whole numbers that are stored: made once more from the values that come out, they can be other ones. None for whole
+ * values within 2^53, which come out as they went in.
+ */
+export function storeBlock(values: Float64Array): BlockDecimals | undefined {
+  // Whole numbers within 2^53 are exact beside each other, and zero loses its sign.
+  if (values.every(Number.isSafeInteger)) {
+    for (let at = 0; at < values.length; at += 1) values[at] = (values[at] as number) + 0;
+    return undefined;
+  }
+  const decimals = blockDecimals(values);
+  const { mantissas, exponent } = decimals;
+  for (const [at, whole] of mantissas.entries()) {
+    if (!Number.isFinite(values[at])) continue;
+    const mantissa = Number(whole);
     values[at] = mantissa === 0 ? 0 : exponent < 0 ? mantissa / pow10(-exponent) : mantissa * pow10(exponent);
   }
-  return values;
+  return decimals;
 }
 
 /** A number as the server prints it: never with an exponent, whole numbers in the int64 range with all their digits. */

@@ -3,7 +3,9 @@ import type { Clock } from '@longshore/core';
 import type { Exchange, Reply } from '../stand-in.ts';
 import { printValue } from './decimal.ts';
 import { BadQuery, evaluate, parseExpression, parseSelector, type Selector } from './expression.ts';
-import type { VersionFacts } from './settings.ts';
+import type { NativePart } from './native.ts';
+import { nativeReply } from './native.ts';
+import type { NativeExport, VersionFacts } from './settings.ts';
 import type { Labels, Rows, SeriesStore, StoredSeries } from './store.ts';
 import { parseTime } from './time.ts';
 
@@ -35,12 +37,28 @@ export class Reads {
     this.#clock = clock;
   }
 
-  /** `/api/v1/export`. Both ends are inclusive. */
-  export(params: URLSearchParams): Reply {
-    const now = this.#clock.now();
+  /** Both ends are inclusive. */
+  #range(params: URLSearchParams): [start: number, end: number] {
     const start = this.#time(params, 'start') ?? 0;
     // A range that ends before it starts is the one instant `start`.
-    const end = Math.max(start, this.#time(params, 'end') ?? now);
+    return [start, Math.max(start, this.#time(params, 'end') ?? this.#clock.now())];
+  }
+
+  /** `/api/v1/export/native`: blocks as they are stored, without regard to dedup and to where the range ends inside of them. */
+  exportNative(params: URLSearchParams, kind: Exclude<NativeExport, 'absent'>): Reply {
+    const [start, end] = this.#range(params);
+    const store = this.#store;
+    const series = this.#select(params);
+    const parts = function* (): Generator<NativePart> {
+      for (const one of series) for (const block of store.blocks(one, start, end)) yield { labels: one.labels, block };
+    };
+    const body = nativeReply(start, end, parts(), this.#facts.fullNativeBlocks, kind);
+    return { status: 200, headers: { 'content-type': 'VictoriaMetrics/native' }, body };
+  }
+
+  /** `/api/v1/export`. */
+  export(params: URLSearchParams): Reply {
+    const [start, end] = this.#range(params);
     const series = this.#select(params);
     const wanted = Number.parseInt(params.get('max_rows_per_line') ?? '', 10);
     const perLine = wanted > 0 ? wanted : Number.POSITIVE_INFINITY;

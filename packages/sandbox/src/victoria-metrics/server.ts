@@ -116,6 +116,8 @@ class Node {
     switch (path) {
       case '/api/v1/export':
         return reads.export(params);
+      case '/api/v1/export/native':
+        return this.#settings.nativeExport === 'absent' ? undefined : reads.exportNative(params, this.#settings.nativeExport);
       case '/api/v1/query':
         return reads.query(params);
       case '/api/v1/series':
@@ -154,6 +156,7 @@ export async function startVictoriaMetrics(options: VictoriaMetricsOptions = {})
     countersLagMs: 1000,
     dedupMs: 0,
     cluster: false,
+    nativeExport: 'true',
     maxLineBytes: version === '1.79' ? Number.POSITIVE_INFINITY : 10_485_760,
     ...given,
   };

@@ -19,7 +19,14 @@ export interface VictoriaMetricsSettings {
   cluster: boolean;
   /** Longest line of `/api/v1/import`; the old version has no limit. */
   maxLineBytes: number;
+  nativeExport: NativeExport;
 }
+
+/**
+ * How true `/api/v1/export/native` is: not there at all; with numbers stored in a way nobody knows; with a byte too many in each block; cut
+ * off before its last byte, which looks like a regular end; with the first value of each block off by one, or its last row left out.
+ */
+export type NativeExport = 'true' | 'absent' | 'strange' | 'long' | 'cut' | 'wrong' | 'short';
 
 /** Facts of a version; seen on the real servers by the conformance suite. */
 export interface VersionFacts {
@@ -44,6 +51,8 @@ export interface VersionFacts {
   /** A label list without times covers the last days only. */
   readonly labelsDefaultToRecent: boolean;
   readonly buildVersion: string | undefined;
+  /** Native blocks tell their last time and how many bits of each number are kept. */
+  readonly fullNativeBlocks: boolean;
 }
 
 export const VERSION_FACTS: Record<VictoriaMetricsVersion, VersionFacts> = {
@@ -61,6 +70,7 @@ export const VERSION_FACTS: Record<VictoriaMetricsVersion, VersionFacts> = {
     shortEscapes: false,
     labelsDefaultToRecent: false,
     buildVersion: undefined,
+    fullNativeBlocks: false,
   },
   '1.147': {
     maxLabels: 40,
@@ -76,6 +86,7 @@ export const VERSION_FACTS: Record<VictoriaMetricsVersion, VersionFacts> = {
     shortEscapes: true,
     labelsDefaultToRecent: true,
     buildVersion: '2.24.0',
+    fullNativeBlocks: true,
   },
 };
 

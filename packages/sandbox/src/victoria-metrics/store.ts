@@ -1,14 +1,15 @@
 /** What the stand-in has stored: per series typed arrays, in blocks whose values have gone through the server's decimal conversion. */
 import type { Clock } from '@longshore/core';
-import { roundTripBlock } from './decimal.ts';
+import { type BlockDecimals, storeBlock } from './decimal.ts';
 import { MAX_LABEL_NAME_BYTES, type VersionFacts, type VictoriaMetricsSettings } from './settings.ts';
 
 /** Label pairs, sorted by name in byte order. `__name__` is one of them. */
 export type Labels = readonly (readonly [name: string, value: string])[];
 
-interface Block {
-  times: Float64Array;
-  values: Float64Array;
+/** Rows as they are stored together. */
+export interface Block extends Rows {
+  /** The numbers behind the values; made anew when absent, which whole values do not mind. */
+  decimals?: BlockDecimals | undefined;
 }
 
 export interface StoredSeries {
@@ -186,6 +187,12 @@ export class SeriesStore {
     return apart ? parts : [inOrder(parts)];
   }
 
+  /** Blocks with a row between `startMs` and `endMs`, whole. */
+  blocks(series: StoredSeries, startMs: number, endMs: number): Block[] {
+    const from = Math.max(startMs, this.#clock.now() - this.#settings.retentionMs);
+    return series.blocks.filter(({ times }) => (times[0] as number) <= endMs && (times.at(-1) as number) >= from);
+  }
+
   #settle(): void {
     this.#publish(this.#clock.now() - this.#settings.visibleAfterMs);
   }
@@ -204,7 +211,9 @@ export class SeriesStore {
       const rows = inOrder(parts);
       for (let at = 0; at < rows.times.length; ) {
         const end = Math.min(at + ROWS_PER_BLOCK, lowerBound(rows.times, monthEnd(rows.times[at] as number)));
-        series.blocks.push({ times: rows.times.slice(at, end), values: roundTripBlock(rows.values.slice(at, end)) });
+        const values = rows.values.slice(at, end);
+        const decimals = storeBlock(values);
+        series.blocks.push({ times: rows.times.slice(at, end), values, decimals });
         at = end;
       }
     }

@@ -24,6 +24,7 @@ export const cleanup: TaskDefinition<CleanupParams> = defineTask({
   queue: 'dump',
   params: z.strictObject({ spool: z.string(), last: z.boolean(), keep: z.literal('finished').optional() }),
   retry: PATIENT,
+  undo: { none: "what it takes away is this operation's own copies; the source still has the points" },
 
   async run({ params, operation, spool: mount, store }) {
     const spool = await openSpool(mount());

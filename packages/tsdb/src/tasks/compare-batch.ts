@@ -25,6 +25,7 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
   role: 'dumper',
   params: z.strictObject({ source: z.string(), sink: z.string(), unit: z.int().min(0) }),
   retry: PATIENT,
+  undo: { none: 'it reads the source and the sink, and changes neither' },
 
   async run(context) {
     const { params, signal } = context;

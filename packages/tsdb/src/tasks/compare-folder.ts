@@ -25,6 +25,7 @@ export const compareFolder: TaskDefinition<CompareFolderParams> = defineTask({
   queue: 'restore',
   params: z.strictObject({ from: z.string(), batch: z.string(), sink: z.string() }),
   retry: PATIENT,
+  undo: { none: 'it reads the folder and the sink, and changes neither' },
 
   async run(context) {
     const { params, signal } = context;

@@ -44,6 +44,7 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
   queue: 'dump',
   params: z.strictObject({ source: z.string(), unit: z.int().min(0), redo: z.int().min(0), tally: z.enum(TALLIES) }),
   retry: PATIENT,
+  undo: { none: 'it fills a folder in the spool, which the cleanup takes away; the source is only read' },
 
   async run(context) {
     const { params, operation, task, store, clock } = context;

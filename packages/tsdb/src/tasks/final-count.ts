@@ -30,6 +30,7 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
     move: z.custom<StageSpec>((value) => value === undefined || typeof value === 'object').optional(),
   }),
   retry: PATIENT,
+  undo: { none: 'it counts, and plans what is missing; nothing outside is changed' },
 
   async run(context) {
     const { params, signal } = context;

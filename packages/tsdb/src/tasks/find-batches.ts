@@ -42,6 +42,7 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
     settleMs: z.int().min(0),
   }),
   retry: PATIENT,
+  undo: { none: 'it reads the spool, and plans what lies there; nothing outside is changed' },
 
   async run(context) {
     const { from, sink, spool: name, existing, verify, settleMs } = context.params;
@@ -85,6 +86,7 @@ export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({
   queue: 'restore',
   params: z.strictObject({ from: z.string(), sink: z.string(), spool: z.string() }),
   retry: PATIENT,
+  undo: { none: 'it reads the spool, and plans what lies there; nothing outside is changed' },
 
   async run(context) {
     const { from, sink, spool: name } = context.params;

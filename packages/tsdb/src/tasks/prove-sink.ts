@@ -7,7 +7,7 @@
 import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import { z } from 'zod';
-import type { ProbeRequest, ProbeResult, SinkCounters, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import type { ProbeRequest, ProbeResult, ReadBack, SinkCounters, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { SinkDropsData, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { SinkNotEmpty } from '../errors.ts';
 import type { TimeRange } from '../model.ts';
@@ -19,9 +19,15 @@ export interface SinkFacts {
   encoding: 'zstd' | 'plain';
   /** How long a request may wait in the server before it takes effect. */
   queueMs: number;
+  readBack: ReadBack;
 }
 
-const facts: z.ZodType<SinkFacts> = z.object({ encoding: z.enum(['zstd', 'plain']), queueMs: z.number() });
+const facts: z.ZodType<SinkFacts> = z.object({
+  encoding: z.enum(['zstd', 'plain']),
+  queueMs: z.number(),
+  // An operation that was begun by an older version has not proven it.
+  readBack: z.enum(['native', 'native-bare', 'json']).default('json'),
+});
 
 export const PROVE_SINK = 'prove-sink';
 
@@ -49,6 +55,7 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
   role: 'restorer',
   params: z.strictObject({ sink: z.string(), existing: z.enum(['refuse', 'fill']) }),
   retry: PATIENT,
+  undo: { none: 'it takes its probe points back itself where the sink allows deleting; elsewhere they stay under longshore.probe' },
 
   async run(context) {
     const { params, signal } = context;
@@ -67,10 +74,13 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     const found: Record<string, Json> = {
       encoding: probe.encoding,
       queueMs: probe.queueMs,
+      readBack: probe.readBack,
       ignored: counters.ignored,
       invalid: counters.invalid,
     };
-    await context.event('note', `the sink keeps points of ${new Date(plan.startMs).toISOString()} and reads ${probe.encoding} bodies`);
+    const readBack = probe.readBack !== 'json' ? 'in native blocks' : `as JSON lines (${probe.readBackReason ?? 'nothing else is proven'})`;
+    const oldest = new Date(plan.startMs).toISOString();
+    await context.event('note', `the sink keeps points of ${oldest}, reads ${probe.encoding} bodies and is read back ${readBack}`);
     return { output: found };
   },
 });

@@ -52,6 +52,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
     tally: z.enum(TALLIES),
   }),
   retry: PATIENT,
+  undo: { none: 'VictoriaMetrics deletes whole series only, which would take points with it that were there before' },
 
   async run(context) {
     const { params, operation, store, clock } = context;
@@ -165,8 +166,13 @@ async function readBack(context: Context, batch: ReadyBatch, writer: SinkWriter,
     const lacking: typeof open = [];
     for (const entry of open) {
       signal.throwIfAborted();
-      const { comparison, missingLines = [] } = await writer.compare(batch, entry, patienceOver);
+      const compared = patienceOver ? await writer.compare(batch, entry, true) : await writer.look(batch, entry);
       await gate.renew();
+      if (compared === undefined) {
+        lacking.push(entry);
+        continue;
+      }
+      const { comparison, missingLines = [] } = compared;
       if (comparison.missing === 0 || (patienceOver && resends >= RESENDS)) {
         await record(context, batch, entry, comparison);
         continue;

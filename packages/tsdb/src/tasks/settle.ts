@@ -50,6 +50,7 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
     last: z.boolean(),
   }),
   retry: PATIENT,
+  undo: { none: 'what it removes from the spool is in the sink; what it sends there the restore had sent, and the sink had lost' },
 
   async run(context) {
     const { params, clock, signal } = context;

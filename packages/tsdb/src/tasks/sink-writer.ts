@@ -3,7 +3,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import type { TaskContext } from '@longshore/core';
 import type { ChunkEntry, ReadyBatch } from '@longshore/spool';
-import type { ChunkComparison, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import type { ChunkComparison, VerifyRequest, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import type { SinkFacts } from './prove-sink.ts';
 import { BODY_BYTES } from './settings.ts';
 
@@ -85,13 +85,16 @@ export class SinkWriter {
   }
 
   async compare(batch: ReadyBatch, entry: ChunkEntry, missingLines: boolean): Promise<ChunkComparison> {
-    const { metric, startMs, stopMs, chunk } = entry;
-    return this.sink.verifyChunk(await batch.readLines(chunk), {
-      metric,
-      range: { startMs, stopMs },
-      signal: this.#context.signal,
-      missingLines,
-    });
+    return this.sink.verifyChunk(await batch.readLines(entry.chunk), { ...this.#request(entry), missingLines });
+  }
+
+  /** Undefined: not all of the chunk can be seen yet. See `VictoriaMetricsClient.lookForChunk`. */
+  async look(batch: ReadyBatch, entry: ChunkEntry): Promise<ChunkComparison | undefined> {
+    return this.sink.lookForChunk(await batch.readLines(entry.chunk), this.#request(entry));
+  }
+
+  #request({ metric, startMs, stopMs }: ChunkEntry): VerifyRequest {
+    return { metric, range: { startMs, stopMs }, signal: this.#context.signal, readBack: this.#facts.readBack };
   }
 
   /**

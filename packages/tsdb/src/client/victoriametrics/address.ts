@@ -13,6 +13,8 @@ import { SinkAddressUnusable } from './errors.ts';
 export interface SinkSettings {
   /** How bodies are sent. `auto`: as the probe finds. */
   encoding: 'auto' | 'zstd' | 'plain';
+  /** How what was written is read back. `auto`: as native blocks where the probe has found them to say what JSON lines say. */
+  readBack: 'auto' | 'json';
   /** For one import, one flush, one small query; ms. */
   deadlineMs: number;
   /** For reading back one chunk or counting; ms. */
@@ -28,6 +30,7 @@ export interface SinkSettings {
 
 export const SinkSettingsSchema: z.ZodType<SinkSettings> = z.strictObject({
   encoding: z.enum(['auto', 'zstd', 'plain']).default('auto'),
+  readBack: z.enum(['auto', 'json']).default('auto'),
   deadlineMs: z.int().min(100).default(20_000),
   readDeadlineMs: z.int().min(100).default(120_000),
   connections: z.int().min(1).max(64).default(4),

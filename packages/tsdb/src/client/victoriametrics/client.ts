@@ -17,7 +17,11 @@ import { forceFlush } from './flush.ts';
 import type { BodyEncoding, ImportResult } from './import.ts';
 import { importLines } from './import.ts';
 import { SeriesKeys } from './labels.ts';
-import type { ProbeRequest, ProbeResult } from './probe.ts';
+import { ConfirmBuffers } from './native/confirm.ts';
+import type { Confirmation } from './native/export.ts';
+import { confirmChunk } from './native/export.ts';
+import { NativeNames } from './native/names.ts';
+import type { ProbeRequest, ProbeResult, ReadBack } from './probe.ts';
 import { DEFAULT_QUEUE_MS, probeSink } from './probe.ts';
 import { deleteSeries } from './remove.ts';
 import type { Matchers } from './selector.ts';
@@ -29,7 +33,12 @@ export interface VerifyRequest {
   range: TimeRange;
   signal?: AbortSignal;
   missingLines?: boolean;
+  /** As the probe found; absent: `json`. With native blocks JSON lines decide all the same wherever native blocks do not plainly confirm the chunk. */
+  readBack?: ReadBack | undefined;
 }
+
+/** Native replies that could not be had or read, one after the other, after which a client asks for no more of them. */
+const NATIVE_FAILURES = 3;
 
 export interface VictoriaMetricsDeps {
   clock: Clock;
@@ -45,6 +54,10 @@ export class VictoriaMetricsClient implements AsyncDisposable {
   readonly #keys: SeriesKeys;
   readonly #wire: Wire;
   readonly #random: Random;
+  readonly #names = new NativeNames();
+  /** Not in use by any comparison. */
+  readonly #buffers: ConfirmBuffers[] = [];
+  #nativeFailures = 0;
 
   /** Opens no connection. Throws LSH_VM_ADDRESS. */
   constructor(target: Target, { clock, random, log }: VictoriaMetricsDeps) {
@@ -93,9 +106,15 @@ export class VictoriaMetricsClient implements AsyncDisposable {
   /**
    * Compares the (uncompressed) import lines of a chunk with the sink. Flush before. When values turn out to be cut by a
    * neighbour that is not in the chunk, the largest value of the month is asked for and the chunk is compared once more.
+   * With a native `readBack` the sink is first asked for its native blocks, which cost it far less; only when they do not hold
+   * exactly the chunk are JSON lines read. Not where lines of missing points are wanted: there some are expected to be missing.
    */
   async verifyChunk(lines: Buffer, request: VerifyRequest): Promise<ChunkComparison> {
-    const { metric, range, signal, missingLines = false } = request;
+    const { metric, range, signal, missingLines = false, readBack = 'json' } = request;
+    if (readBack !== 'json' && !missingLines) {
+      const found = await this.#confirm(lines, request);
+      if (found.confirmed !== undefined) return found.confirmed;
+    }
     const compare = (largest: number): Promise<ChunkComparison> => {
       const exported = this.exportRange({ metric, range, signal });
       return compareChunk(lines, exported, { sink: this.sink, keys: this.#keys, missingLines, largestNear: largest });
@@ -104,6 +123,34 @@ export class VictoriaMetricsClient implements AsyncDisposable {
     if (first.unexplained.points === 0) return first;
     const largest = await largestNear(this.#wire, metric, range, signal);
     return largest === 0 ? first : compare(largest);
+  }
+
+  /**
+   * As `verifyChunk`, for rows that may not be seen yet. Undefined: they are not, by native blocks that hold nothing wrong; look again, and
+   * when that has gone on for too long, `verifyChunk` with `missingLines` says what is not there.
+   */
+  async lookForChunk(lines: Buffer, request: VerifyRequest): Promise<ChunkComparison | undefined> {
+    if (request.readBack === undefined || request.readBack === 'json') return this.verifyChunk(lines, request);
+    const found = await this.#confirm(lines, request);
+    if (found.confirmed !== undefined || found.kind === 'incomplete') return found.confirmed;
+    return this.verifyChunk(lines, { ...request, readBack: 'json' });
+  }
+
+  async #confirm(lines: Buffer, { metric, range, signal, readBack }: VerifyRequest): Promise<Confirmation> {
+    if (this.#nativeFailures >= NATIVE_FAILURES) return { confirmed: undefined, reason: 'it has failed too often', kind: 'failed' };
+    const buffers = this.#buffers.pop() ?? new ConfirmBuffers();
+    const layout = readBack === 'native-bare' ? 'bare' : 'full';
+    const options = { layout, keys: this.#keys, names: this.#names, buffers } as const;
+    const outcome = await confirmChunk(this.#wire, lines, { metric, range, signal }, options);
+    this.#buffers.push(buffers);
+    if (outcome.confirmed !== undefined || outcome.kind !== 'failed') this.#nativeFailures = 0;
+    else this.#nativeFailures++;
+    if (outcome.confirmed !== undefined) return outcome;
+    const { reason, kind } = outcome;
+    const about = { sink: this.sink, metric, ...range, reason };
+    if (kind === 'failed') this.#wire.log.warn(about, 'native blocks could not be read back; JSON lines are read instead');
+    else this.#wire.log.debug(about, 'native blocks do not confirm a chunk');
+    return outcome;
   }
 
   /** Points the sink holds of a metric in a range. */

@@ -72,3 +72,10 @@ export const BadExport: ErrorEntry<{ sink: string; reason: string; excerpt: stri
   retryable: true,
   exitCode: EXIT.failed,
 });
+
+export const BadNative: ErrorEntry<{ sink: string; metric: string; reason: string }> = defineError('LSH_VM_NATIVE', {
+  message: ({ sink, metric, reason }) => `the native export of ${metric} from ${sink} cannot be read: ${reason}`,
+  fix: 'Nothing needs to be done: the same points are read as JSON lines instead, which takes the sink longer. Reading back with JSON alone: `readBack: json` in the settings of the target.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});

@@ -21,7 +21,7 @@ export interface ExportRequest {
 }
 
 /** Time 0 counts as "not given" in parts of the server. */
-const FIRST_MS = 1;
+export const FIRST_MS = 1;
 
 /**
  * Buffers of whole export lines, the receiver's to keep; memory is one line and one network chunk. Throws LSH_VM_READ when

@@ -44,6 +44,11 @@ export function canonicalKey(text: string, whose: string): string {
     if (typeof value !== 'string') throw BadExport({ sink: whose, reason: 'a label is not a text', excerpt: text.slice(0, 120) });
     if (value !== '') pairs.push([name.toWellFormed(), value.toWellFormed()]);
   }
+  return keyOfPairs(pairs);
+}
+
+/** The key of labels that are not empty; sorts them in place. */
+export function keyOfPairs(pairs: [string, string][]): string {
   pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return JSON.stringify(pairs);
 }

@@ -6,6 +6,8 @@
  * point at the oldest and one at the newest wanted time, one at the present as a control, and one at the present in a zstd body;
  * flush; read back. What is not there when the control is, and still not after another flush, is dropped.
  *
+ * The same points, and some more, are read back in the server's native format too: that is used in the run where both agree (`native/proof.ts`).
+ *
  * A server that cannot read zstd counts the body as invalid rows, one second later: take counters to compare with after that.
  */
 import { zstdCompressSync } from 'node:zlib';
@@ -18,6 +20,8 @@ import { forceFlush } from './flush.ts';
 import type { BodyEncoding } from './import.ts';
 import { importLines } from './import.ts';
 import { viewLines } from './lines.ts';
+import type { ProofPart } from './native/proof.ts';
+import { proofParts, proveNative } from './native/proof.ts';
 import { deleteSeries } from './remove.ts';
 import type { Wire } from './wire.ts';
 
@@ -30,8 +34,17 @@ export interface ProbeRequest {
   signal?: AbortSignal;
 }
 
+/**
+ * How a run reads back what it has written. `native`, and for old servers `native-bare` (see `BlockLayout`): JSON lines decide wherever
+ * native blocks do not plainly confirm.
+ */
+export type ReadBack = 'native' | 'native-bare' | 'json';
+
 export interface ProbeResult {
   encoding: BodyEncoding;
+  readBack: ReadBack;
+  /** Why it is `json`. */
+  readBackReason?: string;
   /** How long a request may wait in the server before it takes effect. */
   queueMs: number;
   version?: string;
@@ -51,6 +64,8 @@ export const DEFAULT_QUEUE_MS = 60_000;
 const POLL_MS = 250;
 /** Without a flush the rows of each storage node show up in their own time, within some seconds. */
 const UNFLUSHED_MS = 15_000;
+/** Points of one body show up together; those of the proof are waited for so long, for they may be hidden for good. */
+const PROOF_MS = 3_000;
 
 type Part = 'oldest' | 'newest' | 'control' | 'zstd';
 
@@ -74,17 +89,27 @@ export async function probeSink(wire: Wire, random: Random, { oldestMs, newestMs
       // A refusal of the encoding is an answer to the question; the plain body shows whether it was that.
       if (zstd.result === 'not-sent') throw zstd.error;
     }
-    const plain = await importLines(wire, Buffer.from(line('oldest') + line('newest') + line('control')), 'plain', queueMs, signal);
+    const proof = settings.readBack === 'json' ? [] : proofParts(PROBE_METRIC, run, { oldest: oldestMs, newest: newestMs, now: nowMs });
+    const body = Buffer.concat([Buffer.from(line('oldest') + line('newest') + line('control')), ...proof.map(({ lines }) => lines)]);
+    const plain = await importLines(wire, body, 'plain', queueMs, signal);
     if (plain.result !== 'acknowledged') throw plain.error;
-    const seen = await readBack(wire, run, times, parts, signal);
+    const seen = await waitForParts(wire, run, times, parts, signal);
     for (const point of ['oldest', 'newest'] as const) {
       if (!seen.has(point)) throw SinkDropsData({ sink, point, atMs: times[point], kept: told.retention });
     }
     if (settings.encoding === 'zstd' && !seen.has('zstd')) throw SinkCannotZstd({ sink });
+    const readBack = await howToReadBack(wire, proof, told.dedupMs, signal);
     const kept = await deleteSeries(wire, PROBE_METRIC, { run }, signal);
     if (kept !== undefined)
       warnings.push(`the series of the probe ({__name__="${PROBE_METRIC}",run="${run}"}) could not be deleted: ${kept.message}`);
-    return { encoding: seen.has('zstd') ? 'zstd' : 'plain', ...told, queueMs, deleted: kept === undefined, warnings };
+    return {
+      encoding: seen.has('zstd') ? 'zstd' : 'plain',
+      ...readBack,
+      ...told,
+      queueMs,
+      deleted: kept === undefined,
+      warnings,
+    };
   } catch (error) {
     if (!signal?.aborted) {
       const kept = await deleteSeries(wire, PROBE_METRIC, { run });
@@ -94,8 +119,32 @@ export async function probeSink(wire: Wire, random: Random, { oldestMs, newestMs
   }
 }
 
+async function howToReadBack(
+  wire: Wire,
+  proof: readonly ProofPart[],
+  dedupMs: number | undefined,
+  signal?: AbortSignal,
+): Promise<Pick<ProbeResult, 'readBack' | 'readBackReason'>> {
+  const { clock, sink, log } = wire;
+  if (proof.length === 0) return { readBack: 'json', readBackReason: 'the settings of the target say so' };
+  if (dedupMs !== undefined && dedupMs > 0)
+    return { readBack: 'json', readBackReason: 'its answers hide points of its blocks (-dedup.minScrapeInterval)' };
+  const begun = clock.now();
+  for (;;) {
+    const found = await proveNative(wire, proof, signal);
+    if (found.proven) return { readBack: found.layout === 'full' ? 'native' : 'native-bare' };
+    if (!found.again || clock.now() - begun > PROOF_MS) {
+      const { reason } = found;
+      log.warn({ sink, reason }, 'native blocks of the sink are not proven; what is written will be read back as JSON lines');
+      return { readBack: 'json', readBackReason: reason };
+    }
+    await clock.sleep(POLL_MS, signal);
+    await forceFlush(wire, signal);
+  }
+}
+
 /** Which parts can be read. Waits for the control; what is not there then is looked for once more, or for `UNFLUSHED_MS` when nothing can be flushed. */
-async function readBack(wire: Wire, run: string, times: Record<Part, number>, parts: Part[], signal?: AbortSignal): Promise<Set<Part>> {
+async function waitForParts(wire: Wire, run: string, times: Record<Part, number>, parts: Part[], signal?: AbortSignal): Promise<Set<Part>> {
   const { clock, settings, sink } = wire;
   const begun = clock.now();
   let controlSeenAt: number | undefined;

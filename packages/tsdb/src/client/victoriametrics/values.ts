@@ -154,7 +154,8 @@ function thousandths(buffer: Buffer, start: number, end: number): number {
   return value;
 }
 
-function judgeNumbers(sent: number, found: number): number {
+/** As `judge`, of numbers. */
+export function judgeNumbers(sent: number, found: number): number {
   if (sent === found) return MATCHED;
   const size = Math.abs(sent);
   const off = Math.abs(sent - found);
