@@ -1,7 +1,7 @@
 /** One suite, two stores. Each test has a fleet of its own on the one Redis. */
 import { ManualClock, memoryStore, systemClock, systemRandom } from '@longshore/core';
 import { redisStore } from '@longshore/fleet';
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { realServer } from '../servers/real.ts';
 import { storeContract } from './store-contract.ts';
 
@@ -31,5 +31,14 @@ describe.skipIf(!redis.there)('with a real Redis', () => {
         await other.close();
       },
     };
+  });
+
+  test.each(['always', 'everysec'] as const)('a store on a Redis with appendfsync %s says so', async (appendfsync) => {
+    const own = await realServer('redis', { own: true, appendfsync });
+    if (!own.there) throw new Error(own.reason);
+    await using _server = own;
+    const store = redisStore({ url: own.url, fleet: 'contract' });
+    expect(await store.durability()).toBe(appendfsync);
+    await store.close();
   });
 });

@@ -1,88 +1,100 @@
-/** Connections to Redis: one place that knows addresses, and refuses a server on which accepted work could be lost. */
+/** Connections to Redis: one server, a master found through Sentinels, or a cluster. All of them come back by themselves. */
 
-import type { RedisOptions } from 'ioredis';
-import { Redis } from 'ioredis';
-import { RedisTooOld, RedisUnreachable, RedisUnsafe } from './errors.ts';
-
-type Options = Omit<RedisOptions, 'replyMapping'>;
+import type { DNSLookupFunction, RedisOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import type { ClusterAddress, RedisAddress, RedisLogin, SentinelAddress } from './address.ts';
+import { parseRedisAddress } from './address.ts';
 
 export interface FleetAddress {
-  /** `redis://…`, `rediss://…`, or `unix:/path/to/redis.sock`. */
+  /** As `address.ts` describes it. */
   url: string;
-  /** Separates fleets on one Redis; becomes the hash tag of every key. */
+  /** Separates fleets on one Redis; becomes the hash tag of every key, so that in a cluster all of them lie on one node. */
   fleet: string;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-const MAX_RECONNECT_PAUSE_MS = 2_000;
+export type Connection = Redis | Cluster;
 
-/** The address without what must not be shown. */
-export function shownAddress(url: string): string {
-  const parsed = URL.parse(url);
-  // One that is not well-formed is cut at its last @: a password may hold any sign.
-  return parsed && parsed.username + parsed.password === '' ? url : url.replace(/\/\/.*@/, '//');
+export type ServerOptions = Omit<RedisOptions, 'replyMapping'>;
+
+type Patience = Pick<ServerOptions, 'maxRetriesPerRequest' | 'connectTimeout' | 'socketTimeout'>;
+
+export const CONNECT_TIMEOUT_MS = 10_000;
+const MAX_RECONNECT_PAUSE_MS = 2_000;
+/**
+ * A connection that owes an answer for so long is given up and opened anew: a server that vanished without a word would else be waited
+ * for until the system notices, a quarter of an hour later. Above the ten seconds BullMQ blocks for at most.
+ */
+const SILENCE_MS = 20_000;
+/** A command that meets a cluster without a master, or one that has just moved, is sent so often again: half a minute. */
+const CLUSTER_TRIES = 100;
+const CLUSTER_PAUSE_MS = 300;
+/** Of each connection, to hear at once of a new master. */
+const SENTINELS_HEARD = 3;
+
+export function reconnectPause(times: number): number {
+  return Math.min(MAX_RECONNECT_PAUSE_MS, 50 * 2 ** Math.min(times, 6));
 }
 
-function open(url: string, options: Options): Redis {
+/** Throws `LSH_REDIS_ADDRESS`. */
+export function connect(url: string, silenceMs: number = SILENCE_MS): Connection {
+  const address = parseRedisAddress(url);
+  // Commands wait for the connection to come back; BullMQ's blocking calls need that.
+  const patience: Patience = { maxRetriesPerRequest: null, connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: silenceMs };
+  const connection = address.mode === 'cluster' ? openCluster(address, patience) : openServer(address, { ...lasting, ...patience });
+  // Without a listener ioredis prints every failed try; the state is told by `checkRedis`, `readyz` and the worker's log.
+  connection.on('error', () => undefined);
+  return connection;
+}
+
+const lasting: ServerOptions = {
+  retryStrategy: reconnectPause,
+  sentinelRetryStrategy: reconnectPause,
+  sentinelReconnectStrategy: reconnectPause,
+  sentinelMaxConnections: SENTINELS_HEARD,
+  failoverDetector: true,
+  // A master that became a replica keeps its connections where nobody is told: look for the new one, and send the command there.
+  reconnectOnError: (error) => (error.message.includes('READONLY') ? 2 : false),
+};
+
+/** One connection to a server, or to the master that the Sentinels name. */
+export function openServer(address: Exclude<RedisAddress, ClusterAddress>, options: ServerOptions): Redis {
+  if (address.mode === 'sentinel') return new Redis({ ...sentinelOptions(address), ...options });
+  const { url } = address;
   return url.startsWith('unix:') ? new Redis(url.slice('unix:'.length), options) : new Redis(url, options);
 }
 
-export function connect(url: string): Redis {
-  const options: Options = {
-    // BullMQ's blocking calls need it; commands wait for the connection to come back.
-    maxRetriesPerRequest: null,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    retryStrategy: (times) => Math.min(MAX_RECONNECT_PAUSE_MS, 50 * 2 ** Math.min(times, 6)),
+function sentinelOptions(address: SentinelAddress): ServerOptions {
+  const { sentinels, master, sentinelUsername, sentinelPassword } = address;
+  return {
+    sentinels,
+    name: master,
+    ...loginOptions(address),
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
   };
-  const redis = open(url, options);
-  // Without a listener ioredis prints every failed try; the state is told by `checkRedis`, `readyz` and the worker's log.
-  redis.on('error', () => undefined);
-  return redis;
 }
 
-/** One quick try; throws `LSH_REDIS_UNREACHABLE`, `LSH_REDIS_VERSION` or `LSH_REDIS_UNSAFE`. Resolves to the server's version. */
-export async function checkRedis(url: string): Promise<string> {
-  const address = shownAddress(url);
-  const options: Options = {
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    retryStrategy: () => null,
+export function loginOptions({ username, password, tls }: RedisLogin): Pick<ServerOptions, 'username' | 'password' | 'tls'> {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
   };
-  const redis = open(url, options);
-  let lastError = '';
-  redis.on('error', (error: Error) => {
-    lastError = error.message;
+}
+
+const byName: DNSLookupFunction = (host, done) => done(null, host);
+
+function openCluster(address: ClusterAddress, patience: Patience): Cluster {
+  return new Cluster(address.nodes, {
+    clusterRetryStrategy: reconnectPause,
+    maxRedirections: CLUSTER_TRIES,
+    retryDelayOnFailover: CLUSTER_PAUSE_MS,
+    retryDelayOnClusterDown: CLUSTER_PAUSE_MS,
+    retryDelayOnTryAgain: CLUSTER_PAUSE_MS,
+    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+    redisOptions: { ...patience, ...loginOptions(address) },
+    // A certificate is made out to a name; the name must not be turned into a number first.
+    ...(address.tls ? { dnsLookup: byName } : {}),
   });
-  try {
-    await redis.connect();
-    const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '0';
-    const [major = 0, minor = 0] = version.split('.').map(Number);
-    if (major < 6 || (major === 6 && minor < 2)) throw RedisTooOld({ address, version });
-    await checkSettings(redis, address);
-    return version;
-  } catch (error) {
-    if (RedisTooOld.is(error) || RedisUnsafe.is(error)) throw error;
-    throw RedisUnreachable({ address, cause: lastError || (error as Error).message }, { cause: error });
-  } finally {
-    redis.disconnect();
-  }
-}
-
-async function checkSettings(redis: Redis, address: string): Promise<void> {
-  const setting = async (name: string): Promise<string | undefined> => {
-    try {
-      return ((await redis.config('GET', name)) as string[])[1];
-    } catch (error) {
-      // Managed servers forbid CONFIG: then it is theirs to answer for.
-      if (/unknown command|NOPERM|disabled/i.test((error as Error).message)) return undefined;
-      throw error;
-    }
-  };
-  const policy = await setting('maxmemory-policy');
-  if (policy !== undefined && policy !== 'noeviction')
-    throw RedisUnsafe({ address, setting: 'maxmemory-policy', value: policy, wanted: 'noeviction' });
-  const appendOnly = await setting('appendonly');
-  if (appendOnly !== undefined && appendOnly !== 'yes')
-    throw RedisUnsafe({ address, setting: 'appendonly', value: appendOnly, wanted: 'yes' });
 }

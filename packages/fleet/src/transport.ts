@@ -1,14 +1,18 @@
 /** The transport on BullMQ. Queues carry pointers to tasks; stalled deliveries are counted by us, retries are decided by the scheduler. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Consumer, Handled, Log, TaskJob, Transport } from '@longshore/core';
 import type { Job } from 'bullmq';
-import { DelayedError, Queue, Worker } from 'bullmq';
+import { DelayedError, Queue } from 'bullmq';
 import type { FleetAddress } from './connection.ts';
 import { connect } from './connection.ts';
+import { bullConsumer } from './consumer.ts';
 
 export interface TransportSettings {
   /** A job whose worker has not renewed its lock for so long goes to another. Default 30 s. */
   lockMs?: number;
+  /** A consumer that takes nothing for so long, though it could, is replaced. Default 20 s. */
+  deafMs?: number;
 }
 
 /** Rings that failed are tried again; after that the sweep takes over. */
@@ -17,9 +21,10 @@ const RING_ATTEMPTS = 20;
 const JOB_ATTEMPTS = 1_000_000;
 /** The same pause each time: one that doubles would put a job or a ring off for hours after a short outage, and hold its place meanwhile. */
 const BACKOFF = { type: 'fixed', delay: 1_000, jitter: 0.5 };
-/** BullMQ's default of one would fail a job for good at its second killed worker. */
-const MAX_STALLS = 1_000_000;
-const IDLE_POLL_SECONDS = 2;
+const LOCK_MS = 30_000;
+const DEAF_MS = 20_000;
+/** BullMQ sorts delayed jobs by the time they are due, in ms, with twelve bits behind it for those of the same one. */
+const DELAYED_SCORE_PER_MS = 0x1000;
 
 /** To another worker, at once. */
 const HAND_BACK: Handled = { delayMs: 0 };
@@ -40,7 +45,8 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
   const connection = connect(url);
   const prefix = `{${fleet}}:queue`;
   const channel = `{${fleet}}:intents`;
-  const lockMs = settings.lockMs ?? 30_000;
+  const lockMs = settings.lockMs ?? LOCK_MS;
+  const deafMs = settings.deafMs ?? DEAF_MS;
   const queues = new Map<string, Queue>();
   const listeners = new Set<(operation: string) => void>();
   let subscriber: ReturnType<typeof connect> | undefined;
@@ -58,50 +64,29 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
     name: string,
     concurrency: number,
     work: (job: Job<T>, token: string | undefined, signal: AbortSignal) => Promise<void>,
-  ): Consumer => {
-    const aborts = new Map<string, AbortController>();
-    let stopping = false;
-    const worker = new Worker<T>(
-      name,
-      async (job, token) => {
-        const abort = new AbortController();
-        // A worker that is being closed may still be given a job that it had asked for: nothing new is begun.
-        if (stopping) abort.abort(new Error('the worker stops'));
-        aborts.set(job.id!, abort);
-        try {
-          await work(job, token, abort.signal);
-        } finally {
-          if (aborts.get(job.id!) === abort) aborts.delete(job.id!);
-        }
-      },
-      {
-        connection,
-        prefix,
-        concurrency,
-        lockDuration: lockMs,
-        stalledInterval: lockMs,
-        maxStalledCount: MAX_STALLS,
-        drainDelay: IDLE_POLL_SECONDS,
-        skipVersionCheck: true,
-        removeOnComplete: { count: 0 },
-        removeOnFail: { count: 0 },
-      },
-    );
-    worker.on('error', (error) => log.warn({ queue: name, message: error.message }, 'worker connection'));
-    worker.on('lockRenewalFailed', (jobs) => {
-      for (const job of jobs) aborts.get(job)?.abort(new Error('the lock of the job was lost'));
+  ): Consumer => bullConsumer({ name, concurrency, connection, prefix, log, lockMs, deafMs, hasWork: () => hasWork(queue(name)) }, work);
+
+  /** Jobs that a worker could take now; one whose delay is over lies among the delayed until a worker looks. */
+  const hasWork = async (of: Queue): Promise<boolean> => {
+    const { waiting = 0, prioritized = 0 } = await of.getJobCounts('waiting', 'prioritized');
+    if (waiting + prioritized > 0) return true;
+    return (await connection.zcount(of.toKey('delayed'), '-inf', Date.now() * DELAYED_SCORE_PER_MS)) > 0;
+  };
+
+  /** Of operations that are about to be rung for: whatever ends in the same turn of the loop needs one ring. */
+  const ringing = new Map<string, Promise<void>>();
+
+  const sendRing = async (operation: string, delayMs: number): Promise<void> => {
+    // A delayed ring has an id of its own: under the common one it would swallow the rings that come before it is due.
+    const id = delayMs > 0 ? `${operation}.later` : operation;
+    await queue(RINGS).add('advance', { operation } satisfies Ring, {
+      deduplication: { id, keepLastIfActive: true },
+      attempts: RING_ATTEMPTS,
+      backoff: BACKOFF,
+      removeOnComplete: true,
+      removeOnFail: true,
+      ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
     });
-    return {
-      async stop(deadlineMs) {
-        stopping = true;
-        const closing = worker.close();
-        const timer = setTimeout(() => {
-          for (const abort of aborts.values()) abort.abort(new Error('the worker stops'));
-        }, deadlineMs);
-        await closing;
-        clearTimeout(timer);
-      },
-    };
   };
 
   return {
@@ -124,16 +109,15 @@ export function bullTransport({ url, fleet }: FleetAddress, log: Log, settings: 
     },
 
     async ring(operation, delayMs = 0) {
-      // A delayed ring has an id of its own: under the common one it would swallow the rings that come before it is due.
-      const id = delayMs > 0 ? `${operation}.later` : operation;
-      await queue(RINGS).add('advance', { operation } satisfies Ring, {
-        deduplication: { id, keepLastIfActive: true },
-        attempts: RING_ATTEMPTS,
-        backoff: BACKOFF,
-        removeOnComplete: true,
-        removeOnFail: true,
-        ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
+      if (delayMs > 0) return sendRing(operation, delayMs);
+      const asked = ringing.get(operation);
+      if (asked) return asked;
+      const sent = nextTurn().then(() => {
+        ringing.delete(operation);
+        return sendRing(operation, 0);
       });
+      ringing.set(operation, sent);
+      return sent;
     },
 
     consume: (name, concurrency, handle) =>

@@ -6,15 +6,26 @@ export interface Answers {
   settings: Record<string, string>;
   /** Error reply to CONFIG, as managed servers give it. */
   configError?: string;
+  /** Further lines of INFO. */
+  info?: Record<string, string>;
+  /** Error reply to everything, as to one who has not logged in. */
+  denial?: string;
+  /** From this command on, a connection gets no answers any more. Asked for each command, with the number of the connection. */
+  silent?(command: string, connection: number): boolean;
 }
 
 const bulk = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 
-export async function respServer(answers: Answers): Promise<{ url: string; close(): Promise<void> }> {
+export async function respServer(answers: Answers, port = 0): Promise<{ url: string; port: number; close(): Promise<void> }> {
   const reply = ([command = '', ...args]: string[]): string => {
+    if (answers.denial !== undefined) return `-${answers.denial}\r\n`;
     switch (command.toLowerCase()) {
       case 'info':
-        return bulk(`# Server\r\nredis_version:${answers.version}\r\nloading:0\r\n`);
+        return bulk(
+          `# Server\r\nredis_version:${answers.version}\r\nloading:0\r\n${Object.entries(answers.info ?? {})
+            .map(([name, value]) => `${name}:${value}\r\n`)
+            .join('')}`,
+        );
       case 'config': {
         if (answers.configError !== undefined) return `-${answers.configError}\r\n`;
         const value = answers.settings[args[1]!];
@@ -24,8 +35,12 @@ export async function respServer(answers: Answers): Promise<{ url: string; close
         return '+OK\r\n';
     }
   };
+  let connections = 0;
   const server: Server = createServer((socket) => {
+    connections += 1;
+    const connection = connections;
     let text = '';
+    let silent = false;
     socket.on('error', () => socket.destroy());
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');
@@ -42,14 +57,16 @@ export async function respServer(answers: Answers): Promise<{ url: string; close
           at += Number(size[1]) + 2;
         }
         text = text.slice(at);
-        socket.write(reply(parts));
+        silent ||= answers.silent?.(parts[0]!.toLowerCase(), connection) ?? false;
+        if (!silent) socket.write(reply(parts));
       }
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('the server has no port');
   return {
+    port: address.port,
     url: `redis://user:hunter2@127.0.0.1:${address.port}`,
     close: () =>
       new Promise((resolve, reject) => {

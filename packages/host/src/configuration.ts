@@ -5,59 +5,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { Json, SpoolMount, Target } from '@longshore/core';
-import { shownAddress } from '@longshore/fleet';
+import type { SpoolMount } from '@longshore/core';
 import type { Document } from 'yaml';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
-import { z } from 'zod';
-import { AddressNotAllowed, BadConfiguration, MissingSecret, UnknownTarget } from './errors.ts';
-
-const name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a name is made of lower-case letters, digits, - and _');
-const secret = z.string().regex(/^(env|file):.+/, 'a secret is given by reference: env:NAME or file:/path');
-const json = z.custom<Json>((value) => value !== undefined);
-
-/** What `longshore.yaml` holds, defaults filled in. */
-export interface Settings {
-  /** Separates fleets on one Redis. */
-  fleet: string;
-  redis: { url?: string | undefined };
-  /** `host:port`, or `unix:/path`. */
-  api: { listen: string };
-  /** Whether a request may give a bare URL where a target is named. */
-  allowAddresses: boolean;
-  targets: Record<string, { system: string; address: string; settings: Record<string, Json>; secrets: Record<string, string> }>;
-  /** Spools of this machine. */
-  spools: Record<string, { path: string; quotaBytes?: number | undefined }>;
-  worker: { concurrency: number; stopMs: number; lockMs: number };
-  sweepMs: number;
-}
-
-const schema: z.ZodType<Settings> = z.strictObject({
-  fleet: name.default('longshore'),
-  redis: z.strictObject({ url: z.string().optional() }).prefault({}),
-  api: z.strictObject({ listen: z.string().default('127.0.0.1:8750') }).prefault({}),
-  allowAddresses: z.boolean().default(false),
-  targets: z
-    .record(
-      name,
-      z.strictObject({
-        system: z.string(),
-        address: z.url(),
-        settings: z.record(z.string(), json).default({}),
-        secrets: z.record(z.string(), secret).default({}),
-      }),
-    )
-    .default({}),
-  spools: z.record(name, z.strictObject({ path: z.string(), quotaBytes: z.int().positive().optional() })).default({}),
-  worker: z
-    .strictObject({
-      concurrency: z.int().min(1).max(64).default(2),
-      stopMs: z.int().min(0).default(30_000),
-      lockMs: z.int().min(1_000).default(15_000),
-    })
-    .prefault({}),
-  sweepMs: z.int().min(100).default(5_000),
-});
+import { BadConfiguration } from './errors.ts';
+import { redisAddressOf } from './redis-settings.ts';
+import type { Settings } from './settings.ts';
+import { name, schema } from './settings.ts';
+import { readSecret } from './targets.ts';
 
 export interface Configuration extends Settings {
   /** The file that was read. */
@@ -77,7 +32,8 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv = process.env):
     if (!checked.success) throw BadConfiguration({ file: 'LONGSHORE_FLEET', problem: `"${fleet}": ${checked.error.issues[0]!.message}` });
     settings.fleet = fleet;
   }
-  return { ...settings, file: there ? file : undefined, redisUrl: environment.REDIS_URL ?? settings.redis.url, host: hostname() };
+  const redisUrl = environment.REDIS_URL ?? redisAddressOf(settings.redis, (reference) => readSecret(reference, environment));
+  return { ...settings, file: there ? file : undefined, redisUrl, host: hostname() };
 }
 
 /** Throws `LSH_CONFIG_INVALID` with line and column. */
@@ -124,40 +80,6 @@ function keyOffset(document: Document.Parsed, path: readonly string[]): number |
   if (!isMap(map)) return undefined;
   const pair = map.items.find(({ key }) => isScalar(key) && String(key.value) === path.at(-1));
   return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
-}
-
-/** Turns a name, or an address where those are allowed, into a target with its secrets read. */
-export function targetResolver(
-  configuration: Configuration,
-  environment: NodeJS.ProcessEnv = process.env,
-): (name: string, system: string) => Target {
-  return (wanted, system) => {
-    if (/^[a-z]+:\/\//i.test(wanted)) {
-      if (!configuration.allowAddresses) throw AddressNotAllowed({ address: shownAddress(wanted) });
-      return { name: shownAddress(wanted), system, address: wanted, settings: {}, secrets: {} };
-    }
-    const found = Object.hasOwn(configuration.targets, wanted) ? configuration.targets[wanted] : undefined;
-    if (!found || found.system !== system) {
-      const known = Object.entries(configuration.targets).filter(([, target]) => target.system === system);
-      throw UnknownTarget({ name: wanted, system, known: known.map(([other]) => other) });
-    }
-    const secrets = Object.fromEntries(Object.entries(found.secrets).map(([key, reference]) => [key, readSecret(reference, environment)]));
-    return { name: wanted, system, address: found.address, settings: found.settings, secrets };
-  };
-}
-
-function readSecret(reference: string, environment: NodeJS.ProcessEnv): string {
-  const [, where, what] = /^(env|file):(.+)$/.exec(reference)!;
-  if (where === 'env') {
-    const value = environment[what!];
-    if (value === undefined) throw MissingSecret({ reference, why: 'the variable is not set' });
-    return value;
-  }
-  try {
-    return readFileSync(what!, 'utf8').trim();
-  } catch (error) {
-    throw MissingSecret({ reference, why: (error as Error).message }, { cause: error });
-  }
 }
 
 /** Spools given as `name=/path` on the command line, on top of the configured ones. */

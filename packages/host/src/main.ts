@@ -1,6 +1,6 @@
 /** The thin mains of the roles. `LONGSHORE_SPOOLS` holds `name=/path`, several with commas, on top of the configured spools. */
 
-import type { Role, SystemPackage } from '@longshore/core';
+import type { Role, SpoolMount, SystemPackage } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { RedisUnreachable } from '@longshore/fleet';
 import type { Configuration } from './configuration.ts';
@@ -22,7 +22,7 @@ export async function runRole(
   spools: readonly string[] = givenSpools(),
 ): Promise<never> {
   return runProcess(role, systems, (setup) =>
-    role === 'scheduler' ? startScheduler(setup) : startWorker(role, setup, spoolMounts(setup.configuration, spools)),
+    role === 'scheduler' ? startScheduler(setup) : startWorker(role, setup, mountsOf(role, setup, spools)),
   );
 }
 
@@ -47,6 +47,12 @@ export async function runProcess(
   // A parent that started us over IPC learns that we are ready.
   process.send?.({ ready: running.worker });
   return untilStopped(log, stopMs, (deadlineMs) => running.stop(deadlineMs));
+}
+
+/** A role none of whose tasks is placed on a spool serves none, whatever this machine has: else one would seem served that is not. */
+function mountsOf(role: Role, { configuration, systems }: Setup, given: readonly string[]): Map<string, SpoolMount> {
+  const placed = systems.some(({ tasks }) => tasks.some((task) => task.role === role && task.queue !== undefined));
+  return placed ? spoolMounts(configuration, given) : new Map();
 }
 
 function givenSpools(): string[] {

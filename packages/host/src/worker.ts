@@ -3,13 +3,13 @@ import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Consumer, Log, Presence, Role, SpoolMount, SystemPackage } from '@longshore/core';
 import { systemClock, systemRandom } from '@longshore/core';
-import { bullTransport, checkRedis, redisStore } from '@longshore/fleet';
-import type { Engine, WorkerSetup } from '@longshore/operations';
+import { awaitRedis, bullTransport, redisStore } from '@longshore/fleet';
+import type { Engine, EngineSettings, WorkerSetup } from '@longshore/operations';
 import { advance, createRegistry, runTask, sweep } from '@longshore/operations';
 import { collectInOneGo } from './collector.ts';
 import type { Configuration } from './configuration.ts';
-import { targetResolver } from './configuration.ts';
 import { SpoolNotThere } from './errors.ts';
+import { placesOf, targetResolver } from './targets.ts';
 
 const PRESENCE_MS = 2_000;
 const PRESENCE_TTL_MS = 8_000;
@@ -37,12 +37,20 @@ export function openEngine({ configuration, redisUrl, systems, log }: Setup): En
     clock: systemClock,
     random: systemRandom,
     log,
+    settings: engineSettings(configuration),
     async close() {
       await transport.close();
       await store.close();
     },
   };
 }
+
+function engineSettings({ operations, guards }: Configuration): EngineSettings {
+  const { atOnce, retention, fourEyes } = operations;
+  return { operationsAtOnce: atOnce, retention, fourEyes, acceptLossyStore: guards.acceptLossyRedis };
+}
+
+const restartsOf = (consumers: readonly Consumer[]): number => consumers.reduce((sum, { restarts = 0 }) => sum + restarts, 0);
 
 /** Says every two seconds that the process lives; stops saying so by `leave`. */
 function present(engine: Engine, presence: () => Presence): { leave(): Promise<void> } {
@@ -66,12 +74,18 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
   collectInOneGo();
   for (const { name, path } of spools.values())
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw SpoolNotThere({ name, path });
-  await checkRedis(setup.redisUrl);
+  await awaitRedis(setup.redisUrl, setup.log);
   const engine = openEngine(setup);
   const worker = `${role}-${hostname()}-${process.pid}`;
   const { concurrency } = setup.configuration.worker;
   const tasks = [...engine.registry.tasks.values()].filter((task) => task.role === role);
-  const workerSetup: WorkerSetup = { ...engine, worker, spools, resolveTarget: targetResolver(setup.configuration) };
+  const workerSetup: WorkerSetup = {
+    ...engine,
+    worker,
+    spools,
+    resolveTarget: targetResolver(setup.configuration),
+    placesOf: placesOf(setup.configuration),
+  };
   let busy = 0;
   const consumers: Consumer[] = [];
   const consume = (queue: string): void => {
@@ -105,6 +119,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
     concurrency,
     busy,
     spools: [...spools.keys()],
+    restarts: restartsOf(consumers),
   }));
   setup.log.info({ worker, spools: [...spools.keys()], concurrency }, 'ready');
   return {
@@ -122,7 +137,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
 const ADVANCES = 8;
 
 export async function startScheduler(setup: Setup): Promise<Running> {
-  await checkRedis(setup.redisUrl);
+  await awaitRedis(setup.redisUrl, setup.log);
   const engine = openEngine(setup);
   const worker = `scheduler-${hostname()}-${process.pid}`;
   const rings = engine.transport.consumeRings(ADVANCES, (operation) => advance(engine, operation));
@@ -139,6 +154,7 @@ export async function startScheduler(setup: Setup): Promise<Running> {
     concurrency: ADVANCES,
     busy: 0,
     spools: [],
+    restarts: restartsOf([rings, sweeps]),
   }));
   setup.log.info({ worker }, 'ready');
   return {

@@ -67,6 +67,8 @@ describe('the configuration', () => {
   test('has defaults for everything', () => {
     expect(parseConfiguration('f', '')).toEqual({
       fleet: 'longshore',
+      guards: { acceptLossyRedis: false },
+      operations: { fourEyes: false, retention: { days: 90, count: 10_000 } },
       redis: {},
       api: { listen: '127.0.0.1:8750' },
       allowAddresses: false,

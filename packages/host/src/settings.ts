@@ -1,0 +1,88 @@
+/** The shape of `longshore.yaml`, with defaults; also as a JSON Schema, for editors. */
+import type { Json } from '@longshore/core';
+import { z } from 'zod';
+import type { RedisSettings } from './redis-settings.ts';
+import { redisSchema } from './redis-settings.ts';
+
+export const name: z.ZodString = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a name is made of lower-case letters, digits, - and _');
+const secret = z.string().regex(/^(env|file):.+/, 'a secret is given by reference: env:NAME or file:/path');
+const json = z.custom<Json>((value) => value !== undefined);
+
+/** What `longshore.yaml` holds, defaults filled in. */
+export interface Settings {
+  /** Separates fleets on one Redis. */
+  fleet: string;
+  redis: RedisSettings;
+  /** `host:port`, or `unix:/path`. */
+  api: { listen: string };
+  /** Whether a request may give a bare URL where a target is named. */
+  allowAddresses: boolean;
+  targets: Record<
+    string,
+    { system: string; address: string; settings: Record<string, Json>; secrets: Record<string, string>; maxTasks?: number | undefined }
+  >;
+  /** Spools of this machine. */
+  spools: Record<string, { path: string; quotaBytes?: number | undefined }>;
+  worker: { concurrency: number; stopMs: number; lockMs: number };
+  sweepMs: number;
+  operations: {
+    /** Operations that run at once; the others wait in order. Absent: any number. */
+    atOnce?: number | undefined;
+    /** How long those that are over are kept, and how many at most. */
+    retention: { days: number; count: number };
+    /** An approval must come from somebody else than the operation's owner. */
+    fourEyes: boolean;
+  };
+  /** Kinds that open guards run on a Redis that may lose its last writes, too. */
+  guards: { acceptLossyRedis: boolean };
+}
+
+export const schema: z.ZodType<Settings> = z.strictObject({
+  fleet: name.default('longshore'),
+  redis: redisSchema(secret).prefault({}),
+  api: z.strictObject({ listen: z.string().default('127.0.0.1:8750') }).prefault({}),
+  allowAddresses: z.boolean().default(false),
+  targets: z
+    .record(
+      name,
+      z.strictObject({
+        system: z.string(),
+        address: z.url(),
+        settings: z.record(z.string(), json).default({}),
+        secrets: z.record(z.string(), secret).default({}),
+        maxTasks: z.int().positive().optional().describe('Tasks that may work on this target at once; absent: any number'),
+      }),
+    )
+    .default({}),
+  spools: z.record(name, z.strictObject({ path: z.string(), quotaBytes: z.int().positive().optional() })).default({}),
+  worker: z
+    .strictObject({
+      concurrency: z.int().min(1).max(64).default(2),
+      stopMs: z.int().min(0).default(30_000),
+      lockMs: z.int().min(1_000).default(15_000),
+    })
+    .prefault({}),
+  sweepMs: z.int().min(100).default(5_000).describe('How often every live operation is looked at, in ms'),
+  operations: z
+    .strictObject({
+      atOnce: z.int().positive().optional().describe('Operations that run at once; the others wait in the order of their submission'),
+      retention: z
+        .strictObject({
+          days: z.number().positive().default(90).describe('Days that operations which are over are kept'),
+          count: z.int().positive().default(10_000).describe('Operations that are kept at most'),
+        })
+        .prefault({}),
+      fourEyes: z.boolean().default(false).describe('An approval must come from somebody else than the owner of the operation'),
+    })
+    .prefault({}),
+  guards: z
+    .strictObject({
+      acceptLossyRedis: z.boolean().default(false).describe('Kinds that open guards run on a Redis that may lose its last writes'),
+    })
+    .prefault({}),
+});
+
+/** For `# yaml-language-server: $schema=…`: what an editor needs to complete and check the file. */
+export function settingsJsonSchema(): object {
+  return { title: 'longshore.yaml', ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) };
+}
