@@ -1,6 +1,18 @@
 export type { ErrorData, ErrorEntry, ExitCode } from './errors.ts';
 export { defineError, EXIT, errorCatalogue, errorData, InternalError, LongshoreError } from './errors.ts';
-export { ATTEMPT_SILENCE_MS, EVENTS_KEPT, LIVE_UNITS, NOTES_KEPT, SPOOL_AWAY_MS } from './limits.ts';
+export {
+  ACTION_MS,
+  APPROVAL_LIFE_MS,
+  APPROVAL_WAIT_MS,
+  ATTEMPT_SILENCE_MS,
+  ATTENTION_RETRY_MS,
+  EVENTS_KEPT,
+  LIVE_UNITS,
+  NOTES_KEPT,
+  PLAN_FRESH_MS,
+  SPOOL_AWAY_MS,
+  TASK_DEADLINE_MS,
+} from './limits.ts';
 export { ManualClock, seededRandom } from './memory/clock.ts';
 export { memoryStore } from './memory/store.ts';
 export type { MemoryTransport } from './memory/transport.ts';
@@ -12,7 +24,11 @@ export type {
   Clock,
   Consumer,
   Delivery,
+  Durability,
   Handled,
+  LeaseGrant,
+  LeaseRefusal,
+  Opened,
   OperationQuery,
   OperationSnapshot,
   Presence,
@@ -25,7 +41,12 @@ export type {
 } from './ports.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type {
+  Effect,
+  GuardRequest,
+  Guards,
+  Journal,
   KindDefinition,
+  Lease,
   Log,
   PlanDraft,
   RetryPolicy,
@@ -36,22 +57,29 @@ export type {
   TaskContext,
   TaskDefinition,
   TaskEnd,
+  Undone,
   Verdict,
 } from './task.ts';
 export { defineKind, defineTask, GateClosed } from './task.ts';
 export type {
+  Approval,
+  ApprovalPolicy,
   AttemptRecord,
   Bulk,
+  DeadLetter,
   DoneRecord,
   Finding,
   GateNote,
+  GuardRecord,
   Intent,
+  JournalEntry,
   Json,
   LeaseRequest,
   Note,
   OperationEvent,
   OperationHeader,
   OperationState,
+  Order,
   Outcome,
   Plan,
   Progress,
@@ -64,4 +92,4 @@ export type {
   TaskRecord,
   TaskSpec,
 } from './words.ts';
-export { assertTransition, FINAL_STATES, isAtRest, ROLES } from './words.ts';
+export { APPROVAL_POLICIES, assertTransition, FINAL_STATES, isAtRest, ROLES } from './words.ts';

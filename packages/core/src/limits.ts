@@ -14,3 +14,21 @@ export const ATTEMPT_SILENCE_MS = 30_000;
 
 /** A spool that nobody serves for so long makes its operations need attention, in ms. */
 export const SPOOL_AWAY_MS = 180_000;
+
+/** Longest time of one attempt, where a task does not say, in ms. */
+export const TASK_DEADLINE_MS = 21_600_000;
+
+/** Longest time a change can take effect after it was sent, where a kind does not say, in ms. */
+export const ACTION_MS = 60_000;
+
+/** An approval that was asked for and not given for so long fails the operation, in ms. */
+export const APPROVAL_WAIT_MS = 604_800_000;
+
+/** An approval is good for so long, where the person does not say, in ms. */
+export const APPROVAL_LIFE_MS = 86_400_000;
+
+/** What must be done (a guard to be closed, a step to be taken back) and failed is tried again this often, in ms. */
+export const ATTENTION_RETRY_MS = 60_000;
+
+/** A plan older than this is made again and compared before it runs, in ms. */
+export const PLAN_FRESH_MS = 60_000;

@@ -1,14 +1,17 @@
 /** What the engine needs of the world. Each port has an in-memory form (`./memory`) and a real one; both pass one contract suite. */
 import type {
   AttemptRecord,
+  DeadLetter,
   DoneRecord,
   GateNote,
-  Intent,
+  GuardRecord,
+  JournalEntry,
   LeaseRequest,
   Note,
   OperationEvent,
   OperationHeader,
   OperationState,
+  Order,
   Outcome,
   Progress,
   Role,
@@ -37,6 +40,8 @@ export interface OperationSnapshot {
   tasks: Map<string, TaskRecord>;
   attempts: Map<string, AttemptRecord>;
   outcomes: Map<string, Outcome>;
+  /** Every guard it ever opened, by key. */
+  guards: Map<string, GuardRecord>;
 }
 
 /** One compare-and-set on an operation. All of it happens, or none. */
@@ -47,6 +52,8 @@ export interface Change {
   drop?: string[];
   /** Records kept until retention ends; keyed by id, written over. */
   done?: DoneRecord[];
+  /** Only to say that a person has taken one over, or that a closed one was seen to be closed still. */
+  guards?: GuardRecord[];
   plan?: StoredPlan;
   tally?: Tally[];
   notes?: Note[];
@@ -54,13 +61,45 @@ export interface Change {
 }
 
 export type Claim =
-  | { claim: 'yours'; generation: number; task: TaskRecord; header: OperationHeader }
+  | {
+      claim: 'yours';
+      generation: number;
+      task: TaskRecord;
+      header: OperationHeader;
+      /** Earlier deliveries of this round that neither ended nor gave the task back: lost with their worker. */
+      deaths: number;
+      /** What attempts that gave it back had counted. */
+      carried: Record<string, number>;
+    }
   /** This round already has an outcome: ring and end. */
   | { claim: 'ended' }
   /** The record wants another round, or nothing of this task any more. */
   | { claim: 'unwanted' };
 
-export type Beat = { state: 'go'; intent?: Intent } | { state: 'superseded' };
+export type Beat = { state: 'go'; order?: Order } | { state: 'superseded' };
+
+/** A lease, with what was given of the same thing to others since. */
+export interface LeaseGrant {
+  tokens: number[];
+  /** The newest lease of another operation that conflicts with one of these, over all time kept. */
+  last?: { operation: string; target: string; scope: string; token: number };
+}
+
+export interface LeaseRefusal {
+  heldBy: string;
+  target: string;
+  scope: string;
+  /** Its holder has ended, but something of it may still act until then. */
+  freeAt?: number;
+}
+
+export type Opened =
+  | { opened: GuardRecord }
+  /** The operation is being stopped or paused, or the lease is not held: nothing may be opened. */
+  | { refused: 'superseded' | 'ordered' | 'lease' };
+
+/** What an accepted write of the store survives. */
+export type Durability = 'always' | 'everysec' | 'no' | 'unknown';
 
 export interface OperationQuery {
   states?: OperationState[];
@@ -89,6 +128,8 @@ export interface Presence {
   concurrency: number;
   busy: number;
   spools: string[];
+  /** Times one of its consumers had gone deaf and was replaced. */
+  restarts?: number;
 }
 
 export interface SpoolRecord {
@@ -123,13 +164,33 @@ export interface Store {
   claim(id: string, task: string, round: number, worker: string, now: number): Promise<Claim>;
   /** Sign of life of an attempt; tells it what is wanted now. */
   beat(id: string, task: string, generation: number, now: number, progress?: Progress): Promise<Beat>;
-  /** Ends an attempt that waits for a gate. The generation is spent; the round stays wanted. */
-  shut(id: string, task: string, generation: number, gate: GateNote): Promise<boolean>;
+  /**
+   * Gives a task back that has not ended: it waits for a gate, or its worker stops. The generation is spent; the round stays wanted.
+   * `carry` replaces what was carried before, and is given to the next attempt of the round.
+   */
+  shut(id: string, task: string, generation: number, gate: GateNote | undefined, carry: Record<string, number>): Promise<boolean>;
   /** Writes the outcome; false when the generation is not the last one, or the task is gone. */
   finish(id: string, task: string, outcome: Outcome): Promise<boolean>;
   /** Small state of a task that outlives its attempts. Writing checks the generation. */
   saveCheckpoint(id: string, task: string, generation: number, value: string): Promise<boolean>;
   loadCheckpoint(id: string, task: string): Promise<string | undefined>;
+
+  /**
+   * Writes a journal entry, from the last generation of `task` only (an undo writes the entries of the task it undoes). An `intent`
+   * that is there already, or was ended, stays as it is. Gives what is there now; undefined when superseded.
+   */
+  writeJournal(id: string, task: string, generation: number, entry: JournalEntry): Promise<JournalEntry | undefined>;
+  /** Oldest first. */
+  journal(id: string): Promise<JournalEntry[]>;
+  /**
+   * Records a guard before the target is touched, from the last generation only, while the operation holds a lease on its target and
+   * no order stops it. One that is open already stays as it is. `replaces` ends another in the same step.
+   */
+  openGuard(id: string, task: string, generation: number, guard: GuardRecord, replaces?: GuardRecord): Promise<Opened>;
+  /** Records how a guard has ended, from the last generation only. */
+  endGuard(id: string, task: string, generation: number, guard: GuardRecord): Promise<boolean>;
+  /** Whether this attempt may act now: it is the last one, it is not being cancelled, and these leases are held with these tokens. */
+  mayAct(id: string, task: string, generation: number, leases: { target: string; scope: string; token: number }[]): Promise<boolean>;
 
   /** Does nothing when the operation is gone. */
   addEvent(id: string, event: Omit<OperationEvent, 'id'>): Promise<void>;
@@ -137,12 +198,20 @@ export interface Store {
   events(id: string, after: string | undefined, limit: number, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
 
   /** All or none; the operation's own leases are no conflict. Tokens only grow, over every lease ever given. */
-  acquireLeases(
-    id: string,
-    wanted: LeaseRequest[],
-    now: number,
-  ): Promise<{ tokens: number[] } | { heldBy: string; target: string; scope: string }>;
-  releaseLeases(id: string): Promise<void>;
+  acquireLeases(id: string, wanted: LeaseRequest[], now: number): Promise<LeaseGrant | LeaseRefusal>;
+  /** With `quietUntil` nobody gets them before that time. */
+  releaseLeases(id: string, quietUntil?: number): Promise<void>;
+
+  bury(letter: DeadLetter): Promise<void>;
+  /** Oldest first. */
+  deadLetters(): Promise<DeadLetter[]>;
+  /** Takes one off the list; undefined when it is not there. */
+  exhume(id: string): Promise<DeadLetter | undefined>;
+
+  /** Operations at rest to be forgotten: last changed before `before`, or beyond the newest `keep`; oldest first, at most `limit`. */
+  expired(before: number, keep: number, limit: number): Promise<string[]>;
+  /** What a write that was answered survives. */
+  durability(): Promise<Durability>;
 
   /** Reserves room in a spool for a holder (replacing what it held), if what all hold then fits in `capacity`. Whole numbers; others are rounded. */
   reserve(
@@ -193,6 +262,8 @@ export interface Delivery<T> {
 export type Handled = 'done' | { delayMs: number };
 
 export interface Consumer {
+  /** Times it was replaced because it took no jobs although there were some. */
+  readonly restarts?: number;
   /** Takes nothing new, aborts at the deadline what still runs then, and resolves when that has ended. */
   stop(deadlineMs: number): Promise<void>;
 }

@@ -1,17 +1,23 @@
 /** The real clock and random source. Everything else takes them as ports. */
 import { randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock, Random } from './ports.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  async sleep(ms, signal) {
-    try {
-      await wait(ms, undefined, signal ? { signal } : {});
-    } catch (error) {
-      throw signal?.aborted ? signal.reason : error;
-    }
-  },
+  // By hand: the promise of `node:timers` makes two errors with their stacks for each sleep that is cut short.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      const cutShort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      if (signal?.aborted) return void reject(signal.reason);
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', cutShort);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', cutShort, { once: true });
+    }),
 };
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';

@@ -3,8 +3,11 @@ import type { z } from 'zod';
 import type { ErrorData } from './errors.ts';
 import type { Clock, Random, Store } from './ports.ts';
 import type {
+  DoneRecord,
   Finding,
   GateNote,
+  GuardRecord,
+  JournalEntry,
   Json,
   Note,
   OperationHeader,
@@ -62,6 +65,60 @@ export interface SpoolMount {
   quotaBytes?: number;
 }
 
+/** The write-ahead record of what a task changes outside. In an undo: the entries of the task that is undone. */
+export interface Journal {
+  /** Writes what is about to be changed, or gives what an earlier attempt wrote. `before` is kept from the first time. */
+  intent(key: string, change: { what: string; before: Json; after: Json }): Promise<JournalEntry>;
+  /** It was made, and read back (or, in an undo, taken back). */
+  done(key: string): Promise<void>;
+  entries(): Promise<JournalEntry[]>;
+}
+
+export interface Lease {
+  /** Throws `LSH_LEASE_LOST`, or stops the attempt, when it may not act any more. Called right before every effect. */
+  assertHeld(): Promise<void>;
+  /** Token of the operation's lease on a target; only grows over all operations. For targets that can compare it. */
+  token(target: string): number;
+}
+
+export interface GuardRequest {
+  key: string;
+  what: string;
+  target: string;
+  before: Json;
+  after: Json;
+  maxMs: number;
+  close: { task: string; params: Json };
+  /** Key of an open guard that this one takes the place of. */
+  replaces?: string;
+  /** Who has agreed to be handed it. */
+  heir?: string;
+}
+
+export interface Guards {
+  /** Call before the target is touched. Opened again after a crash it keeps the `before` and the time of the first opening. */
+  open(request: GuardRequest): Promise<GuardRecord>;
+  find(key: string): Promise<GuardRecord | undefined>;
+  /** Call after the target was read back. Closing a closed one does nothing. */
+  close(key: string): Promise<void>;
+  /** Leaves it to the heir named when it was opened. */
+  handOver(key: string): Promise<void>;
+}
+
+/** One change outside that is set, not toggled. `T` is compared as JSON. */
+export interface Effect<T extends Json> {
+  /** Its name in the journal; unique in the task. */
+  key: string;
+  what: string;
+  observe(): Promise<T>;
+  wanted: T;
+  act(): Promise<void>;
+  /** How long its being so is waited for after the act. */
+  deadlineMs?: number;
+  /** Acts even where it already is so: for an undo, since a late write of what it undoes may still land. */
+  always?: true;
+}
+
 /** All a handler sees of the engine. */
 export interface TaskContext<P> {
   readonly params: P;
@@ -102,11 +159,25 @@ export interface TaskContext<P> {
   liveSpools(roles: Role[]): Promise<string[]>;
   target<C extends AsyncDisposable>(name: string, system: TargetSystem<C>): C;
   emit(stages: StageSpec[]): void;
+  readonly journal: Journal;
+  readonly lease: Lease;
+  readonly guard: Guards;
+  /** observe → journal → lease → act → confirm, and the journal again. Twice is harmless; the confirmation is never skipped. Gives what was found first. */
+  effect<T extends Json>(effect: Effect<T>): Promise<T>;
+  /** Asks until it is so; `LSH_NOT_CONFIRMED` after `deadlineMs` (default a minute), saying what was waited for. */
+  confirm(what: string, check: () => Promise<boolean>, deadlineMs?: number): Promise<void>;
+}
+
+/** What an undo sees beside the context: how the task it undoes ended, if it did. */
+export interface Undone {
+  record: DoneRecord | undefined;
 }
 
 /** What `run` may return. */
 export interface TaskEnd {
   output?: Json;
+  /** It has failed all the same: as if this had been thrown, but with its output kept. */
+  error?: Error;
   followers?: 'run' | 'skip';
 }
 
@@ -118,6 +189,9 @@ export interface RetryPolicy {
   maxPauseMs: number;
 }
 
+/** Written as a method, as `run` is, so that definitions of all params go into one list. */
+type Undo<P> = { undo(context: TaskContext<P>, undone: Undone): Promise<void> }['undo'];
+
 export interface TaskDefinition<P = unknown> {
   name: string;
   role: Role;
@@ -125,7 +199,16 @@ export interface TaskDefinition<P = unknown> {
   queue?: string;
   params: z.ZodType<P>;
   retry: RetryPolicy;
+  /** Longest time of one attempt. Default 6 hours. */
+  deadlineMs?: number;
+  /** Names of the targets it works on: their `maxTasks` bounds how many of these run at once. */
+  targets?(params: P): string[];
   run(context: TaskContext<P>): Promise<TaskEnd | undefined>;
+  /**
+   * Takes back what `run` did, or says why there is nothing to take back. It writes even where the outcome of `run` is unknown, since a
+   * late effect may still land.
+   */
+  undo: Undo<P> | { none: string };
 }
 
 export function defineTask<P>(definition: TaskDefinition<P>): TaskDefinition<P> {
@@ -162,6 +245,10 @@ export interface KindDefinition<P = unknown> {
    * A stage that does units again whose spool is lost. `begun`: their first task had ended, and its numbers are in the report. Pure.
    */
   redo?(plan: StoredPlan, stage: StageSpec, units: number[], begun: boolean): StageSpec;
+  /** It opens guards: refused on a store that could lose the second in which one was opened. */
+  guarded?: true;
+  /** Longest time a change can take effect after it was sent, the target's own queue included. Default a minute. */
+  actionMs?: number;
   /** Report columns, in order. */
   columns: string[];
   /** Judges the end from what was counted. Pure. */

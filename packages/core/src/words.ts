@@ -15,11 +15,14 @@ export type Role = (typeof ROLES)[number];
 /**
  * The life of an operation:
  *
- *   submitted ─► planned ─► (awaiting-approval) ─► running ◄─► paused
- *                   │                                 ├─► succeeded
- *                   └─► discarded                     ├─► failed     ─► (reverting ─► reverted)
- *                                                     ├─► cancelled  ─► (reverting ─► reverted)
- *                                                     └─► needs-attention
+ *   submitted ─► planned ─► running ◄─► paused
+ *                   │        │  ▲ └──► awaiting-approval ─► running
+ *                   │        │  └──── retried by hand ◄── failed
+ *                   │        ├─► succeeded  ─► (reverting ─► reverted)
+ *                   │        ├─► failed     ─► (reverting ─► reverted)
+ *                   │        ├─► cancelled  ─► (reverting ─► reverted)
+ *                   │        └─► needs-attention: something is left unsafe; goes on by itself once that is mended
+ *                   └─► discarded
  */
 export type OperationState =
   | 'submitted'
@@ -39,18 +42,18 @@ export type OperationState =
 export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['discarded', 'succeeded', 'failed', 'cancelled', 'reverted']);
 
 const NEXT: Record<OperationState, readonly OperationState[]> = {
-  submitted: ['planned', 'discarded', 'running', 'awaiting-approval', 'failed', 'cancelled'],
-  planned: ['running', 'awaiting-approval', 'discarded', 'failed'],
+  submitted: ['planned', 'discarded', 'running', 'failed', 'cancelled'],
+  planned: ['running', 'discarded', 'failed', 'cancelled'],
   discarded: [],
-  'awaiting-approval': ['running', 'discarded', 'cancelled', 'failed'],
-  running: ['paused', 'succeeded', 'failed', 'cancelled', 'needs-attention'],
+  'awaiting-approval': ['running', 'cancelled', 'failed', 'needs-attention'],
+  running: ['paused', 'awaiting-approval', 'succeeded', 'failed', 'cancelled', 'needs-attention'],
   paused: ['running', 'cancelled', 'failed', 'needs-attention'],
   succeeded: ['reverting'],
-  failed: ['reverting'],
+  failed: ['reverting', 'running'],
   cancelled: ['reverting'],
   reverting: ['reverted', 'needs-attention'],
   reverted: [],
-  'needs-attention': ['running', 'failed', 'cancelled', 'succeeded', 'reverted'],
+  'needs-attention': ['running', 'reverting', 'failed', 'cancelled', 'succeeded', 'reverted'],
 };
 
 /** Throws by name on a transition that the diagram does not have. Staying is always allowed. */
@@ -64,6 +67,26 @@ export function assertTransition(from: OperationState, to: OperationState): void
  */
 export type Intent = 'pause' | 'drain' | 'cancel';
 
+/** What the workers of an operation are told: `pause`, take up nothing new; `cancel`, stop what runs too. Closings are exempt. */
+export type Order = 'pause' | 'cancel';
+
+/** Which stages wait for a person: none, those a kind marks as dangerous, or every one. */
+export const APPROVAL_POLICIES = ['none', 'cutover', 'every-stage'] as const;
+export type ApprovalPolicy = (typeof APPROVAL_POLICIES)[number];
+
+/** A person's word that a stage may begin. */
+export interface Approval {
+  /** Name of the stage. */
+  stage: string;
+  by: string;
+  reason: string;
+  at: number;
+  /** Not valid for a stage that begins later than this (ms since the epoch). */
+  expiresAt: number;
+  /** The stage, or the guard it lies in, was begun on the strength of it. */
+  used?: true;
+}
+
 /** A task as a plan names it. */
 export interface TaskSpec {
   /** Unique in its operation. */
@@ -75,6 +98,8 @@ export interface TaskSpec {
   after?: string;
   /** Where it runs: any worker of its role, or one that has this operation's spool for it. */
   placement: 'role' | 'spool';
+  /** It takes back what this task of the operation did. Written by the engine only. */
+  undoes?: string;
 }
 
 /**
@@ -101,6 +126,15 @@ export interface StageSpec {
   tolerant?: boolean;
   /** Runs also after failure and cancel: puts things away. */
   always?: boolean;
+  /** A dangerous step, in words a person is asked to agree to: "deny writes to table `t`". Asked for under the policy `cutover`. */
+  approval?: string;
+  /**
+   * Guards that its tasks open, and those that have ended when it is through. What lies between is inside the guard: approvals for all
+   * of it are asked for before it opens.
+   */
+  guard?: { opens?: string[]; ends?: string[] };
+  /** The task that emitted it. Written by the engine only. */
+  emittedBy?: string;
   /** A task that is run again and again beside the stage, one per spool in use, and once more when its other tasks are through. */
   upkeep?: { task: string; params: Json; everyMs: number };
 }
@@ -155,6 +189,8 @@ export interface TaskRecord extends TaskSpec {
   notBefore?: number;
   lastError?: ErrorData;
   upkeep?: true;
+  /** It closes this guard; it runs whatever was asked of the operation. */
+  closes?: string;
 }
 
 /** What a worker said of the attempt it runs: written by workers only. */
@@ -178,7 +214,7 @@ export interface Progress {
 
 /** A closed gate, in words, with since when. */
 export interface GateNote {
-  gate: 'space' | 'sink' | 'source' | 'settle' | 'approval' | 'lease';
+  gate: 'space' | 'sink' | 'source' | 'settle' | 'target';
   reason: string;
   since: number;
 }
@@ -208,8 +244,67 @@ export interface Outcome {
   count?: Record<string, number>;
   /** Stages to be put directly after the current one. */
   emit?: StageSpec[];
+  /** Deliveries of this round that were lost with their worker before this one: one of them may still wake and act. */
+  deaths?: number;
+  /** When it sent a change to a target of which it never learned what came of it: that may still take effect. */
+  unsettledAt?: number;
   startedAt: number;
   endedAt: number;
+}
+
+/**
+ * The write-ahead record of one change outside: written as `intent` before it is made, as `done` after it was read back. `before` is
+ * what was found the first time, whatever came since. An `intent` that nobody ended is an unknown outcome: it is read, not guessed.
+ */
+export interface JournalEntry {
+  /** The task that makes the change, and its name for it. */
+  task: string;
+  key: string;
+  /** "deny writes to table `t`" */
+  what: string;
+  before: Json;
+  after: Json;
+  state: 'intent' | 'done' | 'undone';
+  /** Attempt that wrote the present state. */
+  generation: number;
+  at: number;
+  endedAt?: number;
+}
+
+/** A state of the target that must not outlive the operation. Written by the worker that opens or ends it. */
+export interface GuardRecord {
+  /** Unique in its operation. */
+  key: string;
+  /** What is so while it is open: "writes to table `t` are denied". */
+  what: string;
+  target: string;
+  /** What was found and what was set: the `before` of the first opening stays. */
+  before: Json;
+  after: Json;
+  openedAt: number;
+  /** It is closed at the latest this long after it was opened. */
+  maxMs: number;
+  /** The task that closes it when the operation cannot; its params. */
+  close: { task: string; params: Json };
+  /** Who has agreed to take it over, before it was opened. */
+  heir?: string;
+  state: 'open' | 'closed' | 'replaced' | 'handed-over';
+  /** When it ended, or was last seen to be closed still. */
+  endedAt?: number;
+  /** Who took it over. */
+  by?: string;
+}
+
+/** A job that no worker can be trusted with again, until a person says so. */
+export interface DeadLetter {
+  /** `operation/task/round` */
+  id: string;
+  operation: string;
+  task: string;
+  round: number;
+  queue: string;
+  reason: string;
+  at: number;
 }
 
 /** A task that has ended, kept for the picture and for revert (not for units of bulk stages). */
@@ -240,6 +335,8 @@ export interface StageState {
   /** Next time its upkeep is due. */
   upkeepAt?: number;
   upkeepRuns?: number;
+  /** Ids of the tasks that are to be run again, by hand; present: only these. */
+  again?: string[];
   /** Spools whose last upkeep has ended. */
   upkeepEnded?: string[];
 }
@@ -260,6 +357,23 @@ export interface OperationHeader {
   state: OperationState;
   intent?: Intent;
   intentBy?: string;
+  /** A drain that has not ended by then becomes a cancel. */
+  drainUntil?: number;
+  order?: Order;
+  approvalPolicy?: ApprovalPolicy;
+  approvals?: Approval[];
+  /** Stages that wait for a person, and since when. */
+  awaits?: { stages: string[]; since: number };
+  /** It fails when it has not ended by then (ms since the epoch). */
+  deadlineAt?: number;
+  /** Its plan is made again before it starts and compared; with `replan`, taken in place of the old one where they differ. */
+  recheck?: { replan: boolean };
+  /** It is being taken back. */
+  revert?: { by: string; at: number; from: OperationState };
+  /** What is left unsafe, since when, and what mends it. */
+  attention?: { since: number; error: ErrorData };
+  /** An attempt that was lost with its worker may still act until then; nobody else gets the target before. */
+  quietUntil?: number;
   version: number;
   stage: number;
   stages: StageState[];

@@ -5,23 +5,17 @@
  * Order: read → decide → **commit** → add jobs. Killed in between, the sweep adds the jobs again from what was committed.
  */
 
-import type { Clock, Log, OperationHeader, Random, Store, StoredPlan, Tally, TaskRecord, Transport } from '@longshore/core';
-import { FINAL_STATES, LIVE_UNITS } from '@longshore/core';
+import type { ErrorData, OperationHeader, Store, StoredPlan, Tally, TaskRecord } from '@longshore/core';
+import { ACTION_MS, LIVE_UNITS } from '@longshore/core';
+import { begin } from './begin.ts';
 import type { Decision } from './decide.ts';
 import { decide } from './decide.ts';
 import type { DecideInput } from './draft.ts';
-import { LeaseHeld } from './errors.ts';
-import type { Registry } from './registry.ts';
+import type { Engine } from './engine.ts';
+import { endDrain } from './fleet-drain.ts';
+import { keepLeases, takeLeases } from './leases.ts';
+import { forgetExpired } from './retention.ts';
 import { usableSpools } from './spools.ts';
-
-export interface Engine {
-  store: Store;
-  transport: Transport;
-  registry: Registry;
-  clock: Clock;
-  random: Random;
-  log: Log;
-}
 
 /** Commits lost to a faster scheduler before the work is left to that one's ring. */
 const COMMIT_TRIES = 20;
@@ -31,54 +25,75 @@ const SWEEP_SILENCE_MS = 10_000;
 export async function advance(engine: Engine, id: string, options: { sweep?: boolean } = {}): Promise<void> {
   const { store, transport, registry, clock, random } = engine;
   for (let attempt = 0; attempt < COMMIT_TRIES; attempt += 1) {
-    const snapshot = await store.load(id);
+    const [snapshot, fleet] = await Promise.all([store.load(id), fleetNow(engine)]);
     if (!snapshot) return;
     const plan = await planOf(engine, snapshot.header);
     const kind = registry.kind(snapshot.header.kind);
-    const fleet = await fleetNow(engine);
     const now = clock.now();
     const input = { snapshot, plan, kind, tasks: registry.tasks, now, share: fleet.share, spools: fleet.spools, chance: random.next() };
     const decision = decide(input);
-    const { header } = decision.change;
+    let { header } = decision.change;
 
     const toRun = decision.change.plan ?? plan;
     if (decision.wantsLeases && toRun) {
-      const refused = await takeLeases(engine, header, toRun);
-      if (refused) {
-        header.error = refused;
+      const answer = await takeLeases(engine, header, toRun);
+      if ('refused' in answer) {
+        header.error = answer.refused;
         finish(decision, 'failed', now);
-      } else {
+      } else if ('waits' in answer) {
+        wait(decision, answer.waits, now, answer.until);
+      } else if (header.recheck === undefined) {
         header.state = 'running';
-        header.startedAt = now;
+        header.startedAt ??= now;
+        delete header.waitsFor;
         tell(decision, now, 'running');
-      }
-      decision.changed = true;
+        decision.changed = true;
+        begin(decision, { ...input, plan: toRun });
+        header = decision.change.header;
+      } else decision.changed = true;
+    }
+    if (options.sweep && toRun && header.leases !== undefined && header.endedAt === undefined && snapshot.header.startedAt !== undefined) {
+      const kept = await keepLeases(engine, header, toRun);
+      if (kept !== 'held') decision.changed = true;
+      if (typeof kept === 'object') giveUp(decision, kept.lost, [...snapshot.tasks.keys()], now);
     }
     if (decision.concluding) await conclude(engine, decision, now);
     const { state } = header;
     if (header.endedAt === undefined && (state === 'failed' || state === 'cancelled' || state === 'discarded'))
       finish(decision, state, now);
+    if (snapshot.header.endedAt === undefined && header.endedAt !== undefined && header.state !== 'succeeded' && (await hasUnknown(store, header)))
+      header.quietUntil = Math.max(header.quietUntil ?? 0, now + (kind.actionMs ?? ACTION_MS));
 
     if (decision.changed) {
       header.updatedAt = now;
       if (!(await store.commit(id, decision.change))) continue;
       if (decision.change.plan) knownPlans(store).set(id, decision.change.plan);
+      if (header.order !== snapshot.header.order) await transport.publish(id);
     }
     if (header.endedAt !== undefined) {
-      await store.releaseLeases(id);
+      await store.releaseLeases(id, header.quietUntil);
       knownPlans(store).delete(id);
+      await letOthersBegin(engine);
+    } else if (header.leases === undefined && snapshot.header.leases !== undefined) {
+      await store.releaseLeases(id);
+      await letOthersBegin(engine);
     }
     await addJobs(engine, id, decision.jobs, now);
     if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
-    if (decision.wantsLeases && header.state === 'running') continue;
+    if (decision.wantsLeases && decision.changed && header.endedAt === undefined && header.leases !== undefined) continue;
     if (decision.wakeAt !== undefined && !options.sweep) await transport.ring(id, Math.max(0, decision.wakeAt - now));
     return;
   }
   await transport.ring(id, 50);
 }
 
-/** One `advance` of every live operation: finds what a lost ring, a lost job or a lost Redis second left lying. */
+/**
+ * One `advance` of every live operation: finds what a lost ring, a lost job or a lost Redis second left lying. It also ends a drain of the
+ * fleet that has run out of time, and forgets operations whose time is over.
+ */
 export async function sweep(engine: Engine): Promise<void> {
+  await endDrain(engine);
+  await forgetExpired(engine);
   for (const id of await engine.store.live()) {
     try {
       await advance(engine, id, { sweep: true });
@@ -112,41 +127,67 @@ async function fleetNow(engine: Engine): Promise<{ share: number; spools: Decide
   return { share: Math.max(2, Math.floor(LIVE_UNITS / Math.max(1, live.length))), spools: (roles) => usableSpools(workers, roles) };
 }
 
-/** Operations that are over and still hold a lease: as many are cleared away at a time. */
-const STALE_HOLDERS = 100;
+/** A change that was begun and never read back may still take effect: nobody else gets the target meanwhile. */
+async function hasUnknown(store: Store, { id, leases = [] }: OperationHeader): Promise<boolean> {
+  return leases.length > 0 && (await store.journal(id)).some(({ state }) => state === 'intent');
+}
 
-async function takeLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<OperationHeader['error']> {
-  const ask = (): ReturnType<Store['acquireLeases']> => engine.store.acquireLeases(header.id, plan.leases, engine.clock.now());
-  let got = await ask();
-  for (let left = STALE_HOLDERS; 'heldBy' in got && left > 0; left -= 1) {
-    // An operation that is over holds nothing, whatever a scheduler killed at the wrong moment has left.
-    const holder = await engine.store.header(got.heldBy);
-    if (holder && !FINAL_STATES.has(holder.state)) break;
-    await engine.store.releaseLeases(got.heldBy);
-    got = await ask();
-  }
-  if ('heldBy' in got) return LeaseHeld({ target: got.target, scope: got.scope, by: got.heldBy }).data;
-  header.leases = plan.leases.map((lease, at) => ({ ...lease, token: got.tokens[at]! }));
-  return undefined;
+/** Operations that wait for their turn are asked again when one ends. */
+async function letOthersBegin({ store, transport, settings }: Engine): Promise<void> {
+  if (settings?.operationsAtOnce === undefined) return;
+  for (const other of (await store.live()).slice(0, LIVE_UNITS)) await transport.ring(other);
+}
+
+/** Says what it waits for before it may begin. */
+function wait(decision: Decision, reason: string, now: number, until: number | undefined): void {
+  const { header } = decision.change;
+  if (until !== undefined) decision.wakeAt = Math.min(until, decision.wakeAt ?? until);
+  if (header.waitsFor === reason) return;
+  header.waitsFor = reason;
+  decision.change.events = [...(decision.change.events ?? []), { at: now, type: 'gate', text: reason }];
+  decision.changed = true;
 }
 
 function tell(decision: Decision, at: number, state: OperationHeader['state']): void {
   decision.change.events = [...(decision.change.events ?? []), { at, type: 'state', text: state }];
 }
 
-function finish(decision: Decision, state: 'succeeded' | 'failed' | 'cancelled' | 'discarded', now: number): void {
+function finish(decision: Decision, state: 'succeeded' | 'failed' | 'cancelled' | 'discarded' | 'reverted', now: number): void {
   const { header } = decision.change;
   if (header.state !== state) tell(decision, now, state);
   header.state = state;
   header.endedAt = now;
   delete header.ending;
   delete header.intent;
+  delete header.order;
+  delete header.awaits;
+  delete header.waitsFor;
   decision.changed = true;
+}
+
+/** Somebody else has worked on its target: nothing of it is done or taken back any more. */
+function giveUp(decision: Decision, error: ErrorData, tasks: string[], now: number): void {
+  const { header } = decision.change;
+  header.error = error;
+  if (header.revert === undefined) {
+    header.ending ??= 'failed';
+    header.intent = 'cancel';
+    return;
+  }
+  const stage = header.stages[header.stage];
+  if (stage) header.stages[header.stage] = { ...stage, state: 'failed', endedAt: now, skipped: stage.total - stage.done - stage.failed };
+  decision.change.drop = [...(decision.change.drop ?? []), ...tasks];
+  delete decision.change.put;
+  decision.jobs = [];
+  decision.concluding = false;
+  delete header.attention;
+  finish(decision, 'failed', now);
 }
 
 /** All stages are through: what the kind counts as verified decides how it ends. */
 async function conclude(engine: Engine, decision: Decision, now: number): Promise<void> {
   const { header } = decision.change;
+  if (header.revert) return finish(decision, 'reverted', now);
   if (header.ending === 'failed' || header.ending === 'cancelled') return finish(decision, header.ending, now);
   const { rows } = await engine.store.report(header.id);
   // What this very decision takes in is not in the store yet.
@@ -176,7 +217,7 @@ export function jobId(operation: string, task: string, round: number): string {
   return `${operation}.${task}.${round}`;
 }
 
-async function addJobs(engine: Engine, operation: string, tasks: TaskRecord[], now: number): Promise<void> {
+export async function addJobs(engine: Engine, operation: string, tasks: TaskRecord[], now: number): Promise<void> {
   const byQueue = Map.groupBy(tasks, (task) => task.queue);
   for (const [queue, group] of byQueue) {
     await engine.transport.add(
@@ -201,9 +242,10 @@ function silentTasks(
   decision: Decision,
   now: number,
 ): TaskRecord[] {
-  if (decision.change.header.state === 'paused' || decision.change.header.intent === 'pause') return [];
+  const paused = decision.change.header.order === 'pause';
   const dropped = new Set(decision.change.drop);
   return [...snapshot.tasks.values()].filter((task) => {
+    if (paused && task.closes === undefined) return false;
     const attempt = snapshot.attempts.get(task.id);
     const silent = !attempt || attempt.round !== task.round || now - attempt.seenAt > SWEEP_SILENCE_MS;
     const ended = snapshot.outcomes.get(task.id)?.round === task.round;

@@ -3,6 +3,8 @@
 import type {
   Change,
   DoneRecord,
+  ErrorData,
+  GuardRecord,
   KindDefinition,
   OperationEvent,
   OperationHeader,
@@ -16,10 +18,17 @@ import type {
   TaskDefinition,
   TaskRecord,
 } from '@longshore/core';
-import { assertTransition } from '@longshore/core';
+import { ACTION_MS, ATTEMPT_SILENCE_MS, assertTransition } from '@longshore/core';
 
 /** The task that plans an operation; run by a worker of the kind's role. */
 export const PLAN_TASK = 'operation.plan';
+
+/** Where a task stands that is in no stage: the planning, and what closes a guard. */
+export const PLANNING = -1;
+export const CLOSING = -2;
+
+/** A check of the lease that took longer than this says nothing of now: the process may have been asleep. So long one that is lost may act. */
+export const STALE_CHECK_MS = 2_000;
 
 export interface DecideInput {
   snapshot: OperationSnapshot;
@@ -45,15 +54,22 @@ export class Draft {
   readonly notes: NonNullable<Change['notes']> = [];
   readonly events: Omit<OperationEvent, 'id'>[] = [];
   readonly jobs: TaskRecord[] = [];
+  readonly guards: Map<string, GuardRecord>;
+  readonly guardsPut: GuardRecord[] = [];
+  readonly #input: DecideInput;
   readonly now: number;
   plan: StoredPlan | undefined;
   planChanged = false;
   touched = false;
   wakeAt: number | undefined;
+  /** What keeps it from beginning anything new, in words. */
+  waitsFor: string | undefined;
 
   constructor(input: DecideInput) {
     this.header = structuredClone(input.snapshot.header);
+    this.#input = input;
     this.tasks = new Map(input.snapshot.tasks);
+    this.guards = new Map(input.snapshot.guards);
     this.plan = input.plan;
     this.now = input.now;
   }
@@ -67,6 +83,42 @@ export class Draft {
     assertTransition(this.header.state, to);
     this.header.state = to;
     this.event('state', to);
+  }
+  /** Tasks that are stopped, paused and waited for; closings are not. */
+  ordinary(): TaskRecord[] {
+    return [...this.tasks.values()].filter((task) => task.closes === undefined);
+  }
+  openGuards(): GuardRecord[] {
+    return [...this.guards.values()].filter((guard) => guard.state === 'open');
+  }
+  /** Whether an attempt of this task may still be at work somewhere. */
+  atWork(task: TaskRecord): boolean {
+    const attempt = this.#input.snapshot.attempts.get(task.id);
+    return attempt !== undefined && attempt.round === task.round && this.now - attempt.seenAt < ATTEMPT_SILENCE_MS;
+  }
+  /** An attempt was lost at `at`: what it had sent may take effect for a while. */
+  lost(at: number): void {
+    const until = at + (this.#input.kind.actionMs ?? ACTION_MS);
+    if (until <= (this.header.quietUntil ?? 0)) return;
+    this.header.quietUntil = until;
+    this.touched = true;
+  }
+  /** Something is left unsafe: said until it is mended. */
+  attention(error: ErrorData): void {
+    const since = this.header.attention?.since ?? this.now;
+    this.header.attention = { since, error };
+    this.touched = true;
+    if (this.header.state !== 'needs-attention') {
+      this.event('attention', `${error.message}. ${error.fix}`);
+      this.state('needs-attention');
+    }
+  }
+  /** What was unsafe is mended. */
+  mended(): void {
+    if (!this.header.attention) return;
+    delete this.header.attention;
+    this.touched = true;
+    if (this.header.state === 'needs-attention') this.state(this.header.revert ? 'reverting' : 'running');
   }
   queue(task: TaskRecord): void {
     const queued: TaskRecord = { ...task, state: 'queued' };
@@ -86,6 +138,9 @@ export class Draft {
   }
   /** Gives a task up that was never finished; a unit all of whose tasks are gone counts as skipped. */
   skip(task: TaskRecord): void {
+    const attempt = this.#input.snapshot.attempts.get(task.id);
+    if (attempt && attempt.seenAt > 0 && this.#input.snapshot.outcomes.get(task.id)?.generation !== attempt.generation)
+      this.lost(this.now + STALE_CHECK_MS);
     this.forget(task.id);
     const stage = this.stageOf(task);
     if (task.unit === undefined) {

@@ -86,3 +86,143 @@ export const KeyReused: ErrorEntry<{ key: string; id: string }> = defineError('L
   retryable: false,
   exitCode: EXIT.refused,
 });
+
+export const PlanStale: ErrorEntry<{ id: string; differences: string[] }> = defineError('LSH_PLAN_STALE', {
+  message: ({ differences }) => `the target is no longer as the plan found it: ${differences.join('; ')}`,
+  fix: ({ id }) => `Look at it again with \`longshore plan ${id}\`; \`longshore start ${id} --replan\` plans anew and runs that.`,
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const LeaseLost: ErrorEntry<{ operation: string }> = defineError('LSH_LEASE_LOST', {
+  message: ({ operation }) => `this attempt of ${operation} may not act any more: its lease is gone, or it was told to stop`,
+  fix: 'Nothing is to be done: whoever holds the task now goes on from what the journal says.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});
+
+export const NotConfirmed: ErrorEntry<{ what: string; seconds: number; last?: string }> = defineError('LSH_NOT_CONFIRMED', {
+  message: ({ what, seconds, last }) => `${what}: not so after ${seconds} s${last === undefined ? '' : ` (last seen: ${last})`}`,
+  fix: 'Look at the target; the step is tried again, and reads what is there first.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});
+
+export const GuardRefused: ErrorEntry<{ key: string; why: string }> = defineError('LSH_GUARD_REFUSED', {
+  message: ({ key, why }) => `the guard ${key} cannot be opened: ${why}`,
+  fix: 'Nothing was changed. `longshore explain` tells where the operation stands.',
+  retryable: false,
+  exitCode: EXIT.failed,
+});
+
+export const GuardTimedOut: ErrorEntry<{ what: string; maxMs: number }> = defineError('LSH_GUARD_TIME', {
+  message: ({ what, maxMs }) => `${what}: this had to end within ${Math.round(maxMs / 1000)} s and did not`,
+  fix: 'It was closed again first. Allow more time, or find out what was slow, then submit again.',
+  retryable: false,
+  exitCode: EXIT.failed,
+});
+
+export const GuardLeftOpen: ErrorEntry<{ id: string; what: string; target: string; sinceMs: number; cause: string }> = defineError(
+  'LSH_GUARD_OPEN',
+  {
+    message: ({ what, target, sinceMs, cause }) =>
+      `${what} on ${target} since ${new Date(sinceMs).toISOString()}, and closing it failed: ${cause}`,
+    fix: ({ id }) =>
+      `It is tried again every minute; mend what stands in the way, or \`longshore retry ${id}\` to try now. ` +
+      `If you end it by hand: \`longshore take-over ${id} --reason …\`.`,
+    retryable: false,
+    exitCode: EXIT.attention,
+  },
+);
+
+export const UndoFailed: ErrorEntry<{ id: string; task: string; cause: string }> = defineError('LSH_UNDO_FAILED', {
+  message: ({ task, cause }) => `${task} could not be taken back: ${cause}`,
+  fix: ({ id }) => `It is tried again every minute; mend what stands in the way, or \`longshore retry ${id}\` to try now.`,
+  retryable: false,
+  exitCode: EXIT.attention,
+});
+
+export const TargetChanged: ErrorEntry<{ id: string; by: string; target: string; scope: string; atMs: number }> = defineError(
+  'LSH_TARGET_CHANGED',
+  {
+    message: ({ id, by, target, scope, atMs }) =>
+      `operation ${by} has worked on ${target}${scope ? ` (${scope}…)` : ''} at ${new Date(atMs).toISOString()}, after ${id} did`,
+    fix: ({ by }) => `What ${by} did would be taken for ours. Take that one back first, or submit a new operation.`,
+    retryable: false,
+    exitCode: EXIT.refused,
+  },
+);
+
+export const NothingToRevert: ErrorEntry<{ id: string; reasons: string[] }> = defineError('LSH_REVERT_NOTHING', {
+  message: ({ id, reasons }) => `there is nothing to take back of ${id}${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}`,
+  fix: ({ id }) => `\`longshore report ${id}\` tells what was done.`,
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const NothingToRetry: ErrorEntry<{ id: string; why: string }> = defineError('LSH_RETRY_NOTHING', {
+  message: ({ id, why }) => `there is nothing of ${id} to be tried again: ${why}`,
+  fix: ({ id }) => `\`longshore explain ${id}\` tells where it stands.`,
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const OperationTooLong: ErrorEntry<{ atMs: number }> = defineError('LSH_OPERATION_DEADLINE', {
+  message: ({ atMs }) => `it had to end by ${new Date(atMs).toISOString()} and did not`,
+  fix: 'What it held was given back. Submit again with a later deadline, or without one.',
+  retryable: false,
+  exitCode: EXIT.failed,
+});
+
+export const TaskTooLong: ErrorEntry<{ task: string; ms: number }> = defineError('LSH_TASK_DEADLINE', {
+  message: ({ task, ms }) => `an attempt of ${task} took longer than ${Math.round(ms / 1000)} s and was stopped`,
+  fix: 'It is tried again; when it happens again and again, look at what the log says it was doing.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});
+
+export const ApprovalMissing: ErrorEntry<{ stages: string[]; sinceMs: number }> = defineError('LSH_APPROVAL_MISSING', {
+  message: ({ stages, sinceMs }) =>
+    `nobody has approved ${stages.join(', ')}, asked for at ${new Date(sinceMs).toISOString()}: the operation was ended`,
+  fix: 'Nothing was left open. Submit it again when somebody is there to approve it.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const ApprovalNotYours: ErrorEntry<{ id: string; by: string }> = defineError('LSH_APPROVAL_OWN', {
+  message: ({ id, by }) => `${by} has submitted ${id}, and an approval must come from somebody else`,
+  fix: 'Ask a second person to look at the plan and approve it.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const NoSuchStage: ErrorEntry<{ id: string; stage: string; known: string[] }> = defineError('LSH_STAGE_UNKNOWN', {
+  message: ({ id, stage, known }) =>
+    `${id} has no stage "${stage}" that is still to begin; ${known.length > 0 ? `there are ${known.join(', ')}` : 'there is none'}`,
+  fix: ({ id }) => `\`longshore show ${id}\` lists its stages.`,
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
+export const FleetDraining: ErrorEntry<{ by: string; untilMs: number }> = defineError('LSH_FLEET_DRAINING', {
+  message: ({ by, untilMs }) =>
+    `the fleet is being drained, as ${by} asked, until ${new Date(untilMs).toISOString()}: it takes nothing new`,
+  fix: 'Wait, or open it again: `longshore fleet open`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const StoreNotDurable: ErrorEntry<{ kind: string; durability: string }> = defineError('LSH_STORE_DURABILITY', {
+  message: ({ kind, durability }) =>
+    `${kind} opens guards, and this Redis may lose its last writes (appendfsync ${durability}): the one that says that writes are denied too`,
+  fix: '`redis-cli CONFIG SET appendfsync always` mends it; `guards: {acceptLossyRedis: true}` in longshore.yaml accepts it.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const NoSuchLetter: ErrorEntry<{ id: string }> = defineError('LSH_DEAD_LETTER_UNKNOWN', {
+  message: ({ id }) => `there is no dead letter ${id}`,
+  fix: '`longshore dead` lists them.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});

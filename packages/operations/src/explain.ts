@@ -1,11 +1,12 @@
 /** One screen in plain words: what it is doing, what it waits for and since when, what is unsafe, what to type next. */
-import type { OperationHeader, StoredPlan } from '@longshore/core';
+import type { GuardRecord, OperationHeader, StoredPlan } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import type { TaskView } from './task-view.ts';
 
 interface Situation {
   header: OperationHeader;
   tasks: TaskView[];
+  guards: GuardRecord[];
   plan: StoredPlan | undefined;
   totals: Record<string, number>;
   now: number;
@@ -23,7 +24,7 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-export function explain({ header, tasks, plan, totals, now }: Situation): string {
+export function explain({ header, tasks, guards, plan, totals, now }: Situation): string {
   const { id } = header;
   const lines = [
     `${id} is a ${header.kind}, submitted ${duration(now - header.createdAt)} ago by ${header.owner}${header.reason ? ` (“${header.reason}”)` : ''}.`,
@@ -32,6 +33,7 @@ export function explain({ header, tasks, plan, totals, now }: Situation): string
   lines.push('', situation(header, now));
 
   const stage = header.stages[header.stage];
+  if (header.awaits) lines.push(...awaited(header, plan, now));
   if (UNDER_WAY.has(header.state) && stage) {
     const title = plan?.stages[header.stage]?.title ?? stage.name;
     const failed = stage.failed > 0 ? `, ${count(stage.failed)} failed` : '';
@@ -39,7 +41,7 @@ export function explain({ header, tasks, plan, totals, now }: Situation): string
       `Stage ${header.stage + 1} of ${header.stages.length} (${title}): ${count(stage.done)} of ${count(stage.total)} done${failed}.`,
     );
     if (header.waitsFor) lines.push(sentence(`It waits: ${header.waitsFor}`));
-    else if (header.state !== 'paused') lines.push(...doing(tasks, now));
+    else if (header.state !== 'paused' && !header.awaits) lines.push(...doing(tasks, now));
   }
   const sums = Object.entries(totals).filter(([, value]) => value !== 0);
   if (sums.length > 0) lines.push(`So far: ${sums.map(([column, value]) => `${count(value)} ${column}`).join(', ')}.`);
@@ -48,13 +50,47 @@ export function explain({ header, tasks, plan, totals, now }: Situation): string
     lines.push(
       `Tasks were tried again ${count(retries)} ${retries === 1 ? 'time' : 'times'}; \`longshore show ${id} --events\` tells why.`,
     );
+  if (header.attention) {
+    const { since, error } = header.attention;
+    lines.push('', sentence(`It needs attention since ${duration(now - since)}: ${error.message}`), error.fix);
+  }
   if (header.error) lines.push('', sentence(header.error.message), header.error.fix);
-  if (!FINAL_STATES.has(header.state)) lines.push('', 'Nothing is unsafe right now: the source is only read.');
+  lines.push(...safety(header, guards, now));
   lines.push('', `Next: ${nextCommand(header)}`);
   return `${lines.join('\n')}\n`;
 }
 
-const UNDER_WAY: ReadonlySet<OperationHeader['state']> = new Set(['running', 'paused', 'needs-attention']);
+const UNDER_WAY: ReadonlySet<OperationHeader['state']> = new Set(['running', 'paused', 'needs-attention', 'reverting']);
+
+/** What a person is asked to agree to. */
+function awaited(header: OperationHeader, plan: StoredPlan | undefined, now: number): string[] {
+  const { stages, since } = header.awaits!;
+  const asked = stages.map((name) => {
+    const spec = plan?.stages.find((one) => one.name === name);
+    return `  ${name}: ${spec?.approval ?? spec?.title ?? name}`;
+  });
+  return [`For ${duration(now - since)} it has waited for a person to agree to:`, ...asked];
+}
+
+/** What is unsafe right now, and until when at the latest. */
+function safety(header: OperationHeader, guards: GuardRecord[], now: number): string[] {
+  const open = guards.filter(({ state }) => state === 'open');
+  if (open.length > 0)
+    return [
+      '',
+      'Right now:',
+      ...open.map(({ what, target, openedAt, maxMs }) => {
+        const left = openedAt + maxMs - now;
+        const limit = left > 0 ? `at most ${duration(left)} more` : 'longer than it was allowed to: it is being ended';
+        return `  ${what}, on ${target}, for ${duration(now - openedAt)}, ${limit}.`;
+      }),
+    ];
+  const mine = guards.filter(({ state }) => state === 'handed-over');
+  const handed = mine.map(({ what, target, by }) => sentence(`${what}, on ${target}: left to ${by ?? 'a person'}`));
+  if (FINAL_STATES.has(header.state)) return handed.length > 0 ? ['', ...handed] : [];
+  if (header.attention && header.revert) return handed;
+  return ['', ...handed, 'Nothing is unsafe right now: no target is left in a state that must not stay.'];
+}
 
 function situation(header: OperationHeader, now: number): string {
   const asked = header.intentBy === undefined ? '' : `, as ${header.intentBy} asked`;
@@ -67,12 +103,20 @@ function situation(header: OperationHeader, now: number): string {
         ? 'It is planned and waits to be started. Nothing has been changed.'
         : 'It is planned and about to start.';
     case 'running':
+      if (header.ending === 'failed' && header.intent === 'cancel')
+        return 'It has failed: what still runs is stopped, and what is open is closed, before anything else.';
       if (header.ending === 'failed') return 'It has failed and is putting its things away.';
       if (header.intent === 'pause') return `It is being paused${asked}: what runs is let finish, nothing new starts.`;
       if (header.intent === 'drain') return `It is being drained${asked}: nothing new is begun, what is ready is finished, then it ends.`;
       if (header.intent === 'cancel' || header.ending === 'cancelled')
         return `It is being cancelled${asked}: running steps stop, then its things are put away.`;
       return `It has been running for ${duration(now - (header.startedAt ?? now))}.`;
+    case 'awaiting-approval':
+      return 'It waits for approval: nothing runs, and nothing is left open meanwhile.';
+    case 'reverting':
+      return `What it did is being taken back, newest first${header.revert ? `, as ${header.revert.by} asked` : ''}.`;
+    case 'reverted':
+      return 'What it did has been taken back.';
     case 'needs-attention':
       return 'It needs you: it cannot go on by itself. What is wrong and what mends it stands below.';
     case 'paused':
@@ -129,10 +173,14 @@ function nextCommand(header: OperationHeader): string {
   switch (header.state) {
     case 'planned':
       return `\`longshore start ${id}\` runs it, \`longshore cancel ${id}\` throws the plan away.`;
+    case 'awaiting-approval':
+      return `\`longshore approve ${id} --reason …\` lets it go on, \`longshore cancel ${id}\` ends it.`;
     case 'paused':
       return `\`longshore resume ${id}\` goes on, \`longshore cancel ${id}\` ends it.`;
     case 'needs-attention':
-      return `what is said above, or \`longshore cancel ${id}\`.`;
+      return header.revert === undefined && header.ending === undefined
+        ? `what is said above, or \`longshore cancel ${id}\`.`
+        : `what is said above; \`longshore retry ${id}\` tries again at once.`;
     case 'succeeded':
     case 'failed':
     case 'cancelled':

@@ -1,6 +1,7 @@
 /** The shape of what comes back from a kind's planner and from an emitting task, checked before any of it is stored. */
-import type { Json, KindDefinition, Plan, StageSpec, TaskDefinition } from '@longshore/core';
+import type { Json, KindDefinition, OperationHeader, Plan, StageSpec, StoredPlan, TaskDefinition } from '@longshore/core';
 import { z } from 'zod';
+import { isAsked } from './approvals.ts';
 
 const json = z.custom<Json>((value) => value !== undefined);
 
@@ -21,6 +22,8 @@ const stage = z.strictObject({
   spools: z.array(z.string()).optional(),
   tolerant: z.boolean().optional(),
   always: z.boolean().optional(),
+  approval: z.string().min(1).optional(),
+  guard: z.strictObject({ opens: z.array(z.string()).optional(), ends: z.array(z.string()).optional() }).optional(),
   upkeep: z.strictObject({ task: z.string(), params: json, everyMs: z.int().positive() }).optional(),
 });
 
@@ -53,18 +56,23 @@ export function parsePlan(value: unknown): { plan: Plan } | { problem: string } 
 
 /** Why these stages could not be run, if they could not: said before they are stored, since afterwards nobody could go on. */
 export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, TaskDefinition>, kind: KindDefinition): string | undefined {
+  const ids = new Set<string>();
   const parsed = z.array(stage).safeParse(stages);
   if (!parsed.success) return parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   for (const one of stages) {
+    // An approval names its stage: agreeing to one must not be agreeing to another.
+    if (one.approval !== undefined && stages.filter(({ name }) => name === one.name).length > 1)
+      return `stage ${one.name} asks for an approval, and there are two of that name`;
     if (one.bulk && !kind.expand) return `stage ${one.name} has units, but ${kind.name} does not say what a unit is`;
     if (one.upkeep && !tasks.has(one.upkeep.task)) return `the upkeep of stage ${one.name} is of the unknown sort ${one.upkeep.task}`;
-    const ids = new Set<string>();
+    const own = new Set<string>();
     for (const { id, task: name, params, after, placement } of one.tasks ?? []) {
-      if (ids.has(id)) return `two tasks of stage ${one.name} are called ${id}`;
+      if (ids.has(id)) return `two tasks are called ${id}, the second in stage ${one.name}`;
       // Named before it, so that no circle can be made.
-      if (after !== undefined && !ids.has(after))
+      if (after !== undefined && !own.has(after))
         return `task ${id} waits for ${after}, which does not come before it in stage ${one.name}`;
       ids.add(id);
+      own.add(id);
       if (placement === 'spool' && !/^.+@[^@]+$/.test(id)) return `task ${id} is placed on a spool, but its name does not end in @spool`;
       const definition = tasks.get(name);
       if (!definition) return `task ${id} is of the unknown sort ${name}`;
@@ -74,4 +82,28 @@ export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, Ta
     }
   }
   return undefined;
+}
+
+/** As `stagesProblem`, for stages that a task wants put after the current one. */
+export function emissionProblem(
+  stages: StageSpec[],
+  plan: StoredPlan,
+  header: Pick<OperationHeader, 'stage' | 'approvalPolicy'>,
+  tasks: ReadonlyMap<string, TaskDefinition>,
+  kind: KindDefinition,
+): string | undefined {
+  const problem = stagesProblem(stages, tasks, kind);
+  if (problem !== undefined) return problem;
+  const known = new Set(plan.stages.flatMap((one) => (one.tasks ?? []).map(({ id }) => id)));
+  for (const one of stages)
+    for (const { id } of one.tasks ?? []) if (known.has(id)) return `task ${id} of stage ${one.name} has the name of one that is there`;
+  const dangerous = stages.find((one) => one.approval !== undefined && plan.stages.some(({ name }) => name === one.name));
+  if (dangerous) return `stage ${dangerous.name} asks for an approval under the name of one that is there`;
+  const open = new Set<string>();
+  for (const one of plan.stages.slice(0, header.stage + 1)) {
+    for (const key of one.guard?.opens ?? []) open.add(key);
+    for (const key of one.guard?.ends ?? []) open.delete(key);
+  }
+  const asking = open.size > 0 ? stages.find((one) => one.approval !== undefined || isAsked(header, one)) : undefined;
+  return asking && `stage ${asking.name} would wait for a person inside the guard ${[...open].join(', ')}`;
 }

@@ -1,22 +1,47 @@
 /** What the API offers, apart from HTTP: every rule about who may ask what of an operation in which state stands here. */
 
 import type {
+  ApprovalPolicy,
+  Change,
+  DeadLetter,
   DoneRecord,
+  GuardRecord,
   Intent,
+  JournalEntry,
   OperationEvent,
   OperationHeader,
   OperationQuery,
   OperationSnapshot,
   Report,
   StoredPlan,
+  TaskRecord,
 } from '@longshore/core';
-import { FINAL_STATES } from '@longshore/core';
-import type { Engine } from './advance.ts';
-import { totalsOf } from './advance.ts';
+import { APPROVAL_LIFE_MS, FINAL_STATES } from '@longshore/core';
+import { addJobs, totalsOf } from './advance.ts';
 import { canonicalJson } from './canonical.ts';
-import { KeyReused, NoSuchOperation, PlanRefused, SpoolServed, WrongState } from './errors.ts';
+import type { Engine } from './engine.ts';
+import {
+  ApprovalNotYours,
+  KeyReused,
+  NoSuchLetter,
+  NoSuchOperation,
+  NoSuchStage,
+  NothingToRetry,
+  NothingToRevert,
+  PlanRefused,
+  SpoolServed,
+  StoreNotDurable,
+  WrongState,
+} from './errors.ts';
 import { explain } from './explain.ts';
+import type { FleetDrain } from './fleet-drain.ts';
+import { assertOpen, fleetDrain, setFleetDrain } from './fleet-drain.ts';
 import { forgetSpool } from './forget-spool.ts';
+import { takeAgain } from './leases.ts';
+import { retryFailed, retryNow } from './retry.ts';
+import type { RevertPlan } from './revert.ts';
+import { revertPlan } from './revert.ts';
+import { freshStage } from './stage-state.ts';
 import type { TaskView } from './task-view.ts';
 import { viewTasks } from './task-view.ts';
 
@@ -27,6 +52,26 @@ export interface Submission {
   owner: string;
   reason?: string;
   idempotencyKey?: string;
+  /** Which stages wait for a person. Default `none`. */
+  approvals?: ApprovalPolicy;
+  /** It fails when it has not ended so long after its submission. */
+  deadlineMs?: number;
+}
+
+export interface ApprovalRequest {
+  /** Default: every stage that waits now. */
+  stages?: string[];
+  by: string;
+  reason: string;
+  /** How long it is good for. Default a day. */
+  lifeMs?: number;
+}
+
+export interface ActOptions {
+  /** `start`: where the target has changed, plan anew and run that. */
+  replan?: boolean;
+  /** `drain`: what still runs then is cancelled. */
+  withinMs?: number;
 }
 
 export type Action = 'start' | 'pause' | 'resume' | 'drain' | 'cancel' | 'discard';
@@ -35,6 +80,8 @@ export interface OperationView {
   header: OperationHeader;
   /** Live tasks with who runs them, how far they are, and what they wait for. */
   tasks: TaskView[];
+  /** Every guard it has opened. */
+  guards: GuardRecord[];
 }
 
 export interface Service {
@@ -43,7 +90,25 @@ export interface Service {
   list(query: OperationQuery): Promise<{ operations: OperationHeader[]; next?: string }>;
   plan(id: string): Promise<StoredPlan>;
   done(id: string): Promise<DoneRecord[]>;
-  act(id: string, action: Action, by: string): Promise<OperationHeader>;
+  act(id: string, action: Action, by: string, options?: ActOptions): Promise<OperationHeader>;
+  approve(id: string, approval: ApprovalRequest): Promise<OperationHeader>;
+  /** What taking it back would do. */
+  revertPlan(id: string): Promise<RevertPlan>;
+  /** Takes back what it did, newest first. Refused when somebody has worked on its targets since. */
+  revert(id: string, by: string): Promise<OperationHeader>;
+  /** Goes on where it failed, or tries at once what waits for its next try. */
+  retry(id: string, by: string): Promise<OperationHeader>;
+  /** A person ends by hand what could not be closed, and answers for it. */
+  takeOver(id: string, by: string, reason: string): Promise<OperationHeader>;
+  /** Every change outside that was begun, oldest first. */
+  journal(id: string): Promise<JournalEntry[]>;
+  deadLetters(): Promise<DeadLetter[]>;
+  /** Takes a dead letter off the list and has its operation try again. */
+  requeue(letter: string, by: string): Promise<OperationHeader>;
+  /** Nothing new is taken; what is there is brought to its end, and cancelled after `withinMs`. */
+  drainFleet(withinMs: number, by: string): Promise<FleetDrain>;
+  openFleet(): Promise<void>;
+  fleetDrain(): Promise<FleetDrain | undefined>;
   /** Gives a lost spool up, in every live operation; ids with the number of batches that are done again. */
   forgetSpool(spool: string, by: string): Promise<{ operation: string; batches: number }[]>;
   report(id: string): Promise<Report>;
@@ -54,7 +119,8 @@ export interface Service {
 const ACT_TRIES = 50;
 const EVENTS_A_READ = 500;
 
-export function createService({ store, transport, registry, clock, random }: Engine): Service {
+export function createService(engine: Engine): Service {
+  const { store, transport, registry, clock, random, settings = {} } = engine;
   const snapshot = async (id: string): Promise<OperationSnapshot> => {
     const found = await store.load(id);
     if (!found) throw NoSuchOperation({ id });
@@ -66,10 +132,44 @@ export function createService({ store, transport, registry, clock, random }: Eng
     return found;
   };
 
+  /** Commits what `change` makes of the operation as it is now, until nobody was faster; then tells the workers and the schedulers. */
+  const changeTo = async (
+    id: string,
+    action: string,
+    change: (found: OperationSnapshot) => Promise<Change | undefined> | Change | undefined,
+  ): Promise<OperationHeader> => {
+    for (let attempt = 0; attempt < ACT_TRIES; attempt += 1) {
+      const found = await snapshot(id);
+      const made = await change(found);
+      if (made === undefined) return found.header;
+      made.header.updatedAt = clock.now();
+      if (!(await store.commit(id, made))) continue;
+      await transport.publish(id);
+      await transport.ring(id);
+      return made.header;
+    }
+    throw WrongState({ id, state: 'changing too fast', action });
+  };
+  const planOf = async (id: string): Promise<StoredPlan> => {
+    const plan = await store.plan(id);
+    if (plan) return plan;
+    throw WrongState({ id, state: (await header(id)).state, action: 'show a plan: there is none yet' });
+  };
+  const revertPlanOf = async (id: string): Promise<RevertPlan> => {
+    const plan = await store.plan(id);
+    if (!plan) return header(id).then(() => ({ steps: [], stage: undefined }));
+    return revertPlan(plan, await store.done(id), await store.journal(id), registry.tasks);
+  };
+
   return {
-    async submit({ kind, params, mode = 'run', owner, reason, idempotencyKey }) {
+    async submit({ kind, params, mode = 'run', owner, reason, idempotencyKey, approvals, deadlineMs }) {
       const parsed = registry.parseParams(kind, params);
       const now = clock.now();
+      await assertOpen(store);
+      if (registry.kind(kind).guarded && settings.acceptLossyStore !== true) {
+        const durability = await store.durability();
+        if (durability !== 'always') throw StoreNotDurable({ kind, durability });
+      }
       const fresh: OperationHeader = {
         id: `op_${random.id(8)}`,
         kind,
@@ -86,6 +186,8 @@ export function createService({ store, transport, registry, clock, random }: Eng
         counters: {},
         expect: {},
         spools: [],
+        ...(approvals === undefined || approvals === 'none' ? {} : { approvalPolicy: approvals }),
+        ...(deadlineMs === undefined ? {} : { deadlineAt: now + deadlineMs }),
       };
       const made = await store.create(fresh, idempotencyKey);
       if (!made.created) {
@@ -93,47 +195,152 @@ export function createService({ store, transport, registry, clock, random }: Eng
         if (canonicalJson([before.kind, before.params]) !== canonicalJson([kind, parsed]))
           throw KeyReused({ key: idempotencyKey ?? '', id: made.id });
       }
-      if (made.created) await store.addEvent(made.id, { at: now, type: 'state', text: `submitted by ${owner}` });
-      await transport.ring(made.id);
+      const told = made.created ? store.addEvent(made.id, { at: now, type: 'state', text: `submitted by ${owner}` }) : undefined;
+      await Promise.all([told, transport.ring(made.id)]);
       return made;
     },
 
     async get(id) {
       const found = await snapshot(id);
-      return { header: found.header, tasks: viewTasks(found, clock.now()) };
+      return { header: found.header, tasks: viewTasks(found, clock.now()), guards: [...found.guards.values()] };
     },
     list: (query) => store.list(query),
 
-    async plan(id) {
-      const plan = await store.plan(id);
-      if (plan) return plan;
-      const { state } = await header(id);
-      throw WrongState({ id, state, action: 'show a plan: there is none yet' });
-    },
+    plan: planOf,
     async done(id) {
       await header(id);
       return store.done(id);
     },
 
-    async act(id, action, by) {
-      for (let attempt = 0; attempt < ACT_TRIES; attempt += 1) {
-        const found = await header(id);
-        const next = apply(found, action, by);
-        if (next === undefined) return found;
+    act: (id, action, by, options = {}) =>
+      changeTo(id, action, async ({ header: found, tasks }) => {
+        const next = apply(found, action, by, clock.now(), options);
+        if (next === undefined) return undefined;
         if (action === 'start') {
+          await assertOpen(store);
           const obstacles = (await store.plan(id))?.findings.filter((finding) => finding.level === 'error') ?? [];
-          if (obstacles.length > 0) throw PlanRefused({ findings: obstacles.map(({ text }) => text) });
+          if (obstacles.length > 0 && !options.replan) throw PlanRefused({ findings: obstacles.map(({ text }) => text) });
         }
-        next.updatedAt = clock.now();
-        if (FINAL_STATES.has(next.state)) next.endedAt = next.updatedAt;
-        const events = [{ at: next.updatedAt, type: 'intent', text: `${action} asked by ${by}` }];
-        if (!(await store.commit(id, { header: next, events }))) continue;
-        await transport.publish(id);
-        await transport.ring(id);
-        return next;
-      }
-      throw WrongState({ id, state: 'changing too fast', action });
+        const events = [{ at: clock.now(), type: 'intent', text: `${action} asked by ${by}` }];
+        if (!FINAL_STATES.has(next.state)) return { header: next, events };
+        next.endedAt = clock.now();
+        // A planning may be under way.
+        return { header: next, drop: [...tasks.keys()], events };
+      }),
+
+    approve: (id, { stages, by, reason, lifeMs = APPROVAL_LIFE_MS }) =>
+      changeTo(id, 'be approved', async ({ header: found }) => {
+        if (FINAL_STATES.has(found.state) || found.revert) throw WrongState({ id, state: found.state, action: 'be approved' });
+        if (settings.fourEyes && by === found.owner) throw ApprovalNotYours({ id, by });
+        const ahead = found.stages.filter(({ state }) => state === 'pending').map(({ name }) => name);
+        const wanted = stages ?? found.awaits?.stages ?? [];
+        const unknown = wanted.find((stage) => !ahead.includes(stage));
+        if (unknown !== undefined || wanted.length === 0) throw NoSuchStage({ id, stage: unknown ?? '(none waits)', known: ahead });
+        const now = clock.now();
+        const given = wanted.map((stage) => ({ stage, by, reason, at: now, expiresAt: now + lifeMs }));
+        const next = { ...structuredClone(found), approvals: [...(found.approvals ?? []), ...given] };
+        return { header: next, events: [{ at: now, type: 'approval', text: `${wanted.join(', ')} approved by ${by}: ${reason}` }] };
+      }),
+
+    revertPlan: revertPlanOf,
+    async revert(id, by) {
+      const { steps, stage } = await revertPlanOf(id);
+      return changeTo(id, 'be taken back', async ({ header: found }) => {
+        if (found.state === 'reverting' || found.state === 'reverted') return undefined;
+        if (!REVERTABLE.has(found.state)) throw WrongState({ id, state: found.state, action: 'be taken back' });
+        if (!stage)
+          throw NothingToRevert({ id, reasons: steps.flatMap(({ task, none }) => (none === undefined ? [] : [`${task}: ${none}`])) });
+        const plan = await planOf(id);
+        const leases = await takeAgain(engine, found, plan);
+        const now = clock.now();
+        const next: OperationHeader = { ...structuredClone(found), state: 'reverting', leases, revert: { by, at: now, from: found.state } };
+        next.stages.push(freshStage(stage.name));
+        next.stage = plan.stages.length;
+        delete next.endedAt;
+        delete next.intent;
+        return {
+          header: next,
+          plan: { ...plan, stages: [...plan.stages, stage] },
+          events: [
+            { at: now, type: 'intent', text: `revert asked by ${by}` },
+            { at: now, type: 'state', text: 'reverting' },
+          ],
+        };
+      });
     },
+
+    async retry(id, by) {
+      let broughtForward: TaskRecord[] = [];
+      const changed = await changeTo(id, 'be tried again', async (found) => {
+        const now = clock.now();
+        broughtForward = [];
+        if (found.header.state === 'failed') {
+          await assertOpen(store);
+          const plan = await store.plan(id);
+          const made = retryFailed(found, plan, await store.done(id), by, now);
+          if ('why' in made) throw NothingToRetry({ id, why: made.why });
+          made.change.header.leases = await takeAgain(engine, found.header, plan!);
+          return made.change;
+        }
+        if (FINAL_STATES.has(found.header.state)) throw WrongState({ id, state: found.header.state, action: 'be tried again' });
+        const change = retryNow(found, by, now);
+        if (!change) throw NothingToRetry({ id, why: 'nothing waits for its next try' });
+        broughtForward = change.put ?? [];
+        return change;
+      });
+      // Their jobs of before are for a round that nobody wants any more.
+      await addJobs(engine, id, broughtForward, clock.now());
+      return changed;
+    },
+
+    takeOver: (id, by, reason) =>
+      changeTo(id, 'be taken over', async (found) => {
+        const open = [...found.guards.values()].filter(({ state }) => state === 'open');
+        if (found.header.state !== 'needs-attention' || open.length === 0)
+          throw WrongState({ id, state: found.header.state, action: 'be taken over: no guard of it is left open' });
+        const now = clock.now();
+        const next = structuredClone(found.header);
+        delete next.attention;
+        next.state = next.revert ? 'reverting' : 'running';
+        next.ending ??= 'failed';
+        return {
+          header: next,
+          drop: [...found.tasks.values()].filter(({ closes }) => closes !== undefined).map((task) => task.id),
+          guards: open.map((guard) => ({ ...guard, state: 'handed-over' as const, endedAt: now, by })),
+          notes: open.map(({ what, target }) => ({
+            level: 'warning' as const,
+            row: target,
+            text: `${what}: taken over by ${by} (${reason})`,
+          })),
+          events: [{ at: now, type: 'guard', text: `taken over by ${by} (${reason}): ${open.map(({ what }) => what).join('; ')}` }],
+        };
+      }),
+
+    async journal(id) {
+      await header(id);
+      return store.journal(id);
+    },
+    deadLetters: () => store.deadLetters(),
+    async requeue(letter, by) {
+      const found = await store.exhume(letter);
+      if (!found) throw NoSuchLetter({ id: letter });
+      try {
+        return await this.retry(found.operation, by);
+      } catch (error) {
+        // It stays on the list until somebody has it tried again.
+        await store.bury(found);
+        throw error;
+      }
+    },
+
+    async drainFleet(withinMs, by) {
+      const since = clock.now();
+      const drain = { by, since, until: since + withinMs };
+      await setFleetDrain(store, drain);
+      return drain;
+    },
+    openFleet: () => setFleetDrain(store, undefined),
+    fleetDrain: () => fleetDrain(store),
 
     async forgetSpool(spool, by) {
       if ((await store.workers()).some((worker) => worker.spools.includes(spool))) throw SpoolServed({ spool });
@@ -179,7 +386,14 @@ export function createService({ store, transport, registry, clock, random }: Eng
       const found = await snapshot(id);
       const plan = await store.plan(id);
       const { rows } = await store.report(id);
-      return explain({ header: found.header, tasks: viewTasks(found, clock.now()), plan, totals: totalsOf(rows), now: clock.now() });
+      return explain({
+        header: found.header,
+        tasks: viewTasks(found, clock.now()),
+        guards: [...found.guards.values()],
+        plan,
+        totals: totalsOf(rows),
+        now: clock.now(),
+      });
     },
 
     events: (id, after, waitMs, signal) => store.events(id, after, EVENTS_A_READ, waitMs, signal),
@@ -189,8 +403,16 @@ export function createService({ store, transport, registry, clock, random }: Eng
 /** Columns that are shown though all their numbers are zero: their being zero is the good news. */
 const REPORT_ALWAYS = new Set(['missing', 'extra', 'different']);
 
+const REVERTABLE: ReadonlySet<OperationHeader['state']> = new Set(['succeeded', 'failed', 'cancelled']);
+
 /** The header after the action, or undefined where it already is so. Throws where the state does not allow it. */
-function apply(found: OperationHeader, action: Action, by: string): OperationHeader | undefined {
+function apply(
+  found: OperationHeader,
+  action: Action,
+  by: string,
+  now: number,
+  { replan = false, withinMs }: ActOptions,
+): OperationHeader | undefined {
   const { id, state } = found;
   const refuse = (): never => {
     throw WrongState({ id, state, action });
@@ -207,6 +429,8 @@ function apply(found: OperationHeader, action: Action, by: string): OperationHea
       if (state === 'running' || found.mode === 'run') return state === 'planned' || FINAL_STATES.has(state) ? refuse() : undefined;
       if (state !== 'planned') return refuse();
       next.mode = 'run';
+      next.recheck = { replan };
+      delete next.error;
       return next;
     case 'discard':
       if (state === 'discarded') return undefined;
@@ -215,7 +439,7 @@ function apply(found: OperationHeader, action: Action, by: string): OperationHea
       return next;
     case 'pause':
       if (state === 'paused') return undefined;
-      if (state !== 'running' || found.intent === 'cancel' || found.intent === 'drain') return refuse();
+      if (state !== 'running' || found.intent === 'cancel' || found.intent === 'drain' || found.ending !== undefined) return refuse();
       return intend('pause');
     case 'resume':
       if (found.intent !== 'pause') return state === 'running' ? undefined : refuse();
@@ -223,13 +447,23 @@ function apply(found: OperationHeader, action: Action, by: string): OperationHea
       return next;
     case 'drain':
       if (found.intent === 'cancel') return undefined;
-      return FINAL_STATES.has(state) || state === 'planned' ? refuse() : intend('drain');
+      if (FINAL_STATES.has(state) || state === 'planned' || found.revert) return refuse();
+      if (withinMs === undefined) {
+        if (found.intent !== 'drain') delete next.drainUntil;
+        return intend('drain');
+      }
+      next.intent = 'drain';
+      next.intentBy = by;
+      next.drainUntil = now + withinMs;
+      return next;
     case 'cancel':
       if (state === 'cancelled') return undefined;
       if (state === 'planned') {
         next.state = 'discarded';
         return next;
       }
-      return FINAL_STATES.has(state) ? refuse() : intend('cancel');
+      if (FINAL_STATES.has(state) || found.revert) return refuse();
+      next.order = 'cancel';
+      return intend('cancel');
   }
 }

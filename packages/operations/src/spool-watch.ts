@@ -29,12 +29,7 @@ export function watchSpools(draft: Draft, input: DecideInput): void {
     else delete header.spoolsAway;
     draft.touched = true;
   }
-  if (worst && header.state === 'running') {
-    // Why it is failing, where it is, stays what is said.
-    header.error ??= SpoolAway(worst).data;
-    draft.state('needs-attention');
-  } else if (!worst && header.state === 'needs-attention') {
-    if (header.error?.code === SpoolAway.code) delete header.error;
-    draft.state('running');
-  }
+  const told = header.attention?.error.code === SpoolAway.code;
+  if (worst && !told && header.attention === undefined) draft.attention(SpoolAway(worst).data);
+  else if (!worst && told) draft.mended();
 }

@@ -1,12 +1,13 @@
 /** Takes in the outcomes that workers have written: each exactly once, because it goes with its task in the same commit. */
 
-import type { ErrorData, Outcome, RetryPolicy, StageState, StoredPlan, TaskRecord } from '@longshore/core';
-import { errorData } from '@longshore/core';
-import { planHash } from './canonical.ts';
+import type { ErrorData, Outcome, RetryPolicy, StageState, TaskRecord } from '@longshore/core';
+import { ATTENTION_RETRY_MS, errorData } from '@longshore/core';
 import type { DecideInput, Draft } from './draft.ts';
-import { retryPause } from './draft.ts';
-import { BadOutput, PlanRefused } from './errors.ts';
-import { parsePlan, stagesProblem } from './plan-schema.ts';
+import { CLOSING, PLANNING, retryPause, STALE_CHECK_MS } from './draft.ts';
+import { BadOutput, GuardLeftOpen, UndoFailed } from './errors.ts';
+import { emissionProblem } from './plan-schema.ts';
+import { planned } from './planned.ts';
+import { freshStage } from './stage-state.ts';
 
 /** A plan is read, nothing is changed: trying it again is cheap, but a person is waiting. */
 const PLAN_RETRY: RetryPolicy = { attempts: 4, firstPauseMs: 1_000, maxPauseMs: 10_000 };
@@ -17,10 +18,13 @@ export function takeIn(draft: Draft, input: DecideInput): void {
     if (!task || task.round !== outcome.round) continue;
     for (const [counter, by] of Object.entries(outcome.count ?? {}))
       draft.header.counters[counter] = (draft.header.counters[counter] ?? 0) + by;
+    if (outcome.deaths) draft.lost(outcome.startedAt + STALE_CHECK_MS);
+    if (outcome.unsettledAt !== undefined) draft.lost(outcome.unsettledAt);
+    if (isUnsure(draft, task, outcome)) draft.lost(outcome.endedAt);
     draft.touched = true;
     if (outcome.result === 'ok') succeeded(draft, input, task, outcome);
     else if (outcome.result === 'failed') failed(draft, input, task, outcome);
-    else if (draft.plan?.stages[task.stage]?.always && !task.upkeep) draft.queue({ ...task, round: task.round + 1 });
+    else if (mustEnd(draft, task)) draft.queue({ ...task, round: task.round + 1 });
     else {
       draft.skipFollowers(task);
       over(draft, task, outcome);
@@ -28,22 +32,76 @@ export function takeIn(draft: Draft, input: DecideInput): void {
   }
 }
 
+/** It ran inside a guard and was stopped or failed, or went on while that was being closed: what it had sent may still take effect. */
+function isUnsure(draft: Draft, task: TaskRecord, outcome: Outcome): boolean {
+  if (task.closes !== undefined) return false;
+  if (outcome.result === 'ok' && draft.header.intent !== 'cancel' && draft.header.ending === undefined) return false;
+  return [...draft.guards.values()].some(
+    ({ state, endedAt = 0 }) => state === 'open' || (state === 'closed' && endedAt >= outcome.startedAt),
+  );
+}
+
+/** What puts things away, closes a guard or takes a step back is not stopped for good. */
+function mustEnd(draft: Draft, task: TaskRecord): boolean {
+  return task.closes !== undefined || (draft.plan?.stages[task.stage]?.always === true && !task.upkeep);
+}
+
 function succeeded(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
-  if (task.stage === -1) {
-    planned(draft, input, task, outcome);
+  if (task.stage === PLANNING) {
+    over(draft, task, outcome);
+    planned(draft, input, outcome.output);
+    return;
+  }
+  if (task.closes !== undefined) {
+    closed(draft, input, task, task.closes, outcome);
+    return;
+  }
+  const problem =
+    outcome.emit && draft.plan ? emissionProblem(outcome.emit, draft.plan, draft.header, input.tasks, input.kind) : undefined;
+  if (problem !== undefined) {
+    failed(draft, input, task, { ...outcome, result: 'failed', error: BadOutput({ task: task.id, problem }).data });
     return;
   }
   if (outcome.tally) draft.tally.push(outcome.tally);
   if (outcome.notes) draft.notes.push(...outcome.notes);
-  if (outcome.emit) emitted(draft, input, task, outcome);
+  if (outcome.emit) emitted(draft, task, outcome.emit);
   if (outcome.followers === 'skip') draft.skipFollowers(task);
   else for (const follower of draft.followersOf(task)) draft.queue(follower);
+  if (task.undoes !== undefined) draft.mended();
   over(draft, task, outcome);
+}
+
+/** Puts emitted stages directly after the current one: of two emitters of a stage, the later one's stages run first. */
+function emitted(draft: Draft, task: TaskRecord, given: NonNullable<Outcome['emit']>): void {
+  const { header, plan } = draft;
+  if (!plan || given.length === 0) return;
+  const stages = given.map((stage) => ({ ...stage, emittedBy: task.id }));
+  draft.plan = { ...plan, stages: plan.stages.toSpliced(header.stage + 1, 0, ...stages) };
+  draft.planChanged = true;
+  header.stages.splice(header.stage + 1, 0, ...stages.map(({ name }) => freshStage(name)));
+}
+
+/** A closing that ended well has closed its guard, or it has not ended well. */
+function closed(draft: Draft, input: DecideInput, task: TaskRecord, key: string, outcome: Outcome): void {
+  const guard = draft.guards.get(key);
+  if (!guard || guard.state === 'open') {
+    const problem = `it ended, but the guard ${key} is still open`;
+    failed(draft, input, task, { ...outcome, result: 'failed', error: BadOutput({ task: task.id, problem }).data });
+    return;
+  }
+  if (guard.state === 'closed') {
+    const seen = { ...guard, endedAt: Math.max(guard.endedAt ?? 0, draft.now) };
+    draft.guards.set(key, seen);
+    draft.guardsPut.push(seen);
+  }
+  draft.event('guard', `${guard.what}: no more`);
+  over(draft, task, outcome);
+  if (draft.header.attention?.error.code === GuardLeftOpen.code && draft.openGuards().length === 0) draft.mended();
 }
 
 function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
   const error = outcome.error ?? errorData(new Error('no reason was given'));
-  const policy = task.stage === -1 ? PLAN_RETRY : (input.tasks.get(task.task)?.retry ?? PLAN_RETRY);
+  const policy = task.stage === PLANNING ? PLAN_RETRY : (input.tasks.get(task.task)?.retry ?? PLAN_RETRY);
   const failures = task.failures + 1;
   const stopping = draft.header.intent === 'cancel' || draft.header.ending !== undefined;
   if (error.retryable && failures < policy.attempts && !(stopping && task.unit !== undefined)) {
@@ -57,10 +115,24 @@ function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Out
     return;
   }
   draft.event('task-failed', `${task.id}: ${error.message}`);
+  if (task.closes !== undefined || task.undoes !== undefined) {
+    unsafe(draft, input, task, error);
+    return;
+  }
   draft.skipFollowers(task);
   if (!isTolerated(draft, input, task)) fail(draft, task, error);
   else draft.notes.push({ level: 'error', row: task.id, text: `${error.message}. ${error.fix}` });
-  over(draft, task, outcome);
+  over(draft, task, { ...outcome, error });
+}
+
+/** What must not stay as it is: a person is told, and it is tried again, slowly, for ever. */
+function unsafe(draft: Draft, input: DecideInput, task: TaskRecord, error: ErrorData): void {
+  const { id } = draft.header;
+  const guard = task.closes === undefined ? undefined : draft.guards.get(task.closes);
+  if (guard)
+    draft.attention(GuardLeftOpen({ id, what: guard.what, target: guard.target, sinceMs: guard.openedAt, cause: error.message }).data);
+  else draft.attention(UndoFailed({ id, task: task.undoes ?? task.id, cause: error.message }).data);
+  draft.queue({ ...task, round: task.round + 1, failures: 0, notBefore: input.now + ATTENTION_RETRY_MS, lastError: error });
 }
 
 function isTolerated(draft: Draft, input: DecideInput, task: TaskRecord): boolean {
@@ -72,13 +144,17 @@ function isTolerated(draft: Draft, input: DecideInput, task: TaskRecord): boolea
 function fail(draft: Draft, task: TaskRecord, error: ErrorData): void {
   const { header } = draft;
   header.error ??= error;
-  if (task.stage === -1) draft.state('failed');
+  if (task.stage === PLANNING) draft.state('failed');
   else header.ending ??= 'failed';
 }
 
 /** A task is through for good. */
 function over(draft: Draft, task: TaskRecord, outcome: Outcome): void {
   draft.forget(task.id);
+  if (task.stage === PLANNING || task.stage === CLOSING) {
+    draft.done.push(doneRecord(task, { ...outcome, output: null }));
+    return;
+  }
   const stage = draft.header.stages[task.stage];
   if (task.upkeep) {
     const { spool, last } = task.params as { spool: string; last: boolean };
@@ -86,68 +162,25 @@ function over(draft: Draft, task: TaskRecord, outcome: Outcome): void {
     return;
   }
   if (stage) stage.workEndedAt = Math.max(stage.workEndedAt ?? 0, outcome.endedAt);
-  if (task.unit === undefined) {
-    draft.done.push({
-      id: task.id,
-      task: task.task,
-      stage: task.stage,
-      result: outcome.result,
-      startedAt: outcome.startedAt,
-      endedAt: outcome.endedAt,
-      ...(outcome.output === undefined || task.stage === -1 ? {} : { output: outcome.output }),
-      ...(outcome.error ? { error: outcome.error } : {}),
-    });
-    if (stage) countEnd(stage, outcome.result);
-    return;
-  }
+  if (task.unit === undefined) draft.done.push(doneRecord(task, outcome));
   if (stage && draft.unitOf(task).length === 0) countEnd(stage, outcome.result);
+}
+
+function doneRecord(task: TaskRecord, outcome: Outcome): Draft['done'][number] {
+  return {
+    id: task.id,
+    task: task.task,
+    stage: task.stage,
+    result: outcome.result,
+    startedAt: outcome.startedAt,
+    endedAt: outcome.endedAt,
+    ...(outcome.output === undefined || outcome.output === null ? {} : { output: outcome.output }),
+    ...(outcome.error ? { error: outcome.error } : {}),
+  };
 }
 
 function countEnd(stage: StageState, result: Outcome['result']): void {
   if (result === 'ok') stage.done += 1;
   else if (result === 'failed') stage.failed += 1;
   else stage.skipped += 1;
-}
-
-function planned(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
-  const { header } = draft;
-  over(draft, task, outcome);
-  const made = parsePlan(outcome.output);
-  const problem = 'problem' in made ? made.problem : stagesProblem(made.plan.stages, input.tasks, input.kind);
-  if ('problem' in made || problem !== undefined) {
-    fail(draft, task, BadOutput({ task: task.id, problem: problem ?? '' }).data);
-    return;
-  }
-  const body = made.plan;
-  const plan: StoredPlan = { ...body, hash: planHash(body), madeAt: draft.now };
-  draft.plan = plan;
-  draft.planChanged = true;
-  header.planHash = plan.hash;
-  header.expect = plan.expect;
-  header.stages = plan.stages.map(({ name }) => freshStage(name));
-  draft.state('planned');
-  const obstacles = plan.findings.filter((finding) => finding.level === 'error');
-  if (obstacles.length > 0 && header.mode === 'run') {
-    header.error = obstacles[0]!.error ?? PlanRefused({ findings: obstacles.map((finding) => finding.text) }).data;
-    draft.state('failed');
-  }
-}
-
-function freshStage(name: string): StageState {
-  return { name, state: 'pending', cursor: 0, total: 0, done: 0, failed: 0, skipped: 0 };
-}
-
-/** Puts emitted stages directly after the current one. */
-function emitted(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
-  const { header, plan } = draft;
-  const stages = outcome.emit ?? [];
-  if (!plan || stages.length === 0) return;
-  const problem = stagesProblem(stages, input.tasks, input.kind);
-  if (problem) {
-    fail(draft, task, BadOutput({ task: task.id, problem }).data);
-    return;
-  }
-  draft.plan = { ...plan, stages: plan.stages.toSpliced(header.stage + 1, 0, ...stages) };
-  draft.planChanged = true;
-  header.stages.splice(header.stage + 1, 0, ...stages.map(({ name }) => freshStage(name)));
 }

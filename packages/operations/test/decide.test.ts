@@ -14,6 +14,7 @@ const task = (name: string, queue?: string) =>
     ...(queue === undefined ? {} : { queue }),
     params: z.unknown(),
     retry: { attempts: 3, firstPauseMs: 100, maxPauseMs: 1_000 },
+    undo: { none: 'nothing was changed' },
     run: async () => undefined,
   });
 const tasks = new Map(

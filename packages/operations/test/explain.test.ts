@@ -1,5 +1,5 @@
 /** What a person reads at three in the morning, word by word, for each state. */
-import type { OperationHeader, StoredPlan } from '@longshore/core';
+import type { GuardRecord, OperationHeader, StoredPlan } from '@longshore/core';
 import { describe, expect, test } from 'vitest';
 import type { TaskView } from '../src/index.ts';
 import { duration, explain } from '../src/index.ts';
@@ -46,8 +46,12 @@ const plan: StoredPlan = {
   madeAt: NOW,
 };
 
-const text = (more: Partial<OperationHeader>, tasks: TaskView[] = [], totals: Record<string, number> = {}): string =>
-  explain({ header: header(more), tasks, plan, totals, now: NOW });
+const text = (
+  more: Partial<OperationHeader>,
+  tasks: TaskView[] = [],
+  totals: Record<string, number> = {},
+  guards: GuardRecord[] = [],
+): string => explain({ header: header(more), tasks, guards, plan, totals, now: NOW });
 
 const error = { code: 'LSH_X', message: 'the sink vm answers 503', fix: 'Start it again.', retryable: true, exitCode: 5 as const };
 
@@ -55,7 +59,7 @@ const before: Partial<OperationHeader> = { stages: [], stage: 0 };
 function early(more: Partial<OperationHeader>): string {
   const found = header({ ...before, ...more });
   delete found.startedAt;
-  return explain({ header: found, tasks: [], plan: undefined, totals: {}, now: NOW });
+  return explain({ header: found, tasks: [], guards: [], plan: undefined, totals: {}, now: NOW });
 }
 
 describe('explain', () => {
@@ -65,7 +69,7 @@ describe('explain', () => {
 
 It is being planned: the targets are read, nothing is changed.
 
-Nothing is unsafe right now: the source is only read.
+Nothing is unsafe right now: no target is left in a state that must not stay.
 
 Next: \`longshore watch op_ab12cd34\` shows it going on.
 `,
@@ -78,7 +82,7 @@ Next: \`longshore watch op_ab12cd34\` shows it going on.
 
 It is planned and waits to be started. Nothing has been changed.
 
-Nothing is unsafe right now: the source is only read.
+Nothing is unsafe right now: no target is left in a state that must not stay.
 
 Next: \`longshore start op_ab12cd34\` runs it, \`longshore cancel op_ab12cd34\` throws the plan away.
 `,
@@ -118,7 +122,7 @@ dump-59 is tried again in 12 s; the last time: otsdb answered 500.
 So far: 5,000,000 planned, 181,440 dumped.
 Tasks were tried again 2 times; \`longshore show op_ab12cd34 --events\` tells why.
 
-Nothing is unsafe right now: the source is only read.
+Nothing is unsafe right now: no target is left in a state that must not stay.
 
 Next: \`longshore watch op_ab12cd34\` shows it going on.
 `,
@@ -147,7 +151,10 @@ Next: \`longshore watch op_ab12cd34\` shows it going on.
     ],
     [{ intent: 'cancel', intentBy: 'ben' }, 'It is being cancelled, as ben asked: running steps stop, then its things are put away.'],
     [{ ending: 'cancelled' }, 'It is being cancelled: running steps stop, then its things are put away.'],
-    [{ ending: 'failed', intent: 'cancel', intentBy: 'ben' }, 'It has failed and is putting its things away.'],
+    [
+      { ending: 'failed', intent: 'cancel' },
+      'It has failed: what still runs is stopped, and what is open is closed, before anything else.',
+    ],
   ] as [Partial<OperationHeader>, string][])('running with %o', (more, line) => {
     expect(text(more).split('\n')).toContain(line);
   });
@@ -160,7 +167,7 @@ Next: \`longshore watch op_ab12cd34\` shows it going on.
 It is paused, as ben asked: nothing runs, nothing is lost.
 Stage 2 of 2 (dump and restore, window by window): 52 of 1,440 done.
 
-Nothing is unsafe right now: the source is only read.
+Nothing is unsafe right now: no target is left in a state that must not stay.
 
 Next: \`longshore resume op_ab12cd34\` goes on, \`longshore cancel op_ab12cd34\` ends it.
 `,
@@ -174,7 +181,7 @@ Next: \`longshore resume op_ab12cd34\` goes on, \`longshore cancel op_ab12cd34\`
       message: 'no worker has served the spool a for long',
       fix: 'Start its workers again.',
     };
-    expect(text({ state: 'needs-attention', error: away })).toBe(
+    expect(text({ state: 'needs-attention', attention: { since: NOW - 4 * MINUTE, error: away } })).toBe(
       `op_ab12cd34 is a tsdb.migrate, submitted 2 h 10 min ago by anna.
   Copy 3 metrics of 2026-01-01 from otsdb to vm.
 
@@ -182,14 +189,51 @@ It needs you: it cannot go on by itself. What is wrong and what mends it stands 
 Stage 2 of 2 (dump and restore, window by window): 52 of 1,440 done.
 No worker has anything of it in hand. \`longshore workers\` lists the processes that are alive.
 
-no worker has served the spool a for long.
+It needs attention since 4 min 0 s: no worker has served the spool a for long.
 Start its workers again.
 
-Nothing is unsafe right now: the source is only read.
+Nothing is unsafe right now: no target is left in a state that must not stay.
 
 Next: what is said above, or \`longshore cancel op_ab12cd34\`.
 `,
     );
+  });
+
+  const denial: GuardRecord = {
+    key: 'deny',
+    what: 'writes to table `t` are denied',
+    target: 'c1',
+    before: '',
+    after: 'reconfig*deny*write',
+    openedAt: NOW - 20_000,
+    maxMs: 60_000,
+    close: { task: 'x', params: null },
+    state: 'open',
+  };
+
+  test('inside a guard', () => {
+    const inside = text({}, [], {}, [denial]);
+    expect(inside).toContain('\nRight now:\n  writes to table `t` are denied, on c1, for 20 s, at most 40 s more.\n');
+    expect(inside).not.toContain('Nothing is unsafe');
+    expect(text({}, [], {}, [{ ...denial, openedAt: NOW - 2 * MINUTE }])).toContain('longer than it was allowed to: it is being ended');
+    expect(text({}, [], {}, [{ ...denial, state: 'closed' }])).toContain('Nothing is unsafe right now');
+    const handed = text({ state: 'succeeded', endedAt: NOW }, [], {}, [{ ...denial, state: 'handed-over', by: 'ben' }]);
+    expect(handed).toContain('\nwrites to table `t` are denied, on c1: left to ben.\n');
+  });
+
+  test('waiting for approval', () => {
+    const waits = text({ state: 'awaiting-approval', awaits: { stages: ['move'], since: NOW - 3 * MINUTE } });
+    expect(waits).toContain('\nIt waits for approval: nothing runs, and nothing is left open meanwhile.\n');
+    expect(waits).toContain('\nFor 3 min 0 s it has waited for a person to agree to:\n  move: dump and restore, window by window\n');
+    expect(waits).toContain('Next: `longshore approve op_ab12cd34 --reason …` lets it go on');
+  });
+
+  test('being taken back, and taken back', () => {
+    const revert = { by: 'ben', at: NOW, from: 'failed' as const };
+    expect(text({ state: 'reverting', revert })).toContain('\nWhat it did is being taken back, newest first, as ben asked.\n');
+    expect(text({ state: 'reverted', revert, endedAt: NOW })).toContain('\nWhat it did has been taken back.\n');
+    const stuck = text({ state: 'needs-attention', revert, attention: { since: NOW, error } });
+    expect(stuck).toContain('Next: what is said above; `longshore retry op_ab12cd34` tries again at once.');
   });
 
   test('over', () => {

@@ -2,7 +2,7 @@
 import type { StageSpec } from '@longshore/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Harness } from './engine.ts';
-import { Flaky, harness } from './engine.ts';
+import { Flaky, harness, turns } from './engine.ts';
 
 let h: Harness;
 beforeEach(() => {
@@ -78,7 +78,7 @@ describe('a plan that nobody could carry out fails at once and says why', () => 
     ['task a is of the unknown sort test.nowhere', stage('s', [{ ...one('a'), task: 'test.nowhere' }])],
     ['task b waits for nobody, which does not come before it in stage s', stage('s', [one('a'), one('b', 'nobody')])],
     ['task b waits for c, which does not come before it in stage s', stage('s', [one('b', 'c'), one('c', 'b')])],
-    ['two tasks of stage s are called a', stage('s', [one('a'), one('a')])],
+    ['two tasks are called a', stage('s', [one('a'), one('a')])],
     ['task a is placed on a spool, but its name does not end in @spool', stage('s', [{ ...one('a'), placement: 'spool' } as never])],
     [
       'the upkeep of stage s is of the unknown sort test.nowhere',
@@ -172,10 +172,10 @@ describe('asked at an awkward moment', () => {
   test('a cancel while it is planned, the plan being ready already, throws the plan away', async () => {
     h.stages.push(stage('s', [one('a')]));
     const id = await h.submit('plan');
+    await turns();
     const header = (await h.store.header(id))!;
-    header.intent = 'cancel';
-    header.state = 'planned';
-    expect(await h.store.commit(id, { header })).toBe(true);
+    expect(await h.store.commit(id, { header: { ...header, intent: 'cancel', state: 'planned' } })).toBe(true);
+    await h.transport.ring(id);
     const ended = await h.settle(id);
     expect(ended.state).toBe('discarded');
     expect(ended.intent).toBeUndefined();

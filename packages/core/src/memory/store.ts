@@ -1,11 +1,28 @@
 /** The store in memory, for simulation and tests. Every value is copied on the way in and out, as a real store would. */
 
 import { EVENTS_KEPT, NOTES_KEPT } from '../limits.ts';
-import type { Beat, Change, Claim, Clock, OperationQuery, OperationSnapshot, Presence, SpoolRecord, SpoolUse, Store } from '../ports.ts';
+import type {
+  Beat,
+  Change,
+  Claim,
+  Clock,
+  LeaseGrant,
+  LeaseRefusal,
+  Opened,
+  OperationQuery,
+  OperationSnapshot,
+  Presence,
+  SpoolRecord,
+  SpoolUse,
+  Store,
+} from '../ports.ts';
 import type {
   AttemptRecord,
+  DeadLetter,
   DoneRecord,
   GateNote,
+  GuardRecord,
+  JournalEntry,
   LeaseRequest,
   Note,
   OperationEvent,
@@ -27,6 +44,12 @@ interface Held {
   gates: Map<string, GateNote>;
   outcomes: Map<string, Outcome>;
   checkpoints: Map<string, string>;
+  /** What attempts that gave their task back had counted. */
+  carried: Map<string, Record<string, number>>;
+  /** Deliveries of the present round that were lost. */
+  deaths: Map<string, number>;
+  guards: Map<string, GuardRecord>;
+  journal: Map<string, JournalEntry>;
   done: Map<string, DoneRecord>;
   rows: Map<string, Map<string, number>>;
   notes: Note[];
@@ -41,7 +64,10 @@ const copyMap = <T>(values: ReadonlyMap<string, T>): Map<string, T> => new Map([
 export function memoryStore(clock: Clock): Store {
   const operations = new Map<string, Held>();
   const byKey = new Map<string, string>();
-  const leases: { target: string; scope: string; operation: string; token: number }[] = [];
+  const leases: { target: string; scope: string; operation: string; token: number; freeAt?: number }[] = [];
+  /** The last lease of each scope that each operation had. */
+  const given = new Map<string, { target: string; scope: string; operation: string; token: number }>();
+  const letters = new Map<string, DeadLetter>();
   const reservations = new Map<string, Map<string, { bytes: number; inodes: number }>>();
   const permits = new Map<string, Map<string, number>>();
   const shared = new Map<string, string>();
@@ -62,6 +88,10 @@ export function memoryStore(clock: Clock): Store {
     const attempt = entry?.attempts.get(task);
     return entry?.tasks.has(task) && attempt?.generation === generation ? attempt : undefined;
   };
+  const ordered = (entry: Held, task: string): boolean => entry.header.order !== undefined && entry.tasks.get(task)?.closes === undefined;
+  const conflict = (a: { target: string; scope: string }, b: { target: string; scope: string }): boolean =>
+    a.target === b.target && (a.scope.startsWith(b.scope) || b.scope.startsWith(a.scope));
+  const journalKey = ({ task, key }: JournalEntry): string => `${task}\u001f${key}`;
 
   return {
     async create(header, idempotencyKey) {
@@ -77,6 +107,10 @@ export function memoryStore(clock: Clock): Store {
         gates: new Map(),
         outcomes: new Map(),
         checkpoints: new Map(),
+        carried: new Map(),
+        deaths: new Map(),
+        guards: new Map(),
+        journal: new Map(),
         done: new Map(),
         rows: new Map(),
         notes: [],
@@ -94,7 +128,13 @@ export function memoryStore(clock: Clock): Store {
         const attempt = attempts.get(task);
         if (attempt) attempt.gate = copy(gate);
       }
-      return { header: copy(entry.header), tasks: copyMap(entry.tasks), attempts, outcomes: copyMap(entry.outcomes) };
+      return {
+        header: copy(entry.header),
+        tasks: copyMap(entry.tasks),
+        attempts,
+        outcomes: copyMap(entry.outcomes),
+        guards: copyMap(entry.guards),
+      };
     },
     header: async (id) => copy(operations.get(id)?.header),
     plan: async (id) => copy(operations.get(id)?.plan),
@@ -114,8 +154,13 @@ export function memoryStore(clock: Clock): Store {
       if (!entry || entry.header.version !== change.header.version) return false;
       entry.header = { ...copy(change.header), version: change.header.version + 1 };
       for (const task of change.drop ?? [])
-        for (const map of [entry.tasks, entry.attempts, entry.gates, entry.outcomes, entry.checkpoints]) map.delete(task);
-      for (const task of change.put ?? []) entry.tasks.set(task.id, copy(task));
+        for (const map of [entry.tasks, entry.attempts, entry.gates, entry.outcomes, entry.checkpoints, entry.carried, entry.deaths])
+          map.delete(task);
+      for (const task of change.put ?? []) {
+        if (entry.tasks.get(task.id)?.round !== task.round) for (const map of [entry.carried, entry.deaths]) map.delete(task.id);
+        entry.tasks.set(task.id, copy(task));
+      }
+      for (const guard of change.guards ?? []) entry.guards.set(guard.key, copy(guard));
       for (const record of change.done ?? []) entry.done.set(record.id, copy(record));
       if (change.plan) entry.plan = copy(change.plan);
       for (const tally of change.tally ?? [])
@@ -149,6 +194,7 @@ export function memoryStore(clock: Clock): Store {
     },
     async remove(id) {
       operations.delete(id);
+      for (const [scope, lease] of given) if (lease.operation === id) given.delete(scope);
     },
 
     async claim(id, task, round, worker, now): Promise<Claim> {
@@ -156,10 +202,19 @@ export function memoryStore(clock: Clock): Store {
       const record = entry?.tasks.get(task);
       if (!entry || !record || record.state !== 'queued' || record.round !== round) return { claim: 'unwanted' };
       if (entry.outcomes.get(task)?.round === round) return { claim: 'ended' };
-      if (entry.header.intent === 'pause' || entry.header.intent === 'cancel') return { claim: 'unwanted' };
+      if (ordered(entry, task)) return { claim: 'unwanted' };
+      const before = entry.attempts.get(task);
+      if (before?.round === round && before.seenAt !== 0) entry.deaths.set(task, (entry.deaths.get(task) ?? 0) + 1);
       entry.generation += 1;
       entry.attempts.set(task, { round, generation: entry.generation, worker, startedAt: now, seenAt: now });
-      return { claim: 'yours', generation: entry.generation, task: copy(record), header: copy(entry.header) };
+      return {
+        claim: 'yours',
+        generation: entry.generation,
+        task: copy(record),
+        header: copy(entry.header),
+        deaths: entry.deaths.get(task) ?? 0,
+        carried: copy(entry.carried.get(task) ?? {}),
+      };
     },
     async beat(id, task, generation, now, progress?: Progress): Promise<Beat> {
       const entry = operations.get(id);
@@ -170,14 +225,15 @@ export function memoryStore(clock: Clock): Store {
         attempt.progress = copy(progress);
         entry.gates.delete(task);
       }
-      return entry.header.intent ? { state: 'go', intent: entry.header.intent } : { state: 'go' };
+      return entry.header.order && ordered(entry, task) ? { state: 'go', order: entry.header.order } : { state: 'go' };
     },
-    async shut(id, task, generation, gate) {
+    async shut(id, task, generation, gate, carry) {
       const entry = operations.get(id);
       const attempt = current(entry, task, generation);
       if (!entry || !attempt) return false;
       const before = entry.gates.get(task);
-      entry.gates.set(task, { ...copy(gate), since: before?.gate === gate.gate ? before.since : gate.since });
+      if (gate) entry.gates.set(task, { ...copy(gate), since: before?.gate === gate.gate ? before.since : gate.since });
+      entry.carried.set(task, copy(carry));
       attempt.seenAt = 0;
       return true;
     },
@@ -195,6 +251,50 @@ export function memoryStore(clock: Clock): Store {
       return true;
     },
     loadCheckpoint: async (id, task) => operations.get(id)?.checkpoints.get(task),
+
+    async writeJournal(id, task, generation, entry) {
+      const held = operations.get(id);
+      if (!held || !current(held, task, generation)) return undefined;
+      const known = held.journal.get(journalKey(entry));
+      if (known && entry.state === 'intent') return copy(known);
+      held.journal.set(journalKey(entry), copy(entry));
+      return copy(entry);
+    },
+    journal: async (id) => [...(operations.get(id)?.journal.values() ?? [])].map(copy).sort((a, b) => a.at - b.at),
+    async openGuard(id, task, generation, guard, replaces): Promise<Opened> {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, generation)) return { refused: 'superseded' };
+      if (ordered(entry, task)) return { refused: 'ordered' };
+      if (!leases.some((lease) => lease.operation === id && lease.target === guard.target && lease.freeAt === undefined))
+        return { refused: 'lease' };
+      if (replaces) entry.guards.set(replaces.key, copy(replaces));
+      const known = entry.guards.get(guard.key);
+      if (known?.state === 'open') return { opened: copy(known) };
+      entry.guards.set(guard.key, copy(guard));
+      return { opened: copy(guard) };
+    },
+    async endGuard(id, task, generation, guard) {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, generation)) return false;
+      entry.guards.set(guard.key, copy(guard));
+      return true;
+    },
+    async mayAct(id, task, generation, held) {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, generation)) return false;
+      // A pause lets what runs come to its end.
+      if (entry.header.order === 'cancel' && ordered(entry, task)) return false;
+      return held.every(({ target, scope, token }) =>
+        leases.some(
+          (lease) =>
+            lease.operation === id &&
+            lease.target === target &&
+            lease.scope === scope &&
+            lease.token === token &&
+            lease.freeAt === undefined,
+        ),
+      );
+    },
 
     async addEvent(id, event) {
       const entry = operations.get(id);
@@ -223,25 +323,61 @@ export function memoryStore(clock: Clock): Store {
       return copy(read());
     },
 
-    async acquireLeases(id, wanted: LeaseRequest[], now) {
-      for (const { target, scope } of wanted) {
-        const conflict = leases.find(
-          (lease) => lease.operation !== id && lease.target === target && (lease.scope.startsWith(scope) || scope.startsWith(lease.scope)),
-        );
-        if (conflict) return { heldBy: conflict.operation, target, scope: conflict.scope };
+    async acquireLeases(id, wanted: LeaseRequest[], now): Promise<LeaseGrant | LeaseRefusal> {
+      for (let at = leases.length - 1; at >= 0; at -= 1) if ((leases[at]?.freeAt ?? now + 1) <= now) leases.splice(at, 1);
+      for (const request of wanted) {
+        const other = leases.find((lease) => lease.operation !== id && conflict(lease, request));
+        if (!other) continue;
+        const { operation: heldBy, target, scope, freeAt } = other;
+        return freeAt === undefined ? { heldBy, target, scope } : { heldBy, target, scope, freeAt };
       }
+      let last: LeaseGrant['last'];
+      for (const lease of given.values())
+        if (lease.operation !== id && lease.token > (last?.token ?? 0) && wanted.some((request) => conflict(lease, request)))
+          last = { ...lease };
       const tokens = wanted.map(({ target, scope }) => {
         const mine = leases.find((lease) => lease.operation === id && lease.target === target && lease.scope === scope);
-        if (mine) return mine.token;
+        if (mine) {
+          delete mine.freeAt;
+          return mine.token;
+        }
         lastToken = Math.max(lastToken + 1, now);
         leases.push({ target, scope, operation: id, token: lastToken });
+        given.set(JSON.stringify([target, scope, id]), { target, scope, operation: id, token: lastToken });
         return lastToken;
       });
-      return { tokens };
+      return last ? { tokens, last } : { tokens };
     },
-    async releaseLeases(id) {
-      for (let at = leases.length - 1; at >= 0; at -= 1) if (leases[at]?.operation === id) leases.splice(at, 1);
+    async releaseLeases(id, quietUntil) {
+      for (let at = leases.length - 1; at >= 0; at -= 1) {
+        const lease = leases[at]!;
+        if (lease.operation !== id) continue;
+        if (quietUntil !== undefined && quietUntil > clock.now()) lease.freeAt = Math.max(quietUntil, lease.freeAt ?? 0);
+        else if ((lease.freeAt ?? 0) <= clock.now()) leases.splice(at, 1);
+      }
     },
+
+    async bury(letter) {
+      letters.set(letter.id, copy(letter));
+    },
+    deadLetters: async () => [...letters.values()].map(copy).sort((a, b) => a.at - b.at),
+    async exhume(id) {
+      const letter = letters.get(id);
+      letters.delete(id);
+      return letter;
+    },
+    async expired(before, keep, limit) {
+      const resting = [...operations.values()]
+        .map((entry) => entry.header)
+        .filter(isAtRest)
+        .sort((a, b) => a.updatedAt - b.updatedAt || (a.id < b.id ? -1 : 1));
+      const surplus = Math.max(0, resting.length - keep);
+      return resting
+        .filter((header, at) => header.updatedAt < before || at < surplus)
+        .slice(0, limit)
+        .map((header) => header.id);
+    },
+    durability: async () => 'always',
 
     async reserve(spool, holder, asked, capacity) {
       const want = { bytes: Math.round(asked.bytes), inodes: Math.round(asked.inodes) };

@@ -1,0 +1,145 @@
+/**
+ * How a handler changes something outside: observe → journal → lease → act → confirm. The journal is written before the target is
+ * touched and ended after it was read back; the lease is checked right before the act; the confirmation is never skipped.
+ */
+import type { GuardRecord, JournalEntry, Json, TaskContext } from '@longshore/core';
+import type { AttemptScope } from './attempt-scope.ts';
+import { canonicalJson } from './canonical.ts';
+import { STALE_CHECK_MS } from './draft.ts';
+import { GuardRefused, LeaseLost, NotConfirmed } from './errors.ts';
+
+const CONFIRM_MS = 60_000;
+const CONFIRM_PAUSE_MS = 100;
+const MAX_CONFIRM_PAUSE_MS = 2_000;
+type Effects = Pick<TaskContext<unknown>, 'journal' | 'lease' | 'guard' | 'effect' | 'confirm'>;
+
+export function effects(scope: AttemptScope): Effects {
+  const { setup, header, task, generation, signal } = scope;
+  const { store, clock } = setup;
+  const { id } = header;
+  /** An undo writes the entries of the task it takes back. */
+  const owner = task.undoes ?? task.id;
+  const undoing = task.undoes !== undefined;
+
+  const write = async (entry: JournalEntry): Promise<JournalEntry> => {
+    const kept = await store.writeJournal(id, task.id, generation, entry);
+    if (!kept) scope.superseded();
+    signal.throwIfAborted();
+    return kept!;
+  };
+  const entries = async (): Promise<JournalEntry[]> => (await store.journal(id)).filter((entry) => entry.task === owner);
+  const intent: Effects['journal']['intent'] = (key, { what, before, after }) =>
+    write({ task: owner, key, what, before, after, state: 'intent', generation, at: clock.now() });
+  const done = async (key: string): Promise<void> => {
+    const entry = (await entries()).find((one) => one.key === key);
+    if (!entry) throw new TypeError(`task ${task.id} ends the journal entry ${key}, which it never wrote`);
+    await write({ ...entry, state: undoing ? 'undone' : 'done', generation, endedAt: clock.now() });
+  };
+
+  const assertHeld = async (): Promise<void> => {
+    for (;;) {
+      signal.throwIfAborted();
+      const asked = clock.now();
+      if (!(await store.mayAct(id, task.id, generation, header.leases ?? []))) {
+        // Superseded or cancelled, as a rule: then this stops it for what it is.
+        await scope.ask();
+        signal.throwIfAborted();
+        throw LeaseLost({ operation: id });
+      }
+      if (clock.now() - asked < STALE_CHECK_MS) return;
+    }
+  };
+
+  const findGuard = async (key: string): Promise<GuardRecord | undefined> => (await store.load(id))?.guards.get(key);
+  const endGuard = async (key: string, as: Partial<GuardRecord> & Pick<GuardRecord, 'state'>): Promise<void> => {
+    const known = await findGuard(key);
+    if (!known) throw new TypeError(`task ${task.id} ends the guard ${key}, which was never opened`);
+    if (known.state !== 'open') return;
+    if (!(await store.endGuard(id, task.id, generation, { ...known, ...as, endedAt: clock.now() }))) scope.superseded();
+    signal.throwIfAborted();
+    await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${known.what}: ${as.state}` });
+  };
+
+  const confirm: Effects['confirm'] = async (what, check, deadlineMs = CONFIRM_MS) => {
+    const until = clock.now() + deadlineMs;
+    for (let pause = CONFIRM_PAUSE_MS; ; pause = Math.min(MAX_CONFIRM_PAUSE_MS, pause * 2)) {
+      if (await check()) return;
+      if (clock.now() >= until) throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000) });
+      await clock.sleep(pause, signal);
+    }
+  };
+
+  return {
+    journal: { intent, done, entries },
+    lease: {
+      assertHeld,
+      token: (target) => {
+        const lease = header.leases?.find((one) => one.target === target);
+        if (!lease) throw new TypeError(`operation ${id} has no lease on ${target}`);
+        return lease.token;
+      },
+    },
+    guard: {
+      async open({ replaces, heir, ...request }) {
+        if (!Number.isFinite(request.maxMs) || request.maxMs <= 0) throw GuardRefused({ key: request.key, why: 'it has no greatest time' });
+        // What would close it is looked at before it is opened: afterwards it would be too late.
+        const closing = setup.registry.tasks.get(request.close.task);
+        if (!closing?.params.safeParse(request.close.params).success)
+          throw GuardRefused({ key: request.key, why: `${request.close.task} with these parameters could not close it` });
+        const guard: GuardRecord = { ...request, openedAt: clock.now(), state: 'open', ...(heir === undefined ? {} : { heir }) };
+        const before = replaces === undefined ? undefined : await findGuard(replaces);
+        const ended: GuardRecord | undefined = before && { ...before, state: 'replaced', endedAt: clock.now() };
+        const answer = await store.openGuard(id, task.id, generation, guard, ended);
+        if ('opened' in answer) {
+          // So that its end is waited for from now on, not from the next sweep.
+          await setup.transport.ring(id);
+          if (answer.opened.openedAt === guard.openedAt)
+            await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${guard.what}: from now, at most ${guard.maxMs / 1000} s` });
+          return answer.opened;
+        }
+        if (answer.refused === 'lease') throw GuardRefused({ key: request.key, why: `the operation has no lease on ${request.target}` });
+        if (answer.refused === 'superseded') scope.superseded();
+        else scope.handBack();
+        signal.throwIfAborted();
+        throw LeaseLost({ operation: id });
+      },
+      find: findGuard,
+      close: (key) => endGuard(key, { state: 'closed' }),
+      async handOver(key) {
+        const known = await findGuard(key);
+        if (known?.state === 'open' && known.heir === undefined) throw GuardRefused({ key, why: 'nobody had agreed to take it over' });
+        await endGuard(key, { state: 'handed-over', ...(known?.heir === undefined ? {} : { by: known.heir }) });
+      },
+    },
+    confirm,
+    async effect({ key, what, observe, wanted, act, deadlineMs = CONFIRM_MS, always }) {
+      const isSo = (seen: Json): boolean => canonicalJson(seen) === canonicalJson(wanted);
+      const seen = await observe();
+      const entry = undoing ? undefined : await intent(key, { what, before: seen, after: wanted });
+      if (always || !isSo(seen)) {
+        await setup.at?.(`${task.task}/${key}`, 'before');
+        await assertHeld();
+        scope.sent(clock.now());
+        await act();
+        scope.sent(undefined);
+        await setup.at?.(`${task.task}/${key}`, 'after');
+      }
+      let last: Json = seen;
+      try {
+        await confirm(
+          what,
+          async () => {
+            last = await observe();
+            return isSo(last);
+          },
+          deadlineMs,
+        );
+      } catch (error) {
+        if (!NotConfirmed.is(error)) throw error;
+        throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000), last: JSON.stringify(last) }, { cause: error });
+      }
+      if (!undoing || (await entries()).some((one) => one.key === key)) await done(key);
+      return (entry === undefined ? seen : entry.before) as typeof wanted;
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * Guards end, whatever happens: by their own tasks, else by the closing that was named when they were opened. Failure, cancel and time
+ * running out close them before anything else is begun; one that cannot be closed makes the operation need attention, and is tried again
+ * for ever, slowly. Where an attempt was lost, a guard that was closed is looked at once more when nothing of it can take effect any more.
+ */
+import type { GuardRecord, TaskRecord } from '@longshore/core';
+import { ACTION_MS } from '@longshore/core';
+import type { DecideInput, Draft } from './draft.ts';
+import { CLOSING, STALE_CHECK_MS } from './draft.ts';
+import { GuardTimedOut } from './errors.ts';
+import { stop } from './expire.ts';
+
+/** `closing`: nothing else may begin; `waiting`: something is to be looked at once more before the operation may end. */
+export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waiting' | 'closing' {
+  const { header, now } = draft;
+  const open = draft.openGuards();
+  for (const guard of open) {
+    const deadline = guard.openedAt + guard.maxMs;
+    if (now < deadline) draft.wake(deadline);
+    else if (header.ending === undefined && header.intent !== 'cancel' && header.revert === undefined)
+      stop(draft, GuardTimedOut({ what: guard.what, maxMs: guard.maxMs }).data);
+  }
+  const stopping = header.intent === 'cancel' || header.ending === 'failed' || header.ending === 'cancelled';
+  const late = (guard: GuardRecord): boolean => now >= guard.openedAt + guard.maxMs;
+  const toClose = open.filter((guard) => stopping || late(guard));
+  for (const guard of toClose) queueClosing(draft, input, guard, `close-${guard.key}`);
+  if (toClose.length > 0) {
+    // What still runs inside it is stopped, however the failure came about.
+    if (stopping && header.intent !== 'cancel' && draft.ordinary().length > 0) {
+      header.intent = 'cancel';
+      draft.touched = true;
+    }
+    return 'closing';
+  }
+  return lookAgain(draft, input) ? 'waiting' : 'quiet';
+}
+
+/** Closes what the plan has left open: nothing of it outlives the operation. True when something was. */
+export function closeLeftOpen(draft: Draft, input: DecideInput): boolean {
+  const open = draft.openGuards();
+  for (const guard of open) queueClosing(draft, input, guard, `close-${guard.key}`);
+  return open.length > 0;
+}
+
+/** True as long as a closed guard has not been seen to be closed after the last moment at which a lost attempt could act. */
+function lookAgain(draft: Draft, input: DecideInput): boolean {
+  const { quietUntil } = draft.header;
+  if (quietUntil === undefined) return false;
+  const unsure = [...draft.guards.values()].filter((guard) => guard.state === 'closed' && (guard.endedAt ?? 0) < quietUntil);
+  if (unsure.length === 0) return false;
+  // One that was closed before the attempt was lost or ended is looked at now, too: what had been sent may be in force already.
+  const lostAt = quietUntil - (input.kind.actionMs ?? ACTION_MS) - STALE_CHECK_MS;
+  if (draft.now < quietUntil) draft.wake(quietUntil);
+  for (const guard of unsure)
+    if (draft.now >= quietUntil || (guard.endedAt ?? 0) < lostAt) queueClosing(draft, input, guard, `look-${guard.key}`);
+  return true;
+}
+
+function queueClosing(draft: Draft, input: DecideInput, guard: GuardRecord, id: string): void {
+  if ([...draft.tasks.values()].some((task) => task.closes === guard.key)) return;
+  const definition = input.tasks.get(guard.close.task);
+  if (!definition) throw new TypeError(`the guard ${guard.key} is closed by ${guard.close.task}, which is not registered`);
+  const task: TaskRecord = {
+    id,
+    task: guard.close.task,
+    params: guard.close.params,
+    placement: 'role',
+    stage: CLOSING,
+    role: definition.role,
+    queue: definition.role,
+    state: 'queued',
+    round: draft.header.version + 1,
+    failures: 0,
+    closes: guard.key,
+  };
+  draft.event('guard', `${guard.what}: it is being closed`);
+  draft.queue(task);
+}

@@ -1,0 +1,50 @@
+/** Pause, drain and cancel, as far as they can be obeyed now. Closings of guards are exempt from all of them. */
+import { ATTEMPT_SILENCE_MS } from '@longshore/core';
+import type { Draft } from './draft.ts';
+
+export function obey(draft: Draft): void {
+  const { header } = draft;
+  if (header.intent === 'pause') {
+    const open = draft.openGuards();
+    const last = open.sort((a, b) => b.openedAt + b.maxMs - (a.openedAt + a.maxMs))[0];
+    if (last)
+      draft.waitsFor = `the pause begins when this has ended, at the latest at ${new Date(last.openedAt + last.maxMs).toISOString()}: ${open.map(({ what }) => what).join('; ')}`;
+    else if (header.state === 'running' && !draft.ordinary().some((task) => draft.atWork(task))) draft.state('paused');
+    return;
+  }
+  if (header.state === 'paused') {
+    draft.state('running');
+    addAgain(draft);
+  }
+  const stage = draft.plan?.stages[header.stage];
+  const puttingAway = stage?.always === true;
+  if (header.intent === 'cancel' && (header.ending === 'cancelled' || puttingAway)) {
+    // What puts things away is not stopped: it ends, and the operation with it.
+    header.ending ??= 'cancelled';
+    delete header.intent;
+    draft.touched = true;
+    addAgain(draft);
+  } else if (header.intent === 'cancel') {
+    for (const task of draft.ordinary()) if (!draft.atWork(task)) draft.skip(task);
+    if (draft.ordinary().length === 0) {
+      header.ending ??= 'cancelled';
+      delete header.intent;
+      draft.touched = true;
+    } else draft.wake(draft.now + ATTEMPT_SILENCE_MS);
+  }
+  if (header.intent === 'drain' && header.ending !== 'cancelled' && stage !== undefined && !puttingAway) {
+    for (const task of draft.ordinary()) {
+      const fresh = task.unit !== undefined && task.after === undefined && !draft.atWork(task);
+      if (fresh && draft.tasks.has(task.id)) for (const one of draft.unitOf(task)) draft.skip(one);
+    }
+    if (draft.ordinary().length === 0 && header.ending === undefined) {
+      header.ending = 'cancelled';
+      draft.touched = true;
+    }
+  }
+}
+
+/** Jobs that were taken off as unwanted meanwhile. */
+function addAgain(draft: Draft): void {
+  for (const task of draft.tasks.values()) if (task.state === 'queued') draft.jobs.push(task);
+}

@@ -1,0 +1,76 @@
+/** From submitted to running: the plan is made, and made again and compared where it is not fresh. */
+import type { Json, StoredPlan } from '@longshore/core';
+import { PLAN_FRESH_MS } from '@longshore/core';
+import { canonicalJson } from './canonical.ts';
+import type { DecideInput, Draft } from './draft.ts';
+import { PLAN_TASK, PLANNING } from './draft.ts';
+
+/** Queues the planning, unless it runs already. */
+export function beginPlanning(draft: Draft, input: DecideInput): void {
+  const { header } = draft;
+  if (header.intent === 'cancel' || header.intent === 'drain') {
+    for (const id of draft.tasks.keys()) draft.forget(id);
+    draft.state('cancelled');
+    return;
+  }
+  if (draft.tasks.has('plan')) return;
+  draft.queue({
+    id: 'plan',
+    task: PLAN_TASK,
+    params: header.params,
+    placement: 'role',
+    stage: PLANNING,
+    role: input.kind.role,
+    queue: input.kind.role,
+    state: 'queued',
+    // A number no earlier planning had: a late delivery of that one is not taken for this one.
+    round: header.version + 1,
+    failures: 0,
+  });
+}
+
+/** True when only its leases are lacking. A plan that is to be checked is checked while they are held. */
+export function readyToStart(draft: Draft, input: DecideInput): boolean {
+  const { header } = draft;
+  if (header.intent === 'cancel' || header.intent === 'drain') {
+    for (const id of draft.tasks.keys()) draft.forget(id);
+    draft.state('discarded');
+    return false;
+  }
+  if (header.mode !== 'run') return false;
+  if (header.recheck === undefined && !isFresh(draft.plan, input.now)) {
+    header.recheck = { replan: false };
+    draft.touched = true;
+  }
+  if (header.recheck === undefined) return true;
+  if (header.leases === undefined) return true;
+  beginPlanning(draft, input);
+  return false;
+}
+
+function isFresh(plan: StoredPlan | undefined, now: number): boolean {
+  return plan !== undefined && now - plan.madeAt < PLAN_FRESH_MS;
+}
+
+/** What differs, one line each: `tables.t.partitions: 4, now 8`. Empty when they are equal. */
+export function differences(before: Json, after: Json, path = ''): string[] {
+  if (canonicalJson(before) === canonicalJson(after)) return [];
+  const record = (value: Json): value is { [key: string]: Json } => value !== null && typeof value === 'object' && !Array.isArray(value);
+  if (!record(before) || !record(after)) return [`${path || 'it'}: ${shown(before)}, now ${shown(after)}`];
+  const found: string[] = [];
+  for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
+    const [one, other] = [before[key], after[key]];
+    const at = path === '' ? key : `${path}.${key}`;
+    if (one === undefined) found.push(`${at}: is new (${shown(other!)})`);
+    else if (other === undefined) found.push(`${at}: is gone (was ${shown(one)})`);
+    else found.push(...differences(one, other, at));
+  }
+  return found;
+}
+
+const SHOWN = 80;
+
+function shown(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}

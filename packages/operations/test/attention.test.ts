@@ -1,0 +1,231 @@
+/** A guard that cannot be closed, one that is handed over or replaced, and one that may not be opened at all. */
+import type { GuardRecord, StageSpec } from '@longshore/core';
+import { ATTENTION_RETRY_MS } from '@longshore/core';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Harness, HarnessOptions } from './engine.ts';
+import { Flaky, harness } from './engine.ts';
+import { allows, DENIED, denies, LEASES, one, stage } from './engine-tasks.ts';
+
+let h: Harness;
+const begin = (options: HarnessOptions = {}): Harness => {
+  h = harness({ leases: LEASES, ...options });
+  h.world.set('k', 'free');
+  return h;
+};
+afterEach(() => h.stop());
+
+const guardsOf = async (id: string): Promise<GuardRecord[]> => (await h.service.get(id)).guards;
+const closings = (): number => h.begun.filter((name) => name === 'allow k').length;
+/** The task inside the guard fails, so that the engine has to close it. */
+const failing = (): StageSpec[] => {
+  h.behaviours.set('work', async () => {
+    throw Flaky(false);
+  });
+  return [
+    stage('deny', [denies('deny', 'k')], { guard: { opens: ['k'] } }),
+    stage('work', [one('work')]),
+    stage('allow', [allows('allow', 'k')], { guard: { ends: ['k'] } }),
+    stage('tidy', [one('tidy')], { always: true }),
+  ];
+};
+/** Submits it and waits until a person is needed. */
+const left = async (): Promise<string> => {
+  h.stages.push(...failing());
+  const id = await h.submit();
+  await h.settle(id, ({ state }) => state === 'needs-attention');
+  return id;
+};
+
+describe('a guard that cannot be closed', () => {
+  const refuse = (): void => {
+    h.behaviours.set('allow k', async () => {
+      throw Flaky(false);
+    });
+  };
+
+  test('needs a person, says so, and is tried again every minute until it is closed', async () => {
+    begin();
+    refuse();
+    const id = await left();
+    const header = (await h.store.header(id))!;
+    expect(header.attention?.error).toMatchObject({ code: 'LSH_GUARD_OPEN', exitCode: 6 });
+    expect(header.attention?.error.message).toMatch(/writes to k are denied on t since .* the test wants it so/);
+    const at = h.clock.now();
+    await h.settle(id, () => closings() >= 4);
+    expect(h.clock.now() - at).toBeGreaterThanOrEqual(3 * ATTENTION_RETRY_MS);
+    expect(h.clock.now() - at).toBeLessThan(4 * ATTENTION_RETRY_MS);
+    // Nothing else is begun as long as it is open, and it is since then that it was unsafe.
+    expect(h.begun).not.toContain('tidy');
+    expect((await h.store.header(id))!.attention?.since).toBe(header.attention?.since);
+    h.behaviours.delete('allow k');
+    const ended = await h.settle(id);
+    expect(ended).toMatchObject({ state: 'failed', error: { code: 'LSH_TEST' } });
+    expect(ended.attention).toBeUndefined();
+    expect(h.begun).toContain('tidy');
+    expect(h.world.get('k')).toBe('free');
+  });
+
+  test('is tried at once when a person asks', async () => {
+    begin();
+    refuse();
+    const id = await left();
+    const [tried, at] = [closings(), h.clock.now()];
+    h.behaviours.delete('allow k');
+    await h.service.retry(id, 'anna');
+    await h.settle(id, () => closings() > tried);
+    expect(h.clock.now() - at).toBeLessThan(5_000);
+    expect((await h.settle(id)).state).toBe('failed');
+    expect(h.world.get('k')).toBe('free');
+  });
+
+  test('is as good as open when its closing says that it ended and did not', async () => {
+    begin();
+    h.behaviours.set('allow k', async () => ({ output: 'all is well' }));
+    const id = await left();
+    expect((await h.store.header(id))!.attention?.error.message).toContain('the guard k is still open');
+    h.behaviours.delete('allow k');
+    await h.service.retry(id, 'anna');
+    expect((await h.settle(id)).state).toBe('failed');
+    expect(h.world.get('k')).toBe('free');
+  });
+
+  test('can be taken over by a person, who is named in the report, and is tried no more', async () => {
+    begin();
+    refuse();
+    const id = await left();
+    await h.service.takeOver(id, 'anna', 'ended by hand');
+    const tried = closings();
+    const header = await h.settle(id);
+    expect(header.state).toBe('failed');
+    expect(await guardsOf(id)).toMatchObject([{ state: 'handed-over', by: 'anna' }]);
+    expect(closings()).toBe(tried);
+    expect(h.begun).toContain('tidy');
+    expect((await h.service.report(id)).notes).toContainEqual(
+      expect.objectContaining({ level: 'warning', text: 'writes to k are denied: taken over by anna (ended by hand)' }),
+    );
+  });
+
+  test('keeps the target for itself: nobody else gets it, and a cancel does not end the closing', async () => {
+    begin();
+    refuse();
+    const id = await left();
+    const other = await h.settle(await h.submit());
+    expect(other).toMatchObject({ state: 'failed', error: { code: 'LSH_LEASE_HELD' } });
+    await h.service.act(id, 'cancel', 'anna');
+    const tried = closings();
+    await h.settle(id, () => closings() > tried);
+    expect((await h.store.header(id))!.endedAt).toBeUndefined();
+    h.behaviours.delete('allow k');
+    expect((await h.settle(id)).state).toBe('failed');
+  });
+
+  test('cannot be taken over where nothing is left open', async () => {
+    begin();
+    h.behaviours.set('work', ({ clock, signal }) => clock.sleep(5_000, signal).then(() => undefined));
+    h.stages.push(stage('s', [one('work')]));
+    const id = await h.submit();
+    await h.settle(id, () => h.begun.includes('work'));
+    await expect(h.service.takeOver(id, 'anna', 'why not')).rejects.toMatchObject({ code: 'LSH_OPERATION_STATE' });
+  });
+
+  test('is closed even where it was left open by a plan that went well, and needs a person if that fails', async () => {
+    begin();
+    refuse();
+    h.stages.push(stage('deny', [denies('deny', 'k')]));
+    const id = await h.submit();
+    await h.settle(id, ({ state }) => state === 'needs-attention');
+    h.behaviours.delete('allow k');
+    expect((await h.settle(id)).state).toBe('succeeded');
+    expect(h.world.get('k')).toBe('free');
+  });
+});
+
+describe('a guard that ends otherwise', () => {
+  test('is replaced by another in one step, and only that one is closed', async () => {
+    begin();
+    h.behaviours.set('work', async () => {
+      throw Flaky(false);
+    });
+    h.stages.push(
+      stage('deny', [denies('deny', 'k')], { guard: { opens: ['k'] } }),
+      stage('switch', [denies('switch', 'k2', 300_000, { replaces: 'k' })], { guard: { opens: ['k2'], ends: ['k'] } }),
+      stage('work', [one('work')]),
+    );
+    const id = await h.submit();
+    expect((await h.settle(id)).state).toBe('failed');
+    expect(await guardsOf(id)).toMatchObject([
+      { key: 'k', state: 'replaced' },
+      { key: 'k2', state: 'closed', before: null },
+    ]);
+    expect(h.world.get('k')).toBe(DENIED);
+    expect(h.world.has('k2')).toBe(false);
+    expect(closings()).toBe(0);
+  });
+
+  test('is handed to the heir named when it was opened', async () => {
+    begin();
+    h.behaviours.set('after:deny', async ({ guard }) => {
+      await guard.handOver('k');
+      return undefined;
+    });
+    h.stages.push(stage('deny', [denies('deny', 'k', 300_000, { heir: 'anna' })]));
+    const id = await h.submit();
+    expect((await h.settle(id)).state).toBe('succeeded');
+    expect(await guardsOf(id)).toMatchObject([{ state: 'handed-over', by: 'anna' }]);
+    expect(h.world.get('k')).toBe(DENIED);
+  });
+
+  test('is handed to nobody who had not agreed: it fails and is closed', async () => {
+    begin();
+    h.behaviours.set('after:deny', async ({ guard }) => {
+      await guard.handOver('k');
+      return undefined;
+    });
+    h.stages.push(stage('deny', [denies('deny', 'k')]));
+    const id = await h.submit();
+    expect(await h.settle(id)).toMatchObject({ state: 'failed', error: { code: 'LSH_GUARD_REFUSED' } });
+    expect(await guardsOf(id)).toMatchObject([{ state: 'closed' }]);
+    expect(h.world.get('k')).toBe('free');
+  });
+});
+
+describe('a guard is not opened, and the target not touched,', () => {
+  test.each<[string, HarnessOptions, StageSpec, string]>([
+    ['without a lease', { leases: [] }, stage('deny', [denies('deny', 'k')]), 'no lease'],
+    ['for ever', {}, stage('deny', [denies('deny', 'k', Number.POSITIVE_INFINITY)]), ''],
+    ['for no time', {}, stage('deny', [denies('deny', 'k', 0)]), 'greatest time'],
+    ['when nobody could close it', {}, stage('deny', [denies('deny', 'k', 300_000, { close: 'test.nowhere' })]), 'test.nowhere'],
+  ])('%s', async (_what, options, spec, why) => {
+    begin(options);
+    h.stages.push(spec);
+    const id = await h.submit();
+    const header = await h.settle(id);
+    expect(header.state).toBe('failed');
+    expect(header.error?.message).toContain(why);
+    expect(h.world.get('k')).toBe('free');
+    expect(await guardsOf(id)).toEqual([]);
+  });
+
+  test('when the operation is being cancelled', async () => {
+    begin();
+    const gate = Promise.withResolvers<undefined>();
+    let opened: unknown;
+    h.behaviours.set('work', async ({ guard, operation }) => {
+      await gate.promise;
+      // The order has come, but this one has not heard of it.
+      expect((await h.store.header(operation.id))!.order).toBe('cancel');
+      const close = { task: 'test.allow', params: { name: 'allow k', key: 'k' } };
+      opened = await guard.open({ key: 'k', what: 'k', target: 't', before: null, after: null, maxMs: 1_000, close });
+      return undefined;
+    });
+    h.stages.push(stage('s', [one('work')]));
+    const id = await h.submit();
+    await h.settle(id, () => h.begun.includes('work'));
+    const { header } = (await h.store.load(id))!;
+    expect(await h.store.commit(id, { header: { ...header, intent: 'cancel', order: 'cancel' } })).toBe(true);
+    gate.resolve(undefined);
+    expect((await h.settle(id)).state).toBe('cancelled');
+    expect(opened).toBeUndefined();
+    expect(await guardsOf(id)).toEqual([]);
+  });
+});

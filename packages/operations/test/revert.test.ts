@@ -1,0 +1,238 @@
+/** Taking an operation back: newest first, unknown outcomes too, and not where somebody has been at the target since. */
+import { ATTENTION_RETRY_MS } from '@longshore/core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Harness } from './engine.ts';
+import { Flaky, harness, turns, until } from './engine.ts';
+import { LEASES, one, sets, stage } from './engine-tasks.ts';
+
+let h: Harness;
+beforeEach(() => {
+  h = harness({ leases: LEASES });
+  h.world.set('x', 'old x').set('z', 'old z');
+});
+afterEach(() => h.stop());
+
+const undone = (): string[] => h.begun.filter((name) => name.startsWith('undo ')).map((name) => name.slice(5));
+const ran = async (): Promise<string> => {
+  h.stages.push(
+    stage('first', [sets('a', 'x', 'new x'), sets('b', 'y', 'new y'), one('plain')]),
+    stage('second', [sets('c', 'z', 'new z'), sets('d', 'x', 'newest x', 'c')]),
+  );
+  const id = await h.submit();
+  expect((await h.settle(id)).state).toBe('succeeded');
+  return id;
+};
+const world = (): Record<string, unknown> => Object.fromEntries(h.world);
+const OLD = { x: 'old x', z: 'old z' };
+
+describe('revert', () => {
+  test('shows what it would do, then does it, newest first, and leaves things as they were', async () => {
+    const id = await ran();
+    const { steps, stage: back } = await h.service.revertPlan(id);
+    expect(steps.map(({ task, changed, none }) => [task, changed, none])).toEqual([
+      ['d', ['x is newest x'], undefined],
+      ['c', ['z is new z'], undefined],
+      ['plain', [], 'a test changes nothing'],
+      ['b', ['y is new y'], undefined],
+      ['a', ['x is new x'], undefined],
+    ]);
+    expect(back?.tasks?.map(({ undoes }) => undoes)).toEqual(['d', 'c', 'b', 'a']);
+    expect(world()).toEqual({ x: 'newest x', y: 'new y', z: 'new z' });
+    const asked = await h.service.revert(id, 'anna');
+    expect(asked).toMatchObject({ state: 'reverting', revert: { by: 'anna', from: 'succeeded' } });
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(undone()).toEqual(['d', 'c', 'b', 'a']);
+    expect(world()).toEqual(OLD);
+    expect((await h.service.journal(id)).map(({ state }) => state)).toEqual(['undone', 'undone', 'undone', 'undone']);
+  });
+
+  test('asked for twice is done once', async () => {
+    const id = await ran();
+    await h.service.revert(id, 'anna');
+    expect((await h.service.revert(id, 'ben')).revert?.by).toBe('anna');
+    await h.settle(id);
+    expect((await h.service.revert(id, 'ben')).state).toBe('reverted');
+    await turns();
+    expect(undone()).toHaveLength(4);
+  });
+
+  test('takes back what a failed task had begun, though nobody knows whether it took effect', async () => {
+    h.behaviours.set('act:b', async () => {
+      throw Flaky(false);
+    });
+    h.stages.push(stage('s', [sets('a', 'x', 'new x'), sets('b', 'y', 'new y'), sets('c', 'z', 'new z')]));
+    const id = await h.submit();
+    expect((await h.settle(id)).state).toBe('failed');
+    // It had arrived all the same.
+    h.world.set('y', 'new y');
+    await h.service.revert(id, 'anna');
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(undone()).toEqual(['b', 'a']);
+    expect(world()).toEqual(OLD);
+  });
+
+  test('of a cancelled operation takes back what was done, and what was being done', async () => {
+    h.behaviours.set('after:b', ({ signal }) => until(signal));
+    h.stages.push(stage('s', [sets('a', 'x', 'new x'), sets('b', 'y', 'new y')]));
+    const id = await h.submit();
+    await h.settle(id, () => h.world.has('y'));
+    await h.service.act(id, 'cancel', 'tester');
+    expect((await h.settle(id)).state).toBe('cancelled');
+    await h.service.revert(id, 'anna');
+    expect(await h.settle(id)).toMatchObject({ state: 'reverted', revert: { from: 'cancelled' } });
+    expect(world()).toEqual(OLD);
+  });
+
+  test('keeps the value found first, whatever an attempt that came after a crash found', async () => {
+    // Acted, then died before anything was told.
+    let calls = 0;
+    h.behaviours.set('after:a', ({ signal }) => {
+      calls += 1;
+      return calls === 1 ? until(signal) : Promise.resolve(undefined);
+    });
+    h.stages.push(stage('s', [sets('a', 'fresh', 'new')]));
+    const id = await h.submit();
+    await h.settle(id, () => h.world.has('fresh'));
+    expect(h.transport.repeat('dumper', `${id}.a.1`)).toBe(true);
+    expect((await h.settle(id)).state).toBe('succeeded');
+    expect(calls).toBe(2);
+    expect(await h.service.journal(id)).toMatchObject([{ key: 'fresh', before: null, after: 'new', state: 'done' }]);
+    await h.service.revert(id, 'anna');
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(world()).toEqual(OLD);
+  });
+
+  test('gives a task what it found first, also where that was nothing', async () => {
+    let calls = 0;
+    let first: unknown = 'nothing was told';
+    h.behaviours.set('a', async ({ effect }) => {
+      calls += 1;
+      first = await effect<string | null>({
+        key: 'fresh',
+        what: 'fresh is new',
+        wanted: 'new',
+        observe: async () => (h.world.get('fresh') as string | undefined) ?? null,
+        act: async () => void h.world.set('fresh', 'new'),
+      });
+      if (calls === 1) throw Flaky(true);
+      return undefined;
+    });
+    h.stages.push(stage('s', [one('a')]));
+    expect((await h.settle(await h.submit())).state).toBe('succeeded');
+    expect(calls).toBe(2);
+    expect(first).toBeNull();
+  });
+
+  test('is refused when somebody has worked on the target since, saying who, and may be asked for again', async () => {
+    const id = await ran();
+    h.stages.splice(0, 2, stage('s', [sets('e', 'x', 'the newest x')]));
+    const other = await h.submit();
+    await h.settle(other);
+    for (let tries = 0; tries < 2; tries += 1) {
+      const refused = h.service.revert(id, 'anna');
+      await expect(refused).rejects.toMatchObject({ code: 'LSH_TARGET_CHANGED', message: expect.stringContaining(other) });
+    }
+    expect((await h.store.header(id))!.state).toBe('succeeded');
+    expect(undone()).toEqual([]);
+    // It holds nothing: another one may begin at once.
+    expect((await h.settle(await h.submit())).state).toBe('succeeded');
+  });
+
+  test('is refused while somebody works on the target', async () => {
+    const id = await ran();
+    h.behaviours.set('plain', ({ signal }) => until(signal));
+    h.stages.splice(0, 2, stage('s', [one('plain')]));
+    const other = await h.submit();
+    await h.settle(other, ({ state }) => state === 'running');
+    await expect(h.service.revert(id, 'anna')).rejects.toMatchObject({ code: 'LSH_LEASE_HELD' });
+  });
+
+  test('is refused where nothing was done, or it is not over', async () => {
+    h.stages.push(stage('s', [one('plain')]));
+    const id = await h.submit();
+    await h.settle(id);
+    const refused = h.service.revert(id, 'anna');
+    await expect(refused).rejects.toMatchObject({ code: 'LSH_REVERT_NOTHING', message: expect.stringContaining('a test changes nothing') });
+    h.behaviours.set('plain', ({ signal }) => until(signal));
+    const running = await h.submit();
+    await h.settle(running, ({ state }) => state === 'running');
+    await expect(h.service.revert(running, 'anna')).rejects.toMatchObject({ code: 'LSH_OPERATION_STATE' });
+  });
+
+  test('of a step that cannot be taken back needs a person, goes on trying, and finishes once it can', async () => {
+    const id = await ran();
+    h.behaviours.set('undo:c', async () => {
+      throw Flaky(false);
+    });
+    await h.service.revert(id, 'anna');
+    const header = await h.settle(id, ({ state }) => state === 'needs-attention');
+    expect(header.attention?.error).toMatchObject({ code: 'LSH_UNDO_FAILED', message: expect.stringContaining('c could not be taken back') });
+    expect(undone()).toEqual(['d', 'c']);
+    const at = h.clock.now();
+    await h.settle(id, () => undone().length >= 4);
+    expect(h.clock.now() - at).toBeGreaterThanOrEqual(2 * ATTENTION_RETRY_MS);
+    // Nothing older is taken back before it.
+    expect(undone()).toEqual(['d', 'c', 'c', 'c']);
+    h.behaviours.delete('undo:c');
+    const before = h.clock.now();
+    await h.service.retry(id, 'anna');
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(h.clock.now() - before).toBeLessThan(10_000);
+    expect(undone()).toEqual(['d', 'c', 'c', 'c', 'c', 'b', 'a']);
+    expect(world()).toEqual(OLD);
+    expect((await h.store.header(id))!.attention).toBeUndefined();
+  });
+
+  test('cannot be stopped half way', async () => {
+    const id = await ran();
+    const gate = Promise.withResolvers<undefined>();
+    h.behaviours.set('undo:d', () => gate.promise);
+    await h.service.revert(id, 'anna');
+    await h.settle(id, () => undone().length > 0);
+    for (const action of ['cancel', 'drain', 'pause'] as const)
+      await expect(h.service.act(id, action, 'anna')).rejects.toMatchObject({ code: 'LSH_OPERATION_STATE' });
+    gate.resolve(undefined);
+    expect((await h.settle(id)).state).toBe('reverted');
+  });
+
+  test('waits until nothing of a lost attempt can take effect any more', async () => {
+    const never = new Promise<undefined>(() => undefined);
+    let calls = 0;
+    h.behaviours.set('act:a', ({ signal }) => {
+      calls += 1;
+      return calls === 1 ? Promise.race([never, until(signal)]) : Promise.resolve(undefined);
+    });
+    h.stages.push(stage('s', [sets('a', 'x', 'new x')]));
+    const id = await h.submit();
+    await h.settle(id, () => calls === 1);
+    h.transport.repeat('dumper', `${id}.a.1`);
+    const { quietUntil } = await h.settle(id);
+    expect(quietUntil).toBeGreaterThan(h.clock.now());
+    await h.service.revert(id, 'anna');
+    await h.settle(id, ({ waitsFor }) => waitsFor !== undefined);
+    // What the lost one had sent arrives now.
+    h.world.set('x', 'new x');
+    const header = await h.settle(id);
+    expect(header.state).toBe('reverted');
+    expect(header.endedAt).toBeGreaterThanOrEqual(quietUntil!);
+    expect(world()).toEqual(OLD);
+  });
+});
+
+test('what nobody read back keeps the target quiet for a while after a failure', async () => {
+  h.behaviours.set('act:a', async () => {
+    throw Flaky(false);
+  });
+  h.stages.push(stage('s', [sets('a', 'x', 'new x')]));
+  const { quietUntil, endedAt } = await h.settle(await h.submit());
+  expect(quietUntil).toBeGreaterThan(endedAt!);
+  h.behaviours.delete('act:a');
+  const next = await h.submit();
+  const header = await h.settle(next);
+  expect(header.state).toBe('succeeded');
+  expect(header.startedAt).toBeGreaterThanOrEqual(quietUntil!);
+  // It says once what it waits for.
+  const told = (await h.service.events(next, undefined, 0)).filter(({ type }) => type === 'gate');
+  expect(told).toHaveLength(1);
+  expect(header.waitsFor).toBeUndefined();
+});
