@@ -6,7 +6,7 @@ export interface Layer {
   because: string;
 }
 
-export const SYSTEMS = ['tsdb', 'pegasus', 'openmldb', 'vitess', 'openio'] as const;
+export const SYSTEMS = ['tsdb', 'pegasus', 'openmldb', 'vitess', 'openio', 'counter'] as const;
 
 const SYSTEM_REASON =
   'a system package gets everything else through the task context, so that it can be run without a queue and knows no other system';
@@ -33,6 +33,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   openmldb: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
   vitess: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
   openio: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
+  counter: { may: ['core', 'http'], because: SYSTEM_REASON },
   api: APP,
   scheduler: APP,
   dumper: APP,

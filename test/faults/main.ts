@@ -16,6 +16,7 @@ import { cacheDirectory } from '@longshore/programs';
 import { kildaDataset } from '../dataset/index.ts';
 import type { CaseResult } from './case.ts';
 import { CASES } from './cases.ts';
+import { ENGINE_CASES } from './engine/cases.ts';
 import { type StandInProcess, startStandIn } from './orders.ts';
 
 interface Line extends CaseResult {
@@ -36,10 +37,11 @@ const { values } = parseArgs({
   },
 });
 
-const names = values.only === undefined ? [...CASES.keys()] : values.only.split(',');
-const unknown = names.filter((name) => !CASES.has(name));
+const known = [...CASES.keys(), ...ENGINE_CASES.keys()];
+const names = values.only === undefined ? known : values.only.split(',');
+const unknown = names.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`no such case: ${unknown.join(', ')}. There are ${[...CASES.keys()].join(', ')}.\n`);
+  process.stderr.write(`no such case: ${unknown.join(', ')}. There are ${known.join(', ')}.\n`);
   process.exit(2);
 }
 if (values.list) {
@@ -75,7 +77,8 @@ async function keepLogs(dir: string, name: string): Promise<string> {
   const kept = join(dirname(stateFile), `logs-${seed}`, name);
   await rm(kept, { recursive: true, force: true });
   await mkdir(kept, { recursive: true });
-  for (const file of await readdir(dir)) if (file.endsWith('.log')) await cp(join(dir, file), join(kept, file));
+  for (const file of await readdir(dir, { recursive: true }))
+    if (file.endsWith('.log')) await cp(join(dir, file), join(kept, file.replaceAll('/', '-')));
   return kept;
 }
 
@@ -90,15 +93,19 @@ for (const [signal, code] of [
     process.exit(code);
   });
 
-async function runCase(name: string, source: StandInProcess): Promise<Line> {
+async function runCase(name: string, source: StandInProcess | undefined): Promise<Line> {
   const dir = await mkdtemp(join(tmpdir(), `longshore-faults-${name}-`));
   current = dir;
   const begun = Date.now();
   let result: CaseResult;
   try {
-    await source.clear();
-    const context = { dir, random: seededRandom(seedOf(name)), rounds, dataset, source, say: (text: string) => say(`  ${text}`) };
-    result = await CASES.get(name)!(context);
+    const context = { dir, random: seededRandom(seedOf(name)), say: (text: string) => say(`  ${text}`) };
+    const ofEngine = ENGINE_CASES.get(name);
+    if (ofEngine) result = await ofEngine(context);
+    else {
+      await source!.clear();
+      result = await CASES.get(name)!({ ...context, rounds, dataset, source: source! });
+    }
   } catch (error) {
     result = { problems: [(error as Error).stack ?? String(error)], figures: {} };
   }
@@ -120,7 +127,7 @@ const open = names.filter((name) => {
   return !passed;
 });
 if (open.length > 0) {
-  await using source = await startStandIn({ kind: 'kilda', options: {} });
+  await using source = open.some((name) => CASES.has(name)) ? await startStandIn({ kind: 'kilda', options: {} }) : undefined;
   for (const name of open) {
     say(`${name} …`);
     const line = await runCase(name, source);

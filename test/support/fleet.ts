@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OperationHeader, Store, Transport } from '@longshore/core';
 import { systemClock, systemRandom } from '@longshore/core';
+import { counter } from '@longshore/counter';
 import { bullTransport, redisStore } from '@longshore/fleet';
 import { silentLog, WORKER_ENVIRONMENT, WORKER_FLAGS } from '@longshore/host';
 import type { Service } from '@longshore/operations';
 import { createRegistry, createService } from '@longshore/operations';
 import { tsdb } from '@longshore/tsdb';
 
-export type RoleName = 'scheduler' | 'dumper' | 'restorer' | 'api';
+export type RoleName = 'scheduler' | 'dumper' | 'restorer' | 'migrator' | 'rebalancer' | 'api';
 
 export interface FleetOptions {
   dir: string;
@@ -20,6 +21,8 @@ export interface FleetOptions {
   /** How many of each. */
   dumpers?: number;
   restorers?: number;
+  migrators?: number;
+  rebalancers?: number;
   schedulers?: number;
   concurrency?: number;
   lockMs?: number;
@@ -52,7 +55,7 @@ export interface Fleet extends AsyncDisposable {
 }
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { dir, redisUrl, dumpers = 2, restorers = 2, schedulers = 1, fleet = 'test' } = options;
+  const { dir, redisUrl, dumpers = 2, restorers = 2, migrators = 0, rebalancers = 0, schedulers = 1, fleet = 'test' } = options;
   const spoolPath = options.spoolPath ?? join(dir, 'spool');
   await mkdir(spoolPath, { recursive: true });
   const config = join(dir, 'longshore.yaml');
@@ -76,7 +79,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const service = createService({
     store,
     transport,
-    registry: createRegistry([tsdb]),
+    registry: createRegistry([tsdb, counter]),
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
@@ -104,6 +107,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   for (let i = 1; i <= schedulers; i += 1) names.push([`scheduler-${i}`, 'scheduler']);
   for (let i = 1; i <= dumpers; i += 1) names.push([`dumper-${i}`, 'dumper']);
   for (let i = 1; i <= restorers; i += 1) names.push([`restorer-${i}`, 'restorer']);
+  for (let i = 1; i <= migrators; i += 1) names.push([`migrator-${i}`, 'migrator']);
+  for (let i = 1; i <= rebalancers; i += 1) names.push([`rebalancer-${i}`, 'rebalancer']);
   if (options.listen !== undefined) names.push(['api-1', 'api']);
   await Promise.all(names.map(([name, role]) => start(name, role)));
 

@@ -5,17 +5,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Json, memoryStore, type Note, systemClock, systemRandom, type TaskContext } from '@longshore/core';
-import { silentLog } from '@longshore/host';
+import { type Json, memoryStore, type Note, systemClock, type TaskContext } from '@longshore/core';
 import { dpsFaults, startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { openSpool, removeVerified } from '@longshore/spool';
 import { tsdb } from '@longshore/tsdb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-
-const HOUR_MS = 3_600_000;
-const START_MS = Date.UTC(2026, 0, 1);
-const OPERATION = 'op_test';
-const BATCH = 'b0000000';
+import { BATCH, batchContext, HOUR_MS, OPERATION, START_MS } from '../support/batch-context.ts';
 
 interface Told {
   tallies: [row: string, column: string, by: number][];
@@ -30,32 +25,10 @@ afterAll(() => rm(path, { recursive: true, force: true }));
 
 async function attempt(task: string, generation: number, params: Json): Promise<Told> {
   const told: Told = { tallies: [], notes: [] };
-  const deps = { clock: systemClock, random: systemRandom, log: silentLog, signal: new AbortController().signal };
-  const unused = (): never => {
-    throw new TypeError('these tasks have no use for this');
-  };
   const context: TaskContext<unknown> = {
-    ...deps,
-    params,
-    operation: { id: OPERATION, kind: 'tsdb.migrate', params: {} },
-    task: { id: task, unit: 0 },
-    worker: 'test',
-    generation,
-    plan: { startMs: START_MS, stopMs: START_MS + HOUR_MS, intervalMs: HOUR_MS, metrics: ['kilda.a'] },
-    store: memoryStore(systemClock),
-    spool: () => ({ name: 'local', path }),
-    progress: () => undefined,
-    count: () => undefined,
+    ...batchContext({ task, generation, params, clock: systemClock, store: memoryStore(systemClock), path }),
     tally: (row, column, by) => void told.tallies.push([row, column, by]),
     note: (note) => void told.notes.push(note),
-    event: async () => undefined,
-    checkpoint: { load: unused, save: unused },
-    resultOf: async () => ({ encoding: 'plain', queueMs: 0 }),
-    report: unused,
-    operationOf: unused,
-    liveSpools: unused,
-    target: (name, system) => system.connect({ name, system: system.system, address: name, settings: {}, secrets: {} }, deps),
-    emit: unused,
   };
   const end = await tsdb.tasks.find(({ name }) => name === task)!.run(context);
   expect(end?.output).toEqual({ points: 59 });

@@ -2,17 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GateClosed, type Json, ManualClock, memoryStore, type Store, systemRandom, type TaskContext } from '@longshore/core';
-import { silentLog } from '@longshore/host';
+import { GateClosed, type Json, ManualClock, memoryStore, type Store } from '@longshore/core';
 import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { discardBatch, listBatches, openForDump, openForRestore, openSpool } from '@longshore/spool';
 import { tsdb } from '@longshore/tsdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BATCH, batchContext, HOUR_MS, OPERATION, START_MS } from '../support/batch-context.ts';
 
-const HOUR_MS = 3_600_000;
-const START_MS = Date.UTC(2026, 0, 1);
-const OPERATION = 'op_test';
-const BATCH = 'b0000000';
 const MINUTE_MS = 60_000;
 
 let path: string;
@@ -27,33 +23,7 @@ beforeEach(async () => {
 afterEach(() => rm(path, { recursive: true, force: true }));
 
 async function run(task: string, generation: number, params: Json): Promise<void> {
-  const deps = { clock, random: systemRandom, log: silentLog, signal: new AbortController().signal };
-  const unused = (): never => {
-    throw new TypeError('these tasks have no use for this');
-  };
-  const context: TaskContext<unknown> = {
-    ...deps,
-    params,
-    operation: { id: OPERATION, kind: 'tsdb.migrate', params: {} },
-    task: { id: task, unit: 0 },
-    worker: 'test',
-    generation,
-    plan: { startMs: START_MS, stopMs: START_MS + HOUR_MS, intervalMs: HOUR_MS, metrics: ['kilda.a'] },
-    store,
-    spool: () => ({ name: 'local', path }),
-    progress: () => undefined,
-    count: () => undefined,
-    tally: () => undefined,
-    note: () => undefined,
-    event: async () => undefined,
-    checkpoint: { load: unused, save: unused },
-    resultOf: async () => ({ encoding: 'plain', queueMs: 0 }),
-    report: unused,
-    operationOf: unused,
-    liveSpools: unused,
-    target: (name, system) => system.connect({ name, system: system.system, address: name, settings: {}, secrets: {} }, deps),
-    emit: unused,
-  };
+  const context = batchContext({ task, generation, params, clock, store, path });
   await tsdb.tasks.find(({ name }) => name === task)!.run(context);
 }
 

@@ -1,15 +1,16 @@
-import { checkRedis } from '@longshore/fleet';
+import { counter } from '@longshore/counter';
+import { awaitRedis, checkRedis } from '@longshore/fleet';
 import type { Running, Setup } from '@longshore/host';
 import { openEngine, runProcess } from '@longshore/host';
 import { tsdb } from '@longshore/tsdb';
 import { listen, parseListen } from './listen.ts';
 import { buildServer } from './server.ts';
 
-await runProcess('api', [tsdb], async (setup: Setup): Promise<Running> => {
+await runProcess('api', [tsdb, counter], async (setup: Setup): Promise<Running> => {
   const { configuration, redisUrl, log } = setup;
   const wanted = configuration.api.listen;
   parseListen(wanted);
-  await checkRedis(redisUrl);
+  await awaitRedis(redisUrl, log);
   const engine = openEngine(setup);
   const server = buildServer({
     engine,

@@ -1,11 +1,23 @@
 /** The HTTP API as typed calls. Errors come back as the catalogue entries they were at the server. */
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
-import type { DoneRecord, Json, OperationEvent, OperationHeader, Presence, Report, SpoolRecord, StoredPlan } from '@longshore/core';
+import type {
+  ApprovalPolicy,
+  DeadLetter,
+  DoneRecord,
+  JournalEntry,
+  Json,
+  OperationEvent,
+  OperationHeader,
+  Presence,
+  Report,
+  SpoolRecord,
+  StoredPlan,
+} from '@longshore/core';
 import { EXIT, LongshoreError, systemClock, systemRandom } from '@longshore/core';
 import type { HttpReply } from '@longshore/http';
 import { openHttp, retry } from '@longshore/http';
-import type { Action, OperationView } from '@longshore/operations';
+import type { Action, ActOptions, ApprovalRequest, FleetDrain, OperationView, RevertStep } from '@longshore/operations';
 import { ApiAnswer } from './errors.ts';
 import { readMessages } from './server-sent-events.ts';
 
@@ -21,6 +33,8 @@ export interface NewOperation {
   params: Json;
   mode?: 'run' | 'plan';
   reason?: string;
+  approvals?: ApprovalPolicy;
+  deadlineMs?: number;
 }
 
 export interface ListFilter {
@@ -38,7 +52,19 @@ export interface Client extends AsyncDisposable {
   operations(filter?: ListFilter): Promise<{ operations: OperationHeader[]; next?: string }>;
   plan(id: string): Promise<StoredPlan>;
   tasks(id: string): Promise<DoneRecord[]>;
-  act(id: string, action: Exclude<Action, 'discard'>): Promise<OperationHeader>;
+  act(id: string, action: Exclude<Action, 'discard'>, options?: ActOptions): Promise<OperationHeader>;
+  approve(id: string, approval: Omit<ApprovalRequest, 'by'>): Promise<OperationHeader>;
+  /** What taking it back would do, newest first. */
+  revertSteps(id: string): Promise<RevertStep[]>;
+  revert(id: string): Promise<OperationHeader>;
+  retry(id: string): Promise<OperationHeader>;
+  takeOver(id: string, reason: string): Promise<OperationHeader>;
+  journal(id: string): Promise<JournalEntry[]>;
+  deadLetters(): Promise<DeadLetter[]>;
+  requeue(letter: string): Promise<OperationHeader>;
+  fleetDrain(): Promise<FleetDrain | null>;
+  drainFleet(withinMs: number): Promise<FleetDrain>;
+  openFleet(): Promise<void>;
   report(id: string): Promise<Report>;
   explain(id: string): Promise<string>;
   /** Events behind `after`. Ends when the operation is final, or, without `follow`, with what there is; also when the connection does. */
@@ -88,6 +114,8 @@ export function openClient(base: string): Client {
     if (reply.status >= 400) throw await errorOf(what, reply);
     return (await reply.json(MAX_ANSWER_BYTES)) as T;
   };
+  const change = async (what: string, where: string, body?: object): Promise<OperationHeader> =>
+    (await call<{ header: OperationHeader }>(what, 'POST', where, body === undefined ? {} : { body })).header;
   const path = (id: string, rest = ''): string => `/v1/operations/${encodeURIComponent(id)}${rest}`;
 
   return {
@@ -103,7 +131,19 @@ export function openClient(base: string): Client {
       call('list operations', 'GET', '/v1/operations', { query: { state: states ?? [], kind, cursor, limit } }),
     plan: (id) => call(`read the plan of ${id}`, 'GET', path(id, '/plan')),
     tasks: async (id) => (await call<{ tasks: DoneRecord[] }>(`list the tasks of ${id}`, 'GET', path(id, '/tasks'))).tasks,
-    act: async (id, action) => (await call<{ header: OperationHeader }>(`${action} ${id}`, 'POST', path(id, `/${action}`))).header,
+    act: (id, action, options) => change(`${action} ${id}`, path(id, `/${action}`), options),
+    approve: (id, approval) => change(`approve ${id}`, path(id, '/approve'), approval),
+    revertSteps: async (id) => (await call<{ steps: RevertStep[] }>(`plan the way back of ${id}`, 'GET', path(id, '/revert'))).steps,
+    revert: (id) => change(`revert ${id}`, path(id, '/revert')),
+    retry: (id) => change(`retry ${id}`, path(id, '/retry')),
+    takeOver: (id, reason) => change(`take over ${id}`, path(id, '/take-over'), { reason }),
+    journal: async (id) => (await call<{ entries: JournalEntry[] }>(`read the journal of ${id}`, 'GET', path(id, '/journal'))).entries,
+    deadLetters: async () => (await call<{ letters: DeadLetter[] }>('list dead letters', 'GET', '/v1/dead-letters')).letters,
+    requeue: (id) => change(`requeue ${id}`, '/v1/dead-letters/requeue', { id }),
+    fleetDrain: async () => (await call<{ drain: FleetDrain | null }>('look at the fleet', 'GET', '/v1/fleet')).drain,
+    drainFleet: async (withinMs) =>
+      (await call<{ drain: FleetDrain }>('drain the fleet', 'POST', '/v1/fleet/drain', { body: { withinMs } })).drain,
+    openFleet: async () => void (await call('open the fleet', 'POST', '/v1/fleet/open')),
     report: (id) => call(`read the report of ${id}`, 'GET', path(id, '/report')),
 
     async explain(id) {

@@ -8,6 +8,8 @@ export function exitCodeOf(header: Pick<OperationHeader, 'state' | 'error'>): Ex
     case 'succeeded':
       return header.error?.exitCode ?? EXIT.done;
     case 'planned':
+      return header.error?.exitCode ?? EXIT.done;
+    case 'reverted':
       return EXIT.done;
     case 'needs-attention':
       return EXIT.attention;

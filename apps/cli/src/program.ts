@@ -1,8 +1,10 @@
 /** The `longshore` command: its groups of commands, and what its help says first. */
 import { Command } from 'commander';
+import { decisionCommands } from './commands/decisions.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { fleetCommands } from './commands/fleet.ts';
+import { fleetStateCommands } from './commands/fleet-state.ts';
 import { operationCommands } from './commands/operations.ts';
 import { roleCommands } from './commands/roles.ts';
 import { tsdbCommand } from './commands/tsdb.ts';
@@ -36,7 +38,8 @@ export function buildProgram(terminal: Terminal): Command {
   group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
   group('Work:', [tsdbCommand(terminal)]);
   group('Operations:', operationCommands(terminal));
-  group('The fleet:', [up, down, workers, spools, kinds]);
+  group('Decisions:', decisionCommands(terminal));
+  group('The fleet:', [up, down, workers, spools, kinds, ...fleetStateCommands(terminal)]);
   group('One process of a fleet on many machines:', roleCommands());
   everywhere(program, (command) => {
     command.exitOverride();

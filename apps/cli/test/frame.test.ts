@@ -65,7 +65,7 @@ const picture: Picture = {
   tasks,
   titles: ['prove that the sink keeps what it takes', 'dump and restore, batch by batch', 'count everything once more'],
   events: [{ id: '1', at: NOW - 5_000, type: 'note', text: 'a batch was\u001b[2J tried again' }],
-  numbers: numbersOf({ header, tasks }),
+  numbers: numbersOf({ header, tasks, guards: [] }),
   speeds: { pointsPerSecond: 21_000, bytesPerSecond: 4_200_000, etaMs: 125_000 },
   now: NOW,
   hint: 'Ctrl+C tells how to stop.',
@@ -116,7 +116,7 @@ test('before the plan, after the end, and while the fleet is silent', () => {
   const fresh: OperationHeader = { ...header, state: 'submitted', stages: [], counters: {}, expect: {} };
   const { startedAt: _started, ...unstarted } = fresh;
   const none = { ...picture, tasks: [], events: [], titles: [], speeds: {}, silentSince: NOW - 3_000 };
-  const shown = frame({ ...none, header: unstarted, numbers: numbersOf({ header: unstarted, tasks: [] }) });
+  const shown = frame({ ...none, header: unstarted, numbers: numbersOf({ header: unstarted, tasks: [], guards: [] }) });
   expect(shown.map((line) => renderLine(line, 200, plainStyle))).toEqual([
     'op_ab12cd34 tsdb.migrate: being planned, for 1 min 10 s',
     '  the fleet gives no answer since 3 s; trying again',

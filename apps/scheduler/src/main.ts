@@ -1,4 +1,5 @@
+import { counter } from '@longshore/counter';
 import { runRole } from '@longshore/host';
 import { tsdb } from '@longshore/tsdb';
 
-await runRole('scheduler', [tsdb]);
+await runRole('scheduler', [tsdb, counter]);

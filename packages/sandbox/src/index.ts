@@ -1,3 +1,8 @@
+export type { CounterOptions, CounterSettings, CounterStandIn, FaultOrder } from './counter/server.ts';
+export { startCounterService } from './counter/server.ts';
+export type { AddResult, CounterDenial, CounterEffect, CounterStore, CounterView } from './counter/store.ts';
+export type { Traffic, TrafficOptions } from './counter/traffic.ts';
+export { keepAdding } from './counter/traffic.ts';
 export type { DemoDataOptions } from './demo-data.ts';
 export { demoData } from './demo-data.ts';
 export type { Effect, Fault, Knobs, Match, SeenRequest } from './knobs.ts';
@@ -11,5 +16,5 @@ export type { StandIn } from './stand-in.ts';
 export { roundTripBlock } from './victoria-metrics/decimal.ts';
 export type { VictoriaMetricsOptions, VictoriaMetricsStandIn } from './victoria-metrics/server.ts';
 export { startVictoriaMetrics } from './victoria-metrics/server.ts';
-export type { VictoriaMetricsSettings, VictoriaMetricsVersion } from './victoria-metrics/settings.ts';
+export type { NativeExport, VictoriaMetricsSettings, VictoriaMetricsVersion } from './victoria-metrics/settings.ts';
 export type { Labels, Rows, SeriesStore, StoredSeries } from './victoria-metrics/store.ts';

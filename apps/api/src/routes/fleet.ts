@@ -27,6 +27,20 @@ export function fleetRoutes(api: Api, service: Service, { engine, host, targets,
     })),
   }));
 
+  api.get('/v1/fleet', async () => ({ drain: (await service.fleetDrain()) ?? null }));
+  api.post('/v1/fleet/drain', { schema: { body: z.strictObject({ withinMs: z.int().positive() }) } }, async (request, reply) =>
+    reply.code(202).send({ drain: await service.drainFleet(request.body.withinMs, userOf(request)) }),
+  );
+  api.post('/v1/fleet/open', async (_request, reply) => {
+    await service.openFleet();
+    return reply.code(202).send({ drain: null });
+  });
+  api.get('/v1/dead-letters', async () => ({ letters: await service.deadLetters() }));
+  const letter = { schema: { body: z.strictObject({ id: z.string().min(1).max(400) }) } };
+  api.post('/v1/dead-letters/requeue', letter, async (request, reply) =>
+    reply.code(202).send({ header: await service.requeue(request.body.id, userOf(request)) }),
+  );
+
   api.get('/v1/workers', async () => ({ workers: await store.workers() }));
   api.get('/v1/spools', async () => ({ spools: await store.spools() }));
   api.get('/v1/targets', async () => ({ targets: Object.entries(targets).map(([name, { system }]) => ({ name, system })) }));

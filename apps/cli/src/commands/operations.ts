@@ -12,7 +12,7 @@ import { reportText } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
 import { clockTime, count, table } from '../text.ts';
 import { numbersOf } from '../watch/picture.ts';
-import { examples, wholeNumber, withJson } from './options.ts';
+import { examples, milliseconds, wholeNumber, withJson } from './options.ts';
 import { watchToEnd } from './run-operation.ts';
 
 interface Flags extends ApiOption {
@@ -55,11 +55,14 @@ export function operationCommands(terminal: Terminal): Command[] {
       }),
     ),
 
-    examples(one('start', 'run an operation that was only planned, and watch it').option('--detach', 'return at once'), [
-      'longshore start op_ab12cd34',
-    ]).action(
-      withClient(async (client, id, { json, detach }: Flags & { detach?: boolean }) => {
-        const header = await client.act(id, 'start');
+    examples(
+      one('start', 'run an operation that was only planned, and watch it')
+        .option('--replan', 'where the target has changed since, plan anew and run that')
+        .option('--detach', 'return at once'),
+      ['longshore start op_ab12cd34', 'longshore start op_ab12cd34 --replan'],
+    ).action(
+      withClient(async (client, id, { json, detach, replan }: Flags & { detach?: boolean; replan?: boolean }) => {
+        const header = await client.act(id, 'start', replan ? { replan } : {});
         if (detach) return tellState(header, json, terminal, `started; \`longshore watch ${id}\` shows it`);
         throw new Ended(await watchToEnd(client, id, true, json === true, terminal));
       }),
@@ -89,9 +92,21 @@ export function operationCommands(terminal: Terminal): Command[] {
         tellState(await client.act(id, 'resume'), json, terminal, `goes on; \`longshore watch ${id}\` shows it`),
       ),
     ),
-    examples(one('drain', 'begin no new work, finish what is ready, then end'), ['longshore drain op_ab12cd34']).action(
-      withClient(async (client, id, { json }: Flags) =>
-        tellState(await client.act(id, 'drain'), json, terminal, `no new work is begun; \`longshore watch ${id}\` shows the rest`),
+    examples(
+      one('drain', 'begin no new work, finish what is ready, then end').option(
+        '--within <duration>',
+        'cancel what still runs then',
+        milliseconds,
+      ),
+      ['longshore drain op_ab12cd34', 'longshore drain op_ab12cd34 --within 10m'],
+    ).action(
+      withClient(async (client, id, { json, within }: Flags & { within?: number }) =>
+        tellState(
+          await client.act(id, 'drain', within === undefined ? {} : { withinMs: within }),
+          json,
+          terminal,
+          `no new work is begun; \`longshore watch ${id}\` shows the rest`,
+        ),
       ),
     ),
     examples(one('cancel', 'stop running steps, put its things away, end'), ['longshore cancel op_ab12cd34']).action(
@@ -150,7 +165,7 @@ function opsCommand(terminal: Terminal): Command {
       if (operations.length === 0) return terminal.say('There are no operations. `longshore tsdb migrate --help` shows how to start one.');
       const now = Date.now();
       const rows = operations.map((header) => {
-        const { done, total, points } = numbersOf({ header, tasks: [] });
+        const { done, total, points } = numbersOf({ header, tasks: [], guards: [] });
         const share = total > 0 ? `${count(done)}/${count(total)}` : '';
         return [
           header.id,
@@ -175,11 +190,11 @@ async function show(
   { json, events: withEvents }: Flags & { events?: boolean },
   terminal: Terminal,
 ): Promise<void> {
-  const { header, tasks } = await client.operation(id);
+  const { header, tasks, guards } = await client.operation(id);
   const done = await client.tasks(id);
   const events: OperationEvent[] = [];
   if (withEvents) for await (const event of client.events(id, { follow: false })) events.push(event);
-  if (json) return terminal.json({ header, tasks, done, ...(withEvents ? { events } : {}) });
+  if (json) return terminal.json({ header, tasks, guards, done, ...(withEvents ? { events } : {}) });
   const { style } = terminal.out;
   const head: [string, string][] = [
     ['state', `${header.state}${header.intent ? ` (${header.intent} asked by ${header.intentBy ?? 'somebody'})` : ''}`],
@@ -224,6 +239,10 @@ async function show(
       task.gate?.reason ?? task.lastError ?? '',
     ]);
     lines.push('', ...table(['  live task', 'state', 'worker', 'progress', 'why'], rows));
+  }
+  if (guards.length > 0) {
+    const rows = guards.map((one) => [`  ${one.key}`, one.state, one.target, one.what, new Date(one.openedAt).toISOString()]);
+    lines.push('', ...table(['  guard', 'state', 'target', 'what', 'opened'], rows));
   }
   if (done.length > 0) {
     const rows = done.map((record) => [

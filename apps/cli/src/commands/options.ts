@@ -16,6 +16,16 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** For commander: `90s`, `10m`, `2h`, `1d`, in milliseconds. */
+export function milliseconds(text: string): number {
+  const [, value, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const found = Number(value) * (UNITS_MS[unit ?? ''] ?? Number.NaN);
+  if (!(found > 0)) throw new InvalidArgumentError('It must be a duration such as 90s, 10m, 2h or 1d.');
+  return found;
+}
+
 /** Examples under a command's help. */
 export function examples(command: Command, lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`);

@@ -83,6 +83,10 @@ async function ended(
   terminal: Terminal,
 ): Promise<number> {
   if (header.state === 'planned') {
+    if (header.error) {
+      terminal.say(`It did not start: ${header.error.message}.\n${header.error.fix}`);
+      return exitCode;
+    }
     terminal.say(`${id} is planned and waits; \`longshore plan ${id}\` shows the plan, \`longshore start ${id}\` runs it.`);
     return exitCode;
   }

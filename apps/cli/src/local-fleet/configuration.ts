@@ -50,6 +50,8 @@ export async function writeConfiguration(home: Home, overrides: Overrides): Prom
     },
     worker: { ...own.worker, stopMs },
     sweepMs: overrides.sweepMs ?? own.sweepMs,
+    operations: own.operations,
+    guards: own.guards,
   };
   await writeJson(home.configurationFile, settings);
   return { redisUrl: own.redisUrl, stopMs, source: configurationSource(overrides.environment), spools: Object.keys(settings.spools) };

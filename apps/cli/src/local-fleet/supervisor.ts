@@ -1,5 +1,5 @@
 /**
- * The local fleet: a private Redis, api, scheduler, dumpers and restorers as processes of this machine. Starts them in order, keeps
+ * The local fleet: a private Redis, api, scheduler and workers of every role as processes of this machine. Starts them in order, keeps
  * them up, adds workers for spools that are added while it runs, and stops them in order: workers first, Redis last.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -35,13 +35,15 @@ export interface FleetSettings {
   sweepMs?: number;
 }
 
-type Role = 'api' | 'scheduler' | 'dumper' | 'restorer';
+type Role = 'api' | 'scheduler' | 'dumper' | 'restorer' | 'migrator' | 'rebalancer';
 
 const MAIN: Record<Role, string> = {
   api: fileURLToPath(import.meta.resolve('@longshore/api')),
   scheduler: fileURLToPath(import.meta.resolve('@longshore/scheduler')),
   dumper: fileURLToPath(import.meta.resolve('@longshore/dumper')),
   restorer: fileURLToPath(import.meta.resolve('@longshore/restorer')),
+  migrator: fileURLToPath(import.meta.resolve('@longshore/migrator')),
+  rebalancer: fileURLToPath(import.meta.resolve('@longshore/rebalancer')),
 };
 
 export function mainOf(role: Role): string {
@@ -107,6 +109,7 @@ export class Supervisor {
     const first: KeptProcess[] = [this.#add('scheduler', 'scheduler'), this.#add('api', 'api')];
     for (let n = 1; n <= dumpers; n += 1) first.push(this.#add(`dumper-${n}`, 'dumper'));
     for (let n = 1; n <= restorers; n += 1) first.push(this.#add(`restorer-${n}`, 'restorer'));
+    for (const role of ['migrator', 'rebalancer'] as const) first.push(this.#add(role, role));
     await this.#allReady(first);
 
     const source = this.#configuration.source;

@@ -1,0 +1,4 @@
+import { counter } from '@longshore/counter';
+import { runRole } from '@longshore/host';
+
+await runRole('migrator', [counter]);

@@ -1,0 +1,2 @@
+export { ACTION_MS, CounterClient, counterService } from './client.ts';
+export { TooLittle } from './errors.ts';

@@ -1,0 +1,29 @@
+/** The cases of the engine: they need neither a source nor a sink. */
+import { join } from 'node:path';
+import type { Random } from '@longshore/core';
+import type { CaseResult } from '../case.ts';
+import { chaos } from './chaos.ts';
+
+export interface EngineCaseContext {
+  dir: string;
+  random: Random;
+  say(line: string): void;
+}
+
+export type EngineCase = (context: EngineCaseContext) => Promise<CaseResult>;
+
+const STORM_MS = 300_000;
+const FLEET = { operations: 100, schedulers: 2, workers: 10 };
+/** Long enough before and after the outage for work to be in the middle of it. */
+const AROUND_MS = 20_000;
+
+const redisAway =
+  (redisAwayMs: number): EngineCase =>
+  ({ dir, random, say }) =>
+    chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, operations: 50, stormMs: redisAwayMs + 2 * AROUND_MS, redisAwayMs });
+
+export const ENGINE_CASES: ReadonlyMap<string, EngineCase> = new Map<string, EngineCase>([
+  ['engine-kills', ({ dir, random, say }) => chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, stormMs: STORM_MS })],
+  ['engine-redis-away-3s', redisAway(3_000)],
+  ['engine-redis-away-60s', redisAway(60_000)],
+]);

@@ -1,0 +1,216 @@
+/**
+ * A hundred operations on ten targets, two schedulers, ten workers, and something that kills: at the end everything must be over, every
+ * guard closed, and what the targets counted themselves must be as if nothing had happened.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { OperationHeader, Random } from '@longshore/core';
+import { FINAL_STATES } from '@longshore/core';
+import { findRedis, startRedis } from '@longshore/programs';
+import type { Traffic } from '@longshore/sandbox';
+import { keepAdding, startCounterService } from '@longshore/sandbox';
+import type { Fleet, RoleName } from '../../support/fleet.ts';
+import { startFleet } from '../../support/fleet.ts';
+import type { CaseResult } from '../case.ts';
+import { checkOperations, checkTargets, placeOf } from './checks.ts';
+import type { Target } from './targets.ts';
+import { COUNTERS, MOVED_SERVICES, SERVICES, START_VALUE } from './targets.ts';
+
+export interface ChaosOptions {
+  dir: string;
+  random: Random;
+  /** How long things are killed, ms. */
+  stormMs: number;
+  operations: number;
+  schedulers: number;
+  workers: number;
+  /** Redis is killed once in the middle and stays away so long; absent: it is left alone. */
+  redisAwayMs?: number;
+  say(line: string): void;
+}
+
+/** Services whose first counter has clients that keep adding. */
+const BUSY = 4;
+/** Two kills lie so far apart at least, and twice as much more at most. */
+const BREATH_MS = 600;
+const LOCK_MS = 2_000;
+const SWEEP_MS = 500;
+/** How long a step of an operation is drawn out, so that something is always in the middle. */
+const STEP_MS = 60;
+/** With nothing killed any more, everything accepted must be over within this time. */
+const HEALED_MS = 240_000;
+
+/** The services to be evened out begin uneven: 0, 50, 100, 150, 200. */
+function valueAtStart(service: number): number {
+  if (service < MOVED_SERVICES) return START_VALUE;
+  return ((service - MOVED_SERVICES) * 2 * START_VALUE) / (SERVICES - MOVED_SERVICES - 1);
+}
+
+export async function chaos(options: ChaosOptions): Promise<CaseResult> {
+  const { dir, random, stormMs, say } = options;
+  await mkdir(dir, { recursive: true });
+  await using stack = new AsyncDisposableStack();
+  const program = await findRedis();
+  const startOurs = (port: number) => startRedis({ program, dir: join(dir, 'redis'), port, appendfsync: 'always' });
+  let redis = await startOurs(0);
+  stack.defer(() => redis.stop());
+
+  const targets: Target[] = [];
+  for (let at = 0; at < SERVICES; at += 1) {
+    const counters = Object.fromEntries(Array.from({ length: COUNTERS }, (_, one) => [`k${at}-${one}`, valueAtStart(at)]));
+    const service = stack.use(await startCounterService({ counters }));
+    targets.push({ name: `c${at}`, service });
+  }
+  const fleet = await startFleet({
+    dir,
+    redisUrl: redis.url!,
+    schedulers: options.schedulers,
+    dumpers: 0,
+    restorers: 0,
+    migrators: Math.ceil(options.workers / 2),
+    rebalancers: Math.floor(options.workers / 2),
+    concurrency: 4,
+    lockMs: LOCK_MS,
+    sweepMs: SWEEP_MS,
+    targets: Object.fromEntries(targets.map(({ name, service }) => [name, { system: 'counter', address: service.url }])),
+  });
+  stack.defer(() => fleet.stop());
+
+  const traffics: Traffic[] = [];
+  for (let at = 0; at < BUSY; at += 1)
+    traffics.push(keepAdding({ service: targets[at]!.service.url, counter: `k${at}-0`, clients: 1, restMs: 20 }));
+  const begun = Date.now();
+  const figures: Record<string, number | string> = { operations: 0, kills: 0, 'redis away': 0 };
+  const ids: string[] = [];
+  const kills = new Killer(fleet, random, say);
+
+  const submitting = (async (): Promise<void> => {
+    for (let at = 0; at < options.operations; at += 1) {
+      ids.push(await submitOne(fleet, targets, random));
+      await pause((stormMs * 0.6 * random.next() * 2) / options.operations);
+    }
+  })();
+  const redisKilling = (async (): Promise<void> => {
+    if (options.redisAwayMs === undefined) return;
+    await pause(stormMs / 2);
+    const port = Number(new URL(redis.url!).port);
+    process.kill(redis.pid, 'SIGKILL');
+    say(`redis is killed, for ${options.redisAwayMs} ms`);
+    await pause(options.redisAwayMs);
+    await redis.stop();
+    redis = await startOurs(port);
+    figures['redis away'] = options.redisAwayMs;
+  })();
+  while (Date.now() - begun < stormMs) {
+    await pause(BREATH_MS * (1 + 2 * random.next()));
+    await kills.one();
+  }
+  await Promise.all([submitting, redisKilling]);
+  await kills.settled();
+  figures.operations = ids.length;
+  figures.kills = kills.count;
+  say(`${kills.count} kills; now everything must come to its end`);
+
+  const healedAt = Date.now();
+  const headers = await ended(fleet, ids);
+  figures['healed within'] = Math.round((Date.now() - healedAt) / 1000);
+  for (const traffic of traffics) await traffic.stop();
+  const problems = [...(await checkOperations(fleet, headers)), ...checkTargets(targets, headers, traffics)];
+  for (const [state, group] of Map.groupBy(headers, ({ state }) => state)) figures[state] = group.length;
+  figures.effects = targets.reduce((sum, { service }) => sum + service.store.effects.length, 0);
+  figures.adds = traffics.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  return { problems, figures: { ...figures, seconds: Math.round((Date.now() - begun) / 1000) } };
+}
+
+/** Mostly moves of one or two counters, the rest evening out; many of them want what others have. */
+async function submitOne(fleet: Fleet, targets: readonly Target[], random: Random): Promise<string> {
+  const some = (below: number): number => Math.floor(random.next() * below);
+  const submit = async (kind: string, params: object): Promise<string> => (await fleet.service.submit({ kind, params, owner: 'chaos' })).id;
+  const pair = (from: number, count: number): [string, string] => {
+    const first = some(count);
+    return [`c${from + first}`, `c${from + ((first + 1 + some(count - 1)) % count)}`];
+  };
+  if (random.next() < 0.25) {
+    const services = pair(MOVED_SERVICES, SERVICES - MOVED_SERVICES);
+    return submit('counter.rebalance', { services, concurrency: 3, movesPerRound: 4, pauseMs: STEP_MS });
+  }
+  const home = some(MOVED_SERVICES);
+  const counters = [`k${home}-${some(COUNTERS)}`];
+  const moved = targets.slice(0, MOVED_SERVICES);
+  const source = placeOf(moved, counters[0]!).name;
+  const second = `k${home}-${some(COUNTERS)}`;
+  if (second !== counters[0] && placeOf(moved, second).name === source) counters.push(second);
+  const sink = `c${(Number(source.slice(1)) + 1 + some(MOVED_SERVICES - 1)) % MOVED_SERVICES}`;
+  return submit('counter.move', { source, sink, counters, maxDenialMs: 20_000, pauseMs: STEP_MS });
+}
+
+type Child = Fleet['members'] extends Map<string, { child: infer C }> ? C : never;
+
+/** Kills members of the fleet and starts them again; never the last scheduler. */
+class Killer {
+  count = 0;
+  readonly #fleet: Fleet;
+  readonly #random: Random;
+  readonly #say: (line: string) => void;
+  readonly #away: Set<string> = new Set();
+  readonly #returning: Promise<void>[] = [];
+
+  constructor(fleet: Fleet, random: Random, say: (line: string) => void) {
+    this.#fleet = fleet;
+    this.#random = random;
+    this.#say = say;
+  }
+
+  async one(): Promise<void> {
+    const there = [...this.#fleet.members.values()].filter(({ name }) => !this.#away.has(name));
+    const member = there[Math.floor(this.#random.next() * there.length)];
+    if (!member) return;
+    const { name, role, child } = member;
+    this.#away.add(name);
+    this.count += 1;
+    const stopped = this.#random.next() < 0.2;
+    const awayMs = stopped ? LOCK_MS + this.#random.next() * 3_000 : this.#random.next() * 1_500;
+    this.#say(`${name} is ${stopped ? 'stopped' : 'killed'} for ${Math.round(awayMs)} ms`);
+    this.#returning.push(stopped ? this.#stop(name, child, awayMs) : this.#kill(name, role, child, awayMs));
+  }
+
+  async #stop(name: string, child: Child, awayMs: number): Promise<void> {
+    child.kill('SIGSTOP');
+    await pause(awayMs);
+    child.kill('SIGCONT');
+    this.#away.delete(name);
+  }
+
+  async #kill(name: string, role: RoleName, child: Child, awayMs: number): Promise<void> {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+    await pause(awayMs);
+    await this.#fleet.start(name, role);
+    this.#away.delete(name);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#returning);
+  }
+}
+
+/** Every operation at its end; throws with what the first that is not says of itself. */
+async function ended(fleet: Fleet, ids: readonly string[]): Promise<OperationHeader[]> {
+  const until = Date.now() + HEALED_MS;
+  const headers: OperationHeader[] = [];
+  for (const id of ids) {
+    for (;;) {
+      const header = (await fleet.store.header(id))!;
+      if (FINAL_STATES.has(header.state)) {
+        headers.push(header);
+        break;
+      }
+      if (Date.now() > until) throw new Error(`not over ${HEALED_MS / 1000} s after the last fault:\n${await fleet.service.explain(id)}`);
+      await fleet.store.events(id, undefined, 1, 0);
+      await pause(50);
+    }
+  }
+  return headers;
+}
