@@ -10,7 +10,7 @@ import { Ended } from '../exit.ts';
 import { planText } from '../report/plan.ts';
 import { reportText } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
-import { clockTime, count, table } from '../text.ts';
+import { clockTime, count, plural, table } from '../text.ts';
 import { numbersOf } from '../watch/picture.ts';
 import { examples, milliseconds, wholeNumber, withJson } from './options.ts';
 import { watchToEnd } from './run-operation.ts';
@@ -165,8 +165,8 @@ function opsCommand(terminal: Terminal): Command {
       if (operations.length === 0) return terminal.say('There are no operations. `longshore tsdb migrate --help` shows how to start one.');
       const now = Date.now();
       const rows = operations.map((header) => {
-        const { done, total, points } = numbersOf({ header, tasks: [], guards: [] });
-        const share = total > 0 ? `${count(done)}/${count(total)}` : '';
+        const { done, total, points, unit } = numbersOf({ header, tasks: [], guards: [] });
+        const share = total > 0 ? `${count(done)}/${unit === 'batch' ? plural(total, 'batch', 'batches') : plural(total, 'stage')}` : '';
         return [
           header.id,
           header.kind,
@@ -178,7 +178,7 @@ function opsCommand(terminal: Terminal): Command {
           header.reason ?? '',
         ];
       });
-      terminal.print(table(['id', 'kind', 'state', 'batches', 'points', 'submitted', 'by', 'reason'], rows, new Set([3, 4])).join('\n'));
+      terminal.print(table(['id', 'kind', 'state', 'done', 'points', 'submitted', 'by', 'reason'], rows, new Set([3, 4])).join('\n'));
       if (next !== undefined) terminal.say('There are more: raise --limit, or narrow them down with --state and --kind.');
     },
   );
@@ -245,12 +245,14 @@ async function show(
     lines.push('', ...table(['  guard', 'state', 'target', 'what', 'opened'], rows));
   }
   if (done.length > 0) {
-    const rows = done.map((record) => [
-      `  ${record.id}`,
-      record.result,
-      record.startedAt === undefined ? '' : duration(record.endedAt - record.startedAt),
-      record.error?.message ?? '',
-    ]);
+    const rows = done
+      .sort((a, b) => a.endedAt - b.endedAt)
+      .map((record) => [
+        `  ${record.id}`,
+        record.result,
+        record.startedAt === undefined ? '' : duration(record.endedAt - record.startedAt),
+        record.error?.message ?? '',
+      ]);
     lines.push('', ...table(['  ended task', 'result', 'took', 'error'], rows));
   }
   if (events.length > 0)

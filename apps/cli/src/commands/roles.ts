@@ -34,7 +34,10 @@ export function roleCommands(): Command[] {
     const command = new Command(role)
       .description(`${TITLES[role]} (production: one process, in the foreground)`)
       .option('--config <file>', 'configuration (default: $LONGSHORE_CONFIG, else ./longshore.yaml)')
-      .option('--redis <url>', 'redis://host:port, unix:/path, redis+sentinel://h1,h2/master or redis+cluster://h1,h2 (default: $REDIS_URL, else from the configuration)');
+      .option(
+        '--redis <url>',
+        'redis://host:port, unix:/path, redis+sentinel://h1,h2/master or redis+cluster://h1,h2 (default: $REDIS_URL, else from the configuration)',
+      );
     const worker = role === 'dumper' || role === 'restorer';
     if (worker) command.option('--spool <name=/path...>', 'a spool of this machine, on top of the configured ones');
     const sample = worker ? ` --spool disk1=/data/spool` : '';

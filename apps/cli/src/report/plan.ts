@@ -9,10 +9,13 @@ export function planText(plan: StoredPlan, style: (style: Style, text: string) =
   const lines = [style('bold', 'Plan'), ...plan.summary.map((line) => `  ${line}`)];
   for (const { level, text } of plan.findings) lines.push(`  ${style(FINDING_STYLE[level], `${level}:`)} ${text}`);
   lines.push(style('bold', 'Steps'));
-  plan.stages.forEach(({ title, concurrency, tasks, bulk, always }, at) => {
+  plan.stages.forEach(({ title, concurrency, tasks, bulk, always, approval, guard }, at) => {
     const units = bulk ? (bulk.only?.length ?? bulk.count) : (tasks?.length ?? 0);
     const many = units > 1 ? ` (${count(units)}, up to ${count(Math.min(units, concurrency))} at once)` : '';
     lines.push(`  ${at + 1}. ${title}${many}${always ? style('dim', ' [also after a failure]') : ''}`);
+    if (approval) lines.push(style('yellow', `     asks before it begins, under --approvals cutover: ${approval}`));
+    if (guard?.opens) lines.push(style('dim', `     opens ${guard.opens.join(', ')}`));
+    if (guard?.ends) lines.push(style('dim', `     ends ${guard.ends.join(', ')}`));
   });
   const expect = Object.entries(plan.expect).map(([what, number]) => `${count(number)} ${what}`);
   if (expect.length > 0) lines.push(`${style('bold', 'Expects')} ${expect.join(', ')}`);

@@ -28,7 +28,11 @@ export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SH
     ];
     const shown = ordered.slice(0, maxRows);
     const numbers = new Set(columns.map((_, at) => at + 1));
-    const drawn = table(['metric', ...columns], [...shown.map(({ row, values }) => cells(row, values)), cells('total', totals)], numbers);
+    const drawn = table(
+      [report.kind.startsWith('tsdb.') ? 'metric' : 'what', ...columns],
+      [...shown.map(({ row, values }) => cells(row, values)), cells('total', totals)],
+      numbers,
+    );
     const [head = '', ...body] = drawn;
     const total = body.pop() ?? '';
     lines.push(style('bold', head));
@@ -62,6 +66,11 @@ const SUCCESS: Readonly<Record<string, (id: string) => string>> = {
   verify: () => 'both sides hold the same points.',
 };
 
+/** How to go on, by the system. */
+const CANCELLED: Readonly<Record<string, (id: string) => string>> = {
+  tsdb: () => 'The same command with --existing fill goes on from there.',
+};
+
 export function verdict(
   { state, error, operation, kind }: Pick<Report, 'state' | 'error' | 'operation' | 'kind'>,
   style: ReportStyle['style'],
@@ -76,10 +85,12 @@ export function verdict(
     case 'cancelled':
       return style(
         'yellow',
-        `${operation} was cancelled: the table shows what was done until then. The same command with --existing fill goes on from there.`,
+        `${operation} was cancelled: the table shows what was done until then. ${CANCELLED[kind.split('.')[0] ?? '']?.(operation) ?? `\`longshore revert ${operation} --plan\` tells what can be taken back.`}`,
       );
     case 'failed':
       return style('red', `${operation} failed.`);
+    case 'reverted':
+      return style('green', `${operation} is reverted: what it had done has been taken back.`);
     default:
       return `${operation} is ${state}: these are the numbers so far.`;
   }

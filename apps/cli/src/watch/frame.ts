@@ -152,7 +152,10 @@ function eventLines({ events }: Picture): Line[] {
 export function statusLine(picture: Picture): string {
   const { numbers, speeds, header } = picture;
   const parts = [stateWords(picture)];
-  if (numbers.total > 0) parts.push(`${count(numbers.done)} of ${plural(numbers.total, 'batch', 'batches')}`);
+  if (numbers.total > 0)
+    parts.push(
+      `${count(numbers.done)} of ${numbers.unit === 'batch' ? plural(numbers.total, 'batch', 'batches') : plural(numbers.total, 'stage')}`,
+    );
   parts.push(...numberParts(picture));
   if (header.endedAt === undefined && speeds.etaMs !== undefined) parts.push(`about ${duration(speeds.etaMs)} left`);
   const gates = new Set(picture.tasks.flatMap(({ gate }) => gate?.reason ?? []));

@@ -25,9 +25,10 @@ export interface Numbers {
   pointsVerified: number;
   bytes: number;
   retries: number;
-  /** Tasks, or batches, done and planned, of the stage that has the most of them. */
+  /** Batches done and planned, or stages, where the kind has no batches. */
   done: number;
   total: number;
+  unit: 'batch' | 'stage';
   share: number;
 }
 
@@ -44,8 +45,9 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
   const begun = stages.slice(0, header.stage + 1);
   const main = begun.reduce((best, stage) => (stage.total >= (best?.total ?? 0) && stage.total > 0 ? stage : best), begun[0]);
   const points = (counters.points ?? 0) + running('.restore');
-  const done = (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0);
-  const total = Math.max(main?.total ?? 0, expect.batches ?? 0);
+  const inBatches = expect.batches !== undefined || header.kind.startsWith('tsdb.');
+  const done = inBatches ? (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0) : stages.filter(({ endedAt }) => endedAt).length;
+  const total = inBatches ? Math.max(main?.total ?? 0, expect.batches ?? 0) : stages.length;
   const share = expect.points ? points / expect.points : total > 0 ? done / total : 0;
   return {
     points,
@@ -55,6 +57,7 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
     retries: counters.retries ?? 0,
     done,
     total,
+    unit: inBatches ? 'batch' : 'stage',
     share: Math.min(1, share),
   };
 }

@@ -15,6 +15,8 @@ export const dump: KindDefinition<DumpParams> = defineKind({
   role: 'dumper',
   params: DumpParams,
   tolerant: true,
+  // A worker woken from the dead is kept from the sink by the places there, which outlive its longest request.
+  actionMs: 0,
   columns: COLUMNS,
 
   async plan(context) {

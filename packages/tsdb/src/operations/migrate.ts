@@ -28,6 +28,8 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
   role: 'dumper',
   params: MigrateParams,
   tolerant: true,
+  // A worker woken from the dead is kept from the sink by the places there, which outlive its longest request.
+  actionMs: 0,
   columns: COLUMNS,
 
   async plan(context) {

@@ -12,6 +12,8 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
   role: 'restorer',
   params: RestoreParams,
   tolerant: true,
+  // A worker woken from the dead is kept from the sink by the places there, which outlive its longest request.
+  actionMs: 0,
   columns: COLUMNS,
 
   async plan(context: TaskContext<RestoreParams>) {

@@ -3,7 +3,7 @@
  *
  * Changes: a small file that says into which sink the dump goes. Twice is harmless: it is only ever written with the same text.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StageSpec, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
@@ -49,7 +49,7 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
     const spool = await openSpool(context.spool());
     const batches = await finished(spool, from);
     if (batches.length === 0) return { output: { batches: 0 } };
-    await claimFor(join(spool.root, from, 'sink'), from, sink);
+    await claimFor(join(spool.root, from, 'sink'), from, sink, `${context.operation.id}-${context.generation}`);
     const stage: StageSpec = {
       name: 'restore',
       title: `restore ${batches.length} batches of ${from} from ${name}`,
@@ -69,13 +69,18 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
 });
 
 /** One dump goes into one sink: its folders keep account of what that sink has acknowledged. */
-async function claimFor(path: string, from: string, sink: string): Promise<void> {
+async function claimFor(path: string, from: string, sink: string, attempt: string): Promise<void> {
+  // Whole before it has its name: a worker killed in between must not leave a claim that says nothing.
+  const draft = `${path}.${attempt}`;
+  await writeFile(draft, sink);
   try {
-    await writeFile(path, sink, { flag: 'wx' });
+    await link(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const before = (await readFile(path, 'utf8')).trim();
     if (before !== sink) throw OtherSink({ from, before, now: sink }, { cause: error });
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
