@@ -1,16 +1,18 @@
 /**
  * Measures Longshore on real servers of this machine:
  *
- *   pnpm bench [tsdb] [--json] [--only name,…] [--points N] [--rounds N] [--replay-rounds N]
+ *   pnpm bench [tsdb] [engine] [--json] [--only name,…] [--points N] [--rounds N] [--replay-rounds N] [--tasks N] [--fsync everysec,always]
  *
  * Prints a table with ratios, or with `--json` one object a line. `--points`: the least a replay moves (50 million). Measurements on the
- * kilda data set are taken `--rounds` times (3), replays `--replay-rounds` times (1); the run of the middle speed is shown.
+ * kilda data set are taken `--rounds` times (3), replays `--replay-rounds` times (1); the run of the middle speed is shown. The engine is
+ * measured with `--tasks` tasks (20,000) on a Redis with each `--fsync` (both).
  */
 import { parseArgs } from 'node:util';
+import { ENGINE_NAMES, type EngineMeasurement, FSYNCS, type Fsync, runEngine } from './engine.ts';
 import { costs, type Goal, ratios, table } from './measurement.ts';
 import { NAMES, type Options, runTsdb } from './tsdb.ts';
 
-const GROUPS = ['tsdb'];
+const GROUPS: Readonly<Record<string, readonly string[]>> = { tsdb: NAMES, engine: ENGINE_NAMES };
 const GOALS: readonly Goal[] = [
   { name: 'migrate', to: 'source-read', atLeast: 0.8 },
   { name: 'migrate-verified', to: 'source-read', atLeast: 0.6 },
@@ -27,7 +29,15 @@ function wholeNumber(option: string, text: string): number {
   return number;
 }
 
-function asked(): { json: boolean; options: Options } {
+function fsyncs(text: string): Fsync[] {
+  return text.split(',').map((word) => {
+    const found = FSYNCS.find((one) => one === word.trim());
+    if (!found) throw new Misused(`--fsync is ${FSYNCS.join(' or ')}, not "${word}"`);
+    return found;
+  });
+}
+
+function asked(): { json: boolean; options: Options; tasks: number; fsyncs: Fsync[] } {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
@@ -36,15 +46,21 @@ function asked(): { json: boolean; options: Options } {
       points: { type: 'string', default: '50000000' },
       rounds: { type: 'string', default: '3' },
       'replay-rounds': { type: 'string', default: '1' },
+      tasks: { type: 'string', default: '20000' },
+      fsync: { type: 'string', default: FSYNCS.join(',') },
     },
   });
-  const stranger = positionals.find((word) => !GROUPS.includes(word));
-  if (stranger !== undefined) throw new Misused(`there is no group "${stranger}"; there is ${GROUPS.join(', ')}`);
-  const only = values.only === undefined ? NAMES : values.only.split(',').map((name) => name.trim());
-  const unknown = only.find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) throw new Misused(`nothing called "${unknown}" is measured; there is ${NAMES.join(', ')}`);
+  const groups = Object.keys(GROUPS);
+  const stranger = positionals.find((word) => !groups.includes(word));
+  if (stranger !== undefined) throw new Misused(`there is no group "${stranger}"; there is ${groups.join(', ')}`);
+  const names = (positionals.length === 0 ? groups : positionals).flatMap((group) => GROUPS[group]!);
+  const only = values.only === undefined ? names : values.only.split(',').map((name) => name.trim());
+  const unknown = only.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Misused(`nothing called "${unknown}" is measured; there is ${names.join(', ')}`);
   return {
     json: values.json,
+    tasks: wholeNumber('tasks', values.tasks),
+    fsyncs: fsyncs(values.fsync),
     options: {
       only: new Set(only),
       points: wholeNumber('points', values.points),
@@ -59,14 +75,27 @@ function isMisuse(error: unknown): error is Error {
   return error instanceof Misused || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
 }
 
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** A measurement of the engine for people: its figures in one line. */
+function figures({ name, versions, ...rest }: EngineMeasurement): string {
+  const shown = Object.entries(rest).map(([figure, value]) => `${figure} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  return `${name.padEnd(16)} ${shown.join('  ')}  (${Object.entries(versions).flat().join(' ')})`;
+}
+
 try {
-  const { json, options } = asked();
-  const results = await runTsdb(options);
-  if (json) for (const { measurement } of results) process.stdout.write(`${JSON.stringify(measurement)}\n`);
-  else {
-    const replays = NAMES.filter((name) => name.startsWith('replay-migrate-'));
-    const lines = [table(results), '', ...ratios(results, GOALS), ...costs(results, replays, { most: 0.5, spread: 1.2 })];
-    process.stdout.write(`${lines.join('\n')}\n`);
+  const { json, options, tasks, fsyncs } = asked();
+  const { only, say } = options;
+  if (ENGINE_NAMES.some((name) => only.has(name)))
+    await runEngine({ only, fsyncs, tasks, say, tell: (found) => print(json ? JSON.stringify(found) : figures(found)) });
+  if (NAMES.some((name) => only.has(name))) {
+    const results = await runTsdb(options);
+    if (json) for (const { measurement } of results) print(JSON.stringify(measurement));
+    else {
+      const replays = NAMES.filter((name) => name.startsWith('replay-migrate-'));
+      for (const line of [table(results), '', ...ratios(results, GOALS), ...costs(results, replays, { most: 0.5, spread: 1.2 })])
+        print(line);
+    }
   }
 } catch (error) {
   if (!isMisuse(error)) throw error;

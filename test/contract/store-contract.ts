@@ -1,5 +1,6 @@
 /** What every `Store` must do: each promise of `packages/core/src/ports.ts`, for the one in memory and the one on Redis alike. */
 import { describe } from 'vitest';
+import { accessContract } from './store/access.ts';
 import { attemptsContract } from './store/attempts.ts';
 import type { OpenStore } from './store/bench.ts';
 import { storeBench } from './store/bench.ts';
@@ -30,5 +31,6 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     eventsContract(bench);
     roomContract(bench);
     fleetContract(bench);
+    accessContract(bench);
   });
 }

@@ -103,6 +103,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     child.removeAllListeners('exit');
   };
 
+  // A test that falls over leaves nothing running.
+  const endAll = (): void => {
+    for (const { child } of members.values()) child.kill('SIGKILL');
+  };
+  process.once('exit', endAll);
+
   const names: [string, RoleName][] = [];
   for (let i = 1; i <= schedulers; i += 1) names.push([`scheduler-${i}`, 'scheduler']);
   for (let i = 1; i <= dumpers; i += 1) names.push([`dumper-${i}`, 'dumper']);
@@ -124,6 +130,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         clearTimeout(hard);
       }),
     );
+    process.off('exit', endAll);
     await transport.close();
     await store.close();
   };

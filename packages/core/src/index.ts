@@ -1,3 +1,5 @@
+export type { AccessRole, AuditEntry, TokenRecord } from './access.ts';
+export { ACCESS_ROLES, auditText, mayAs } from './access.ts';
 export type { ErrorData, ErrorEntry, ExitCode } from './errors.ts';
 export { defineError, EXIT, errorCatalogue, errorData, InternalError, LongshoreError } from './errors.ts';
 export {

@@ -1,4 +1,5 @@
 /** What the engine needs of the world. Each port has an in-memory form (`./memory`) and a real one; both pass one contract suite. */
+import type { AuditEntry, TokenRecord } from './access.ts';
 import type {
   AttemptRecord,
   DeadLetter,
@@ -130,6 +131,8 @@ export interface Presence {
   spools: string[];
   /** Times one of its consumers had gone deaf and was replaced. */
   restarts?: number;
+  /** What a task of a queue took it lately, on average. */
+  secondsPerTask?: Record<string, number>;
 }
 
 export interface SpoolRecord {
@@ -238,6 +241,19 @@ export interface Store {
   putSpool(spool: SpoolRecord): Promise<void>;
   dropSpool(name: string): Promise<void>;
   spools(): Promise<SpoolRecord[]>;
+
+  /** False, and nothing changes, when there is a token of that name. */
+  addToken(token: TokenRecord): Promise<boolean>;
+  token(name: string): Promise<TokenRecord | undefined>;
+  /** By name. */
+  tokens(): Promise<TokenRecord[]>;
+  /** False when there is none of that name. */
+  revokeToken(name: string): Promise<boolean>;
+
+  /** Appends to the audit log, of which nothing is ever dropped. */
+  audit(entry: Omit<AuditEntry, 'id'>): Promise<void>;
+  /** Entries behind the place `after` (`milliseconds-number`, or only the milliseconds), oldest first. */
+  auditEntries(after: string | undefined, limit: number): Promise<AuditEntry[]>;
 
   close(): Promise<void>;
 }

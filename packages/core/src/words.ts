@@ -380,6 +380,8 @@ export interface OperationHeader {
   counters: Record<string, number>;
   expect: Record<string, number>;
   planHash?: string;
+  /** When its plan was made, or last found to hold still, ms. */
+  plannedAt?: number;
   /** Why it failed, or what is missing when it finished with gaps. */
   error?: ErrorData;
   /** Spools its batches were put into. */

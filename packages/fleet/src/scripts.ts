@@ -20,7 +20,8 @@
  *
  * Of the fleet: `live` (operations by the time they were made), `resting` (those at rest, by their last change), `all`;
  * `leases`, a hash of `["operation","target","scope"]` to `token`, or `token freeAt` once it is quiet; `token`, the last one;
- * `given:<target>`, a hash of `["scope","operation"]` to the token of the last lease it had of that.
+ * `given:<target>`, a hash of `["scope","operation"]` to the token of the last lease it had of that; `tokens`, a hash of names to what is
+ * known of the token of the API; `audit`, a stream of JSON that nothing is ever taken from.
  *
  * Records are JSON. What scripts look at stands before it, so that nothing is decoded on the way of every task, and nothing is ever
  * encoded in Lua (an empty list would come back as an object).

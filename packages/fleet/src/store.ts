@@ -3,6 +3,7 @@ import type { Store } from '@longshore/core';
 import { redisDurability } from './check.ts';
 import type { FleetAddress } from './connection.ts';
 import { connect } from './connection.ts';
+import { accessCalls } from './store/access.ts';
 import { attemptCalls } from './store/attempts.ts';
 import { openBase } from './store/base.ts';
 import { eventCalls } from './store/events.ts';
@@ -24,6 +25,7 @@ export function redisStore({ url, fleet }: FleetAddress): RedisStore {
     ...leaseCalls(base),
     ...roomCalls(base),
     ...fleetCalls(base),
+    ...accessCalls(base),
     ...events,
     durability: () => redisDurability(url),
     async ping() {

@@ -1,6 +1,6 @@
 /**
  * `longshore.yaml` and the environment as one checked value. The file is looked for at `$LONGSHORE_CONFIG`, else `./longshore.yaml`;
- * without one the defaults hold. The environment wins: `REDIS_URL`, `LONGSHORE_FLEET`.
+ * without one the defaults hold. The environment wins: `REDIS_URL`, `LONGSHORE_FLEET`, `LONGSHORE_METRICS`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -32,6 +32,8 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv = process.env):
     if (!checked.success) throw BadConfiguration({ file: 'LONGSHORE_FLEET', problem: `"${fleet}": ${checked.error.issues[0]!.message}` });
     settings.fleet = fleet;
   }
+  // Processes of one machine read one file, and cannot share a port.
+  if (environment.LONGSHORE_METRICS) settings.metrics.listen = environment.LONGSHORE_METRICS;
   const redisUrl = environment.REDIS_URL ?? redisAddressOf(settings.redis, (reference) => readSecret(reference, environment));
   return { ...settings, file: there ? file : undefined, redisUrl, host: hostname() };
 }

@@ -36,3 +36,10 @@ export const SpoolNotThere: ErrorEntry<{ name: string; path: string }> = defineE
   retryable: false,
   exitCode: EXIT.usage,
 });
+
+export const MetricsNotServed: ErrorEntry<{ listen: string; why: string }> = defineError('LSH_METRICS_LISTEN', {
+  message: ({ listen, why }) => `the metrics of this process cannot be shown at ${listen}: ${why}`,
+  fix: 'Give each process of a machine an address of its own with LONGSHORE_METRICS or `--metrics host:port`, or take `metrics.listen` out of the configuration.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});

@@ -4,8 +4,12 @@ export { loadConfiguration, parseConfiguration, spoolMounts } from './configurat
 export { AddressNotAllowed, BadConfiguration, MissingSecret, UnknownTarget } from './errors.ts';
 export { processLog, silentLog } from './log.ts';
 export { redisOf, runProcess, runRole } from './main.ts';
+export type { ProcessMetrics } from './metrics.ts';
+export { processMetrics } from './metrics.ts';
 export { settingsJsonSchema } from './settings.ts';
 export { untilStopped } from './stopping.ts';
 export { targetResolver } from './targets.ts';
+export type { NewToken } from './tokens.ts';
+export { isTokenOf, mintToken, nameInToken, TOKEN_NAME } from './tokens.ts';
 export type { Running, Setup } from './worker.ts';
 export { openEngine, startScheduler, startWorker } from './worker.ts';

@@ -2,7 +2,7 @@
 import type { Log } from '@longshore/core';
 import { pino } from 'pino';
 
-const SECRET_KEYS = ['authorization', 'password', 'token', 'secret', 'secrets'];
+const SECRET_KEYS = ['authorization', 'password', 'token', 'secret', 'secrets', 'cookie'];
 
 export function processLog(process_: { role: string; worker?: string }, level: string = process.env.LONGSHORE_LOG ?? 'info'): Log {
   const redact = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);

@@ -13,8 +13,20 @@ export interface Settings {
   /** Separates fleets on one Redis. */
   fleet: string;
   redis: RedisSettings;
-  /** `host:port`, or `unix:/path`. */
-  api: { listen: string };
+  api: {
+    /** `host:port`, or `unix:/path`. */
+    listen: string;
+    /** Whether callers need a token. Absent: on the loopback and on sockets none, elsewhere one. */
+    auth?: 'none' | 'tokens' | undefined;
+    /** A Unix socket to listen on as well; whoever may open it is an admin. */
+    socket?: string | undefined;
+    /** Requests a second of one caller, in the long run. */
+    requestsPerSecond: number;
+    /** Event streams open at once. */
+    streams: number;
+  };
+  /** Where workers and schedulers show their metrics; absent: nowhere. */
+  metrics: { listen?: string | undefined };
   /** Whether a request may give a bare URL where a target is named. */
   allowAddresses: boolean;
   targets: Record<
@@ -30,8 +42,8 @@ export interface Settings {
     atOnce?: number | undefined;
     /** How long those that are over are kept, and how many at most. */
     retention: { days: number; count: number };
-    /** An approval must come from somebody else than the operation's owner. */
-    fourEyes: boolean;
+    /** An approval must come from somebody else than the operation's owner. Absent: where the API asks for tokens. */
+    fourEyes?: boolean | undefined;
   };
   /** Kinds that open guards run on a Redis that may lose its last writes, too. */
   guards: { acceptLossyRedis: boolean };
@@ -40,7 +52,33 @@ export interface Settings {
 export const schema: z.ZodType<Settings> = z.strictObject({
   fleet: name.default('longshore'),
   redis: redisSchema(secret).prefault({}),
-  api: z.strictObject({ listen: z.string().default('127.0.0.1:8750') }).prefault({}),
+  api: z
+    .strictObject({
+      listen: z.string().default('127.0.0.1:8750').describe('host:port, or unix:/path'),
+      auth: z
+        .enum(['none', 'tokens'])
+        .optional()
+        .describe(
+          'Whether callers need a token; absent: on the loopback and on sockets none, elsewhere one. Off the loopback `none` is refused',
+        ),
+      socket: z
+        .string()
+        .regex(/^\//, 'must be an absolute path')
+        .optional()
+        .describe('A Unix socket to listen on as well; whoever may open it is an admin, and can make the first token'),
+      requestsPerSecond: z.number().positive().default(100).describe('Requests a second of one caller, in the long run'),
+      streams: z.int().positive().default(200).describe('Event streams open at once'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(\[[^\]]+\]|[^:[\]]+):\d{1,5}$/, 'must be host:port')
+        .optional()
+        .describe('host:port where workers and schedulers show their metrics; port 0 takes a free one; absent: nowhere'),
+    })
+    .prefault({}),
   allowAddresses: z.boolean().default(false),
   targets: z
     .record(
@@ -72,7 +110,10 @@ export const schema: z.ZodType<Settings> = z.strictObject({
           count: z.int().positive().default(10_000).describe('Operations that are kept at most'),
         })
         .prefault({}),
-      fourEyes: z.boolean().default(false).describe('An approval must come from somebody else than the owner of the operation'),
+      fourEyes: z
+        .boolean()
+        .optional()
+        .describe('An approval must come from somebody else than the owner of the operation; absent: where the API asks for tokens'),
     })
     .prefault({}),
   guards: z

@@ -5,11 +5,16 @@ import type { Consumer, Log, Presence, Role, SpoolMount, SystemPackage } from '@
 import { systemClock, systemRandom } from '@longshore/core';
 import { awaitRedis, bullTransport, redisStore } from '@longshore/fleet';
 import type { Engine, EngineSettings, WorkerSetup } from '@longshore/operations';
-import { advance, createRegistry, runTask, sweep } from '@longshore/operations';
+import { advanceAndCount, createRegistry, runTask, sweep } from '@longshore/operations';
 import { collectInOneGo } from './collector.ts';
 import type { Configuration } from './configuration.ts';
 import { SpoolNotThere } from './errors.ts';
+import type { ProcessMetrics } from './metrics.ts';
+import { processMetrics } from './metrics.ts';
+import type { MetricsServer } from './metrics-server.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { placesOf, targetResolver } from './targets.ts';
+import { advanceMetrics, spoolMetrics, taskMetrics } from './task-metrics.ts';
 
 const PRESENCE_MS = 2_000;
 const PRESENCE_TTL_MS = 8_000;
@@ -52,6 +57,12 @@ function engineSettings({ operations, guards }: Configuration): EngineSettings {
 
 const restartsOf = (consumers: readonly Consumer[]): number => consumers.reduce((sum, { restarts = 0 }) => sum + restarts, 0);
 
+/** Shows the metrics where the configuration says so. */
+async function show({ configuration, log }: Setup, metrics: ProcessMetrics): Promise<MetricsServer | undefined> {
+  const { listen } = configuration.metrics;
+  return listen === undefined ? undefined : serveMetrics(listen, metrics, log);
+}
+
 /** Says every two seconds that the process lives; stops saying so by `leave`. */
 function present(engine: Engine, presence: () => Presence): { leave(): Promise<void> } {
   const say = (): void => {
@@ -79,8 +90,13 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
   const worker = `${role}-${hostname()}-${process.pid}`;
   const { concurrency } = setup.configuration.worker;
   const tasks = [...engine.registry.tasks.values()].filter((task) => task.role === role);
+  const metrics = processMetrics(engine.store, role);
+  const observed = taskMetrics(engine.store, metrics.registry);
+  spoolMetrics([...spools.values()], metrics.registry, setup.log);
+  const shown = await show(setup, metrics);
   const workerSetup: WorkerSetup = {
     ...engine,
+    store: observed.store,
     worker,
     spools,
     resolveTarget: targetResolver(setup.configuration),
@@ -120,6 +136,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
     busy,
     spools: [...spools.keys()],
     restarts: restartsOf(consumers),
+    secondsPerTask: observed.secondsPerTask(),
   }));
   setup.log.info({ worker, spools: [...spools.keys()], concurrency }, 'ready');
   return {
@@ -128,6 +145,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
       // What is still being finished is still served: a spool is not lost before its last writer has gone.
       await Promise.all(consumers.map((consumer) => consumer.stop(deadlineMs)));
       await presence.leave();
+      await shown?.close();
       await engine.close();
     },
   };
@@ -135,13 +153,24 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
 
 /** Advances of one process at a time; each is short. */
 const ADVANCES = 8;
+/**
+ * While so many tasks of an operation lie ready that no worker can run dry meanwhile, outcomes are let gather for a moment: taking in ten
+ * of them costs little more than taking in one.
+ */
+const WELL_SUPPLIED = 24;
+const GATHER_MS = 5;
 
 export async function startScheduler(setup: Setup): Promise<Running> {
   await awaitRedis(setup.redisUrl, setup.log);
   const engine = openEngine(setup);
   const worker = `scheduler-${hostname()}-${process.pid}`;
-  const rings = engine.transport.consumeRings(ADVANCES, (operation) => advance(engine, operation));
-  const sweeps = engine.transport.consumeSweeps(setup.configuration.sweepMs, () => sweep(engine));
+  const metrics = processMetrics(engine.store, 'scheduler');
+  const observe = advanceMetrics(metrics.registry);
+  const shown = await show(setup, metrics);
+  const rings = engine.transport.consumeRings(ADVANCES, async (operation) => {
+    if ((await observe('advance', () => advanceAndCount(engine, operation))) >= WELL_SUPPLIED) await engine.clock.sleep(GATHER_MS);
+  });
+  const sweeps = engine.transport.consumeSweeps(setup.configuration.sweepMs, () => observe('sweep', () => sweep(engine)));
   const startedAt = Date.now();
   const presence = present(engine, () => ({
     worker,
@@ -162,6 +191,7 @@ export async function startScheduler(setup: Setup): Promise<Running> {
     async stop(deadlineMs) {
       await presence.leave();
       await Promise.all([rings.stop(deadlineMs), sweeps.stop(deadlineMs)]);
+      await shown?.close();
       await engine.close();
     },
   };

@@ -68,9 +68,10 @@ describe('the configuration', () => {
     expect(parseConfiguration('f', '')).toEqual({
       fleet: 'longshore',
       guards: { acceptLossyRedis: false },
-      operations: { fourEyes: false, retention: { days: 90, count: 10_000 } },
+      operations: { retention: { days: 90, count: 10_000 } },
       redis: {},
-      api: { listen: '127.0.0.1:8750' },
+      api: { listen: '127.0.0.1:8750', requestsPerSecond: 100, streams: 200 },
+      metrics: {},
       allowAddresses: false,
       targets: {},
       spools: {},

@@ -7,6 +7,7 @@
 
 import type { ErrorData, OperationHeader, Store, StoredPlan, Tally, TaskRecord } from '@longshore/core';
 import { ACTION_MS, LIVE_UNITS } from '@longshore/core';
+import { auditDecision } from './audit.ts';
 import { begin } from './begin.ts';
 import type { Decision } from './decide.ts';
 import { decide } from './decide.ts';
@@ -21,12 +22,20 @@ import { usableSpools } from './spools.ts';
 const COMMIT_TRIES = 20;
 /** A sweep adds again the job of a task that nobody has been seen at for this long. */
 const SWEEP_SILENCE_MS = 10_000;
+/** Live tasks of one operation for each place of the fleet's workers, and in any case: more would only be read again and again. */
+const AHEAD_PER_PLACE = 4;
+const LEAST_AHEAD = 32;
 
 export async function advance(engine: Engine, id: string, options: { sweep?: boolean } = {}): Promise<void> {
+  await advanceAndCount(engine, id, options);
+}
+
+/** The same. Gives how many tasks of the operation lie ready beyond what the workers have room for. */
+export async function advanceAndCount(engine: Engine, id: string, options: { sweep?: boolean } = {}): Promise<number> {
   const { store, transport, registry, clock, random } = engine;
   for (let attempt = 0; attempt < COMMIT_TRIES; attempt += 1) {
     const [snapshot, fleet] = await Promise.all([store.load(id), fleetNow(engine)]);
-    if (!snapshot) return;
+    if (!snapshot) return 0;
     const plan = await planOf(engine, snapshot.header);
     const kind = registry.kind(snapshot.header.kind);
     const now = clock.now();
@@ -61,17 +70,19 @@ export async function advance(engine: Engine, id: string, options: { sweep?: boo
     const { state } = header;
     if (header.endedAt === undefined && (state === 'failed' || state === 'cancelled' || state === 'discarded'))
       finish(decision, state, now);
-    if (snapshot.header.endedAt === undefined && header.endedAt !== undefined && header.state !== 'succeeded' && (await hasUnknown(store, header)))
+    if (snapshot.header.endedAt === undefined && header.endedAt !== undefined && (await hasUnknown(store, header)))
       header.quietUntil = Math.max(header.quietUntil ?? 0, now + (kind.actionMs ?? ACTION_MS));
 
     if (decision.changed) {
       header.updatedAt = now;
       if (!(await store.commit(id, decision.change))) continue;
+      await auditDecision(engine, id, decision.change);
       if (decision.change.plan) knownPlans(store).set(id, decision.change.plan);
       if (header.order !== snapshot.header.order) await transport.publish(id);
     }
     if (header.endedAt !== undefined) {
-      await store.releaseLeases(id, header.quietUntil);
+      // Meanwhile it may have been tried again, or be being taken back.
+      if ((await store.header(id))?.endedAt !== undefined) await store.releaseLeases(id, header.quietUntil);
       knownPlans(store).delete(id);
       await letOthersBegin(engine);
     } else if (header.leases === undefined && snapshot.header.leases !== undefined) {
@@ -82,9 +93,10 @@ export async function advance(engine: Engine, id: string, options: { sweep?: boo
     if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
     if (decision.wantsLeases && decision.changed && header.endedAt === undefined && header.leases !== undefined) continue;
     if (decision.wakeAt !== undefined && !options.sweep) await transport.ring(id, Math.max(0, decision.wakeAt - now));
-    return;
+    return ready(snapshot.tasks, decision.change) - fleet.places;
   }
   await transport.ring(id, 50);
+  return 0;
 }
 
 /**
@@ -103,7 +115,7 @@ export async function sweep(engine: Engine): Promise<void> {
   }
 }
 
-/** Plans do not change but by emission, which replaces the entry; read once a process and store. */
+/** Read once a process and store; one with other stages has another hash. */
 const plansOf: WeakMap<Store, Map<string, StoredPlan>> = new WeakMap();
 
 function knownPlans(store: Store): Map<string, StoredPlan> {
@@ -116,15 +128,19 @@ async function planOf(engine: Engine, header: OperationHeader): Promise<StoredPl
   if (header.planHash === undefined) return undefined;
   const plans = knownPlans(engine.store);
   const known = plans.get(header.id);
-  if (known && known.hash === header.planHash && known.stages.length === header.stages.length) return known;
+  // A plan that is looked at again before it starts is the same but for its age.
+  if (known && known.hash === header.planHash && header.state !== 'planned') return known;
   const plan = await engine.store.plan(header.id);
   if (plan) plans.set(header.id, plan);
   return plan;
 }
 
-async function fleetNow(engine: Engine): Promise<{ share: number; spools: DecideInput['spools'] }> {
+async function fleetNow(engine: Engine): Promise<{ places: number; share: number; spools: DecideInput['spools'] }> {
   const [live, workers] = await Promise.all([engine.store.live(), engine.store.workers()]);
-  return { share: Math.max(2, Math.floor(LIVE_UNITS / Math.max(1, live.length))), spools: (roles) => usableSpools(workers, roles) };
+  const places = workers.reduce((sum, { role, concurrency }) => (role === 'scheduler' || role === 'api' ? sum : sum + concurrency), 0);
+  const ahead = Math.max(LEAST_AHEAD, AHEAD_PER_PLACE * places);
+  const share = Math.max(2, Math.min(ahead, Math.floor(LIVE_UNITS / Math.max(1, live.length))));
+  return { places, share, spools: (roles) => usableSpools(workers, roles) };
 }
 
 /** A change that was begun and never read back may still take effect: nobody else gets the target meanwhile. */
@@ -229,6 +245,13 @@ export async function addJobs(engine: Engine, operation: string, tasks: TaskReco
       })),
     );
   }
+}
+
+function ready(tasks: ReadonlyMap<string, TaskRecord>, { put = [], drop = [] }: Decision['change']): number {
+  const now = new Map(tasks);
+  for (const id of drop) now.delete(id);
+  for (const task of put) now.set(task.id, task);
+  return now.values().reduce((count, { state }) => (state === 'queued' ? count + 1 : count), 0);
 }
 
 /** Queued tasks that nobody has been seen at: their job may be lost. Adding a job that is still there does nothing. */

@@ -12,8 +12,8 @@ export interface AttemptScope {
   superseded(): void;
   /** Asks the store what is wanted of this attempt, and stops it where it is not wanted. */
   ask(): Promise<void>;
-  /** A change goes out to the target; undefined: what it came to is known. */
-  sent(at: number | undefined): void;
+  /** A change goes out to the target. What it gives is called when what came of it is known. */
+  sending(at: number): () => void;
   /** The task goes back to the queue: an order keeps it from going on. */
   handBack(): void;
 }

@@ -23,6 +23,9 @@ import { BadParams, TaskTooLong } from './errors.ts';
 /** How often a running attempt tells that it lives and asks what is wanted. */
 const BEAT_MS = 2_000;
 
+/** A handler that has been stopped and goes on all the same is left to itself after so long: it counts as lost, and can do nothing more here. */
+const UNHEEDED_MS = 30_000;
+
 /** One for all: an error made for each attempt would cost as much as the rest of its end. */
 const OVER = new Error('the attempt is over');
 
@@ -41,10 +44,13 @@ export class Attempt {
   readonly #task: TaskRecord;
   readonly #generation: number;
   readonly #deaths: number;
+  readonly #over = new AbortController();
+  readonly #unheeded = Promise.withResolvers<never>();
   readonly #abort = new AbortController();
   readonly #delivery: Delivery<TaskJob>;
   readonly #startedAt: number;
-  #sentAt: number | undefined;
+  /** When changes went out of which it does not know yet what came of them. */
+  readonly #unsettled: Set<{ at: number }> = new Set();
 
   constructor(setup: WorkerSetup, claimed: Extract<Claim, { claim: 'yours' }>, delivery: Delivery<TaskJob>) {
     this.#setup = setup;
@@ -57,6 +63,11 @@ export class Attempt {
     this.findings = new Findings(claimed.carried);
   }
 
+  /** It has sent a change of which it never learned what came of it. */
+  get isUnsettled(): boolean {
+    return this.#unsettled.size > 0;
+  }
+
   /** The outcome of an attempt that is not made. */
   refused(error: ErrorData): Outcome {
     return { ...this.#outcome('failed'), error };
@@ -65,7 +76,6 @@ export class Attempt {
   async run(): Promise<Outcome | GateClosed | 'handed-back' | 'superseded'> {
     const { transport, log } = this.#setup;
     const task = { operation: this.#header.id, task: this.#task.id, generation: this.#generation };
-    const over = new AbortController();
     const lost = (): void => this.#stop('handed-back');
     if (this.#delivery.signal.aborted) lost();
     this.#delivery.signal.addEventListener('abort', lost, { once: true });
@@ -73,9 +83,9 @@ export class Attempt {
       if (operation === this.#header.id)
         this.#beat().catch((error: unknown) => log.warn({ ...task, err: error }, 'could not ask what is wanted'));
     });
-    const beating = this.#keepBeating(over.signal);
+    const beating = this.#keepBeating(this.#over.signal);
     try {
-      const end = await this.#call();
+      const end = await Promise.race([this.#call(), this.#unheeded.promise]);
       // Too late to be stopped: what is done is done, and is told.
       if (end?.error) return { ...this.#outcome('failed', end), error: errorData(end.error) };
       return this.#outcome('ok', end);
@@ -95,7 +105,7 @@ export class Attempt {
       );
       return this.refused(data);
     } finally {
-      over.abort(OVER);
+      this.#over.abort(OVER);
       unsubscribe();
       this.#delivery.signal.removeEventListener('abort', lost);
       await beating;
@@ -104,7 +114,15 @@ export class Attempt {
   }
 
   #stop(why: Stopped['why']): void {
-    if (!this.#abort.signal.aborted) this.#abort.abort(new Stopped(why));
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(new Stopped(why));
+    const { clock, log } = this.#setup;
+    const leave = (): void => {
+      log.error({ operation: this.#header.id, task: this.#task.id, why }, 'a task does not heed its signal, and is left to itself');
+      this.#unsettled.add({ at: clock.now() });
+      this.#unheeded.reject(this.#abort.signal.reason);
+    };
+    clock.sleep(UNHEEDED_MS, this.#over.signal).then(leave, () => undefined);
   }
 
   get #deadlineMs(): number {
@@ -142,7 +160,7 @@ export class Attempt {
     };
     if (Object.keys(counts).length > 0) outcome.count = counts;
     if (this.#deaths > 0) outcome.deaths = this.#deaths;
-    if (this.#sentAt !== undefined) outcome.unsettledAt = this.#sentAt;
+    if (this.#unsettled.size > 0) outcome.unsettledAt = Math.max(...[...this.#unsettled].map(({ at }) => at));
     if (end?.output !== undefined) outcome.output = end.output;
     if (result !== 'ok') return outcome;
     if (end?.followers) outcome.followers = end.followers;
@@ -186,8 +204,10 @@ export class Attempt {
       superseded: () => this.#stop('superseded'),
       handBack: () => this.#stop('handed-back'),
       ask: () => this.#beat(),
-      sent: (at: number | undefined) => {
-        this.#sentAt = at;
+      sending: (at: number) => {
+        const change = { at };
+        this.#unsettled.add(change);
+        return () => void this.#unsettled.delete(change);
       },
     };
     return taskContext(scope, this.findings, params, plan);

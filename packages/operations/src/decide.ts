@@ -15,7 +15,7 @@ import { NoSpool } from './errors.ts';
 import { expire, expireBeforeStart } from './expire.ts';
 import { fill } from './fill.ts';
 import { closeLeftOpen, watchGuards } from './guards.ts';
-import { obey } from './obey.ts';
+import { addAgain, obey } from './obey.ts';
 import { watchSpools } from './spool-watch.ts';
 import { beginPlanning, readyToStart } from './start.ts';
 import { takeIn } from './take-in.ts';
@@ -97,6 +97,8 @@ function giveOrder(draft: Draft): void {
   const paused = header.intent === 'pause' && draft.openGuards().length === 0;
   const order = header.intent === 'cancel' ? 'cancel' : paused ? 'pause' : undefined;
   if (order === header.order) return;
+  // Jobs that came while it was paused were taken off as unwanted.
+  if (header.order === 'pause') addAgain(draft);
   draft.touched = true;
   if (order === undefined) delete header.order;
   else header.order = order;

@@ -116,12 +116,14 @@ export function effects(scope: AttemptScope): Effects {
       const isSo = (seen: Json): boolean => canonicalJson(seen) === canonicalJson(wanted);
       const seen = await observe();
       const entry = undoing ? undefined : await intent(key, { what, before: seen, after: wanted });
-      if (always || !isSo(seen)) {
+      let known: (() => void) | undefined;
+      // Where it is so already, somebody else may have made it so who has the lease by now.
+      if (isSo(seen) && !always) await assertHeld();
+      else {
         await setup.at?.(`${task.task}/${key}`, 'before');
         await assertHeld();
-        scope.sent(clock.now());
+        known = scope.sending(clock.now());
         await act();
-        scope.sent(undefined);
         await setup.at?.(`${task.task}/${key}`, 'after');
       }
       let last: Json = seen;
@@ -138,6 +140,7 @@ export function effects(scope: AttemptScope): Effects {
         if (!NotConfirmed.is(error)) throw error;
         throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000), last: JSON.stringify(last) }, { cause: error });
       }
+      known?.();
       if (!undoing || (await entries()).some((one) => one.key === key)) await done(key);
       return (entry === undefined ? seen : entry.before) as typeof wanted;
     },

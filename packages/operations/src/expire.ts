@@ -29,9 +29,11 @@ export function expireBeforeStart(draft: Draft): void {
   const { header, now } = draft;
   const waits = header.state === 'submitted' || (header.state === 'planned' && header.mode === 'run');
   if (header.deadlineAt === undefined || !waits) return;
-  if (now < header.deadlineAt) return draft.wake(header.deadlineAt);
-  header.error = OperationTooLong({ atMs: header.deadlineAt }).data;
-  draft.state('failed');
+  if (now < header.deadlineAt) draft.wake(header.deadlineAt);
+  else {
+    header.error = OperationTooLong({ atMs: header.deadlineAt }).data;
+    draft.state('failed');
+  }
 }
 
 /** It fails, and what runs is stopped as by a cancel. */

@@ -2,6 +2,7 @@
 import type { StageSpec, StageState, TaskDefinition, TaskRecord, TaskSpec } from '@longshore/core';
 import { awaitApproval } from './approvals.ts';
 import type { DecideInput, Draft } from './draft.ts';
+import { BadOutput } from './errors.ts';
 
 /** Fills the current stage; goes on to later ones when it is through. */
 export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no-spool' {
@@ -20,6 +21,7 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
     const pausing = header.intent === 'pause' && draft.openGuards().length === 0;
     if (stage.state === 'pending') {
       if (pausing || awaitApproval(draft) || mustKeepStill(draft, spec)) return 'busy';
+      if (isUnknown(draft, input, spec, stage)) return 'busy';
       stage.state = 'running';
       stage.startedAt = input.now;
       stage.total = sizeOf(spec, stage);
@@ -40,7 +42,9 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
     if (!exhausted) return lacking ? 'no-spool' : 'busy';
     if (live.length > 0) return 'busy';
     if (!keepUp(draft, input, spec, stage, true)) return 'busy';
-    endStage(draft, stage, stage.failed > 0 ? 'failed' : 'done');
+    // One that was cut short is not done: tried again by hand, it goes on there.
+    const cut = header.ending === 'failed' && !spec.always && stage.done < sizeOf(spec, stage);
+    endStage(draft, stage, stage.failed > 0 || cut ? 'failed' : 'done');
   }
 }
 
@@ -58,6 +62,18 @@ function mustKeepStill(draft: Draft, spec: StageSpec): boolean {
     draft.waitsFor = `what a stopped or lost attempt had sent may take effect until ${new Date(quietUntil).toISOString()}`;
     draft.wake(quietUntil);
   }
+  return true;
+}
+
+/** A stage with a task that this version does not know is not begun: the operation fails, and ends what it has open. */
+function isUnknown(draft: Draft, input: DecideInput, spec: StageSpec, stage: StageState): boolean {
+  const unknown = (spec.tasks ?? []).find(({ task }) => !input.tasks.has(task));
+  if (!unknown) return false;
+  const problem = `it is of the sort ${unknown.task}, which is not known here`;
+  draft.header.error ??= BadOutput({ task: unknown.id, problem }).data;
+  draft.header.ending ??= 'failed';
+  endStage(draft, stage, 'failed');
+  draft.wake(draft.now);
   return true;
 }
 

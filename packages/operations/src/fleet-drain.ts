@@ -1,6 +1,7 @@
 /** A fleet that is being drained takes nothing new, brings to its end what it has, and stops what is left when its time is over. */
 import type { Store } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
+import { auditFleet } from './audit.ts';
 import type { Engine } from './engine.ts';
 import { FleetDraining } from './errors.ts';
 
@@ -28,7 +29,8 @@ export async function assertOpen(store: Store): Promise<void> {
 }
 
 /** Cancels what a drain has not seen ended in time. */
-export async function endDrain({ store, transport, clock }: Engine): Promise<void> {
+export async function endDrain(engine: Engine): Promise<void> {
+  const { store, transport, clock } = engine;
   const drain = await fleetDrain(store);
   if (!drain || clock.now() < drain.until) return;
   for (const id of await store.live()) {
@@ -38,6 +40,8 @@ export async function endDrain({ store, transport, clock }: Engine): Promise<voi
     const events = [
       { at: clock.now(), type: 'intent', text: `cancelled: the drain of the fleet that ${drain.by} asked for has run out of time` },
     ];
-    if (await store.commit(id, { header: next, events })) await transport.ring(id);
+    if (!(await store.commit(id, { header: next, events }))) continue;
+    await auditFleet(engine, 'engine.drain', id, events[0]!.text);
+    await transport.ring(id);
   }
 }

@@ -1,5 +1,6 @@
 /** Gives a lost spool up: what of an operation was under way there is done again elsewhere, sending only what is missing. */
 import type { Change, KindDefinition, OperationSnapshot, StageState, StoredPlan } from '@longshore/core';
+import { withStages } from './canonical.ts';
 import { spoolOf } from './spool-watch.ts';
 
 export interface Forgotten {
@@ -39,7 +40,8 @@ export function forgetSpool(
       ]
         .filter(({ only }) => only.length > 0)
         .map(({ only, begun }) => kind.redo!(plan, spec, only, begun));
-      change.plan = { ...plan, stages: plan.stages.toSpliced(header.stage + 1, 0, ...again) };
+      change.plan = withStages(plan, plan.stages.toSpliced(header.stage + 1, 0, ...again));
+      header.planHash = change.plan.hash;
       header.stages.splice(
         header.stage + 1,
         0,

@@ -1,4 +1,4 @@
-export { advance, jobId, sweep, totalsOf } from './advance.ts';
+export { advance, advanceAndCount, jobId, sweep, totalsOf } from './advance.ts';
 export { canonicalJson, planHash } from './canonical.ts';
 export type { Decision } from './decide.ts';
 export { decide } from './decide.ts';

@@ -24,9 +24,19 @@ export async function takeLeases(engine: Engine, header: OperationHeader, plan: 
   }
   const held = header.leases !== undefined;
   header.leases = plan.leases.map((lease, at) => ({ ...lease, token: got.tokens[at]! }));
-  // Tokens are never below the time: one younger than the plan means that the target may be another by now.
-  if (!held && got.last && got.last.token > plan.madeAt) header.recheck ??= { replan: false };
+  if (!held && got.last) {
+    const { target, scope } = got.last;
+    // Of several that had parts of it only the newest is known; another may have gone on for longer.
+    const parts = plan.leases.length > 1 || plan.leases.some((lease) => lease.target === target && lease.scope.length < scope.length);
+    if (parts || (await workedUntil(engine.store, got.last)) >= (header.plannedAt ?? 0)) header.recheck ??= { replan: false };
+  }
   return { taken: true };
+}
+
+/** When the last one who had it may last have changed the target. Tokens are never below the time at which they were given. */
+async function workedUntil(store: Store, { operation, token }: { operation: string; token: number }): Promise<number> {
+  const holder = await store.header(operation);
+  return Math.max(token, holder?.endedAt ?? 0, holder?.quietUntil ?? 0);
 }
 
 /** Clears away what operations that are over have left, whatever a scheduler killed at the wrong moment did not do. */
@@ -62,7 +72,11 @@ export async function takeAgain(
  * Sees to it that a live operation holds what it says it holds: a scheduler that slept since the operation was last over may have given it
  * away. Nothing acts without it meanwhile. `changed`: it was written anew into the header; `lost`: somebody else has worked there since.
  */
-export async function keepLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<'held' | 'changed' | { lost: ErrorData }> {
+export async function keepLeases(
+  engine: Engine,
+  header: OperationHeader,
+  plan: StoredPlan,
+): Promise<'held' | 'changed' | { lost: ErrorData }> {
   const got = await acquire(engine.store, header.id, plan, engine.clock.now());
   // Whoever has it now comes to an end, and the next sweep asks again.
   if ('heldBy' in got) return 'held';

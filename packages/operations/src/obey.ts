@@ -45,6 +45,6 @@ export function obey(draft: Draft): void {
 }
 
 /** Jobs that were taken off as unwanted meanwhile. */
-function addAgain(draft: Draft): void {
+export function addAgain(draft: Draft): void {
   for (const task of draft.tasks.values()) if (task.state === 'queued') draft.jobs.push(task);
 }

@@ -54,6 +54,9 @@ export function parsePlan(value: unknown): { plan: Plan } | { problem: string } 
   return { problem: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'plan'}: ${issue.message}`).join('; ') };
 }
 
+const RESERVED = /^(plan$|close-|look-|undo-)/;
+const RESERVED_WORDS = '`plan`, `close-…`, `look-…`, `undo-…`';
+
 /** Why these stages could not be run, if they could not: said before they are stored, since afterwards nobody could go on. */
 export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, TaskDefinition>, kind: KindDefinition): string | undefined {
   const ids = new Set<string>();
@@ -71,6 +74,7 @@ export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, Ta
       // Named before it, so that no circle can be made.
       if (after !== undefined && !own.has(after))
         return `task ${id} waits for ${after}, which does not come before it in stage ${one.name}`;
+      if (RESERVED.test(id)) return `task ${id} has a name that the engine keeps for its own: ${RESERVED_WORDS}`;
       ids.add(id);
       own.add(id);
       if (placement === 'spool' && !/^.+@[^@]+$/.test(id)) return `task ${id} is placed on a spool, but its name does not end in @spool`;

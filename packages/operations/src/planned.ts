@@ -7,7 +7,8 @@ import { parsePlan, stagesProblem } from './plan-schema.ts';
 import { freshStage } from './stage-state.ts';
 import { differences } from './start.ts';
 
-export function planned(draft: Draft, input: DecideInput, output: Json | undefined): void {
+/** `lookedAt`: when the planning began to read. */
+export function planned(draft: Draft, input: DecideInput, output: Json | undefined, lookedAt: number): void {
   const { header } = draft;
   const made = parsePlan(output);
   const problem = 'problem' in made ? made.problem : stagesProblem(made.plan.stages, input.tasks, input.kind);
@@ -18,6 +19,7 @@ export function planned(draft: Draft, input: DecideInput, output: Json | undefin
   }
   if (header.recheck === undefined) take(draft, made.plan);
   else compare(draft, made.plan, header.recheck.replan);
+  header.plannedAt = lookedAt;
   const obstacles = draft.plan?.findings.filter((finding) => finding.level === 'error') ?? [];
   if (obstacles.length > 0 && header.mode === 'run') {
     header.error = obstacles[0]!.error ?? PlanRefused({ findings: obstacles.map((finding) => finding.text) }).data;
@@ -44,7 +46,7 @@ function compare(draft: Draft, made: Plan, replan: boolean): void {
   const found = differences(draft.plan!.fingerprint, made.fingerprint);
   if (found.length === 0) {
     // Obstacles that came up since stand in the way as any.
-    draft.plan = { ...draft.plan!, findings: made.findings, madeAt: draft.now };
+    draft.plan = { ...draft.plan!, findings: made.findings };
     draft.planChanged = true;
     draft.event('plan', 'the target is still as the plan found it');
   } else if (replan) {

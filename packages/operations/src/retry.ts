@@ -1,5 +1,6 @@
 /** Retry by hand: an operation that failed goes on where it failed. What was done stays done. Pure. */
 import type { Change, DoneRecord, OperationSnapshot, StageSpec, StoredPlan } from '@longshore/core';
+import { withStages } from './canonical.ts';
 import { freshStage } from './stage-state.ts';
 
 /** The change, or why there is nothing to be tried again. */
@@ -12,10 +13,12 @@ export function retryFailed(
 ): { change: Change } | { why: string } {
   const header = structuredClone(snapshot.header);
   if (!plan || header.startedAt === undefined) return { why: 'it had not begun: submit it again' };
-  const failed = header.stages.findIndex(({ state }) => state === 'failed');
+  // One that was never come to is to be done as well, though what failed may stand behind it: what puts things away runs all the same.
+  const failed = header.stages.findIndex(({ state }) => state === 'failed' || state === 'skipped');
   const spec = plan.stages[failed];
   if (!spec) return { why: 'no task of it has failed: what is missing is found by submitting it again' };
-  if (spec.bulk) return { why: 'its batches are not kept one by one: submit it again, it does only what is missing' };
+  if (spec.bulk && header.stages[failed]?.state === 'failed')
+    return { why: 'its batches are not kept one by one: submit it again, it does only what is missing' };
   const first = openerOf(plan, failed);
   const ended = new Map(done.map((record) => [record.id, record.result]));
   // Inside a guard that was closed meanwhile all is done again, from its opening.
@@ -25,7 +28,7 @@ export function retryFailed(
   const states = new Map(plan.stages.map((stage, at) => [stage, header.stages[at]!]));
   header.stages = stages.map((stage, at) => (at < first ? states.get(stage)! : freshStage(stage.name)));
   const resumed = stages.indexOf(spec);
-  if (first === failed) header.stages[resumed] = { ...freshStage(spec.name), again };
+  if (first === failed && !spec.bulk) header.stages[resumed] = { ...freshStage(spec.name), again };
   const begunAgain = new Set(header.stages.slice(first).map(({ name }) => name));
   // What was agreed to has been done once; doing it again is to be agreed to again.
   if (header.approvals) header.approvals = header.approvals.filter((approval) => !approval.used || !begunAgain.has(approval.stage));
@@ -37,7 +40,10 @@ export function retryFailed(
   delete header.ending;
   delete header.intent;
   const change: Change = { header, events: [{ at: now, type: 'state', text: `tried again by ${by}, from stage ${stages[first]!.name}` }] };
-  if (stages.length !== plan.stages.length) change.plan = { ...plan, stages };
+  if (stages.length !== plan.stages.length) {
+    change.plan = withStages(plan, stages);
+    header.planHash = change.plan.hash;
+  }
   return { change };
 }
 

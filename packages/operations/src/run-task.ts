@@ -60,7 +60,8 @@ export async function runTask(setup: WorkerSetup, delivery: Delivery<TaskJob>): 
   try {
     const ended = await attempt.run();
     if (ended === 'handed-back') {
-      await giveBack(undefined, attempt.findings.counts);
+      // With a change on its way it is not given back but lost: whoever comes next knows that something may still take effect.
+      if (!attempt.isUnsettled) await giveBack(undefined, attempt.findings.counts);
       return { delayMs: 0 };
     }
     if (ended === 'superseded') return 'done';

@@ -18,7 +18,7 @@ import type {
 } from '@longshore/core';
 import { APPROVAL_LIFE_MS, FINAL_STATES } from '@longshore/core';
 import { addJobs, totalsOf } from './advance.ts';
-import { canonicalJson } from './canonical.ts';
+import { canonicalJson, withStages } from './canonical.ts';
 import type { Engine } from './engine.ts';
 import {
   ApprovalNotYours,
@@ -253,14 +253,16 @@ export function createService(engine: Engine): Service {
         const plan = await planOf(id);
         const leases = await takeAgain(engine, found, plan);
         const now = clock.now();
+        const reverting = withStages(plan, [...plan.stages, stage]);
         const next: OperationHeader = { ...structuredClone(found), state: 'reverting', leases, revert: { by, at: now, from: found.state } };
+        next.planHash = reverting.hash;
         next.stages.push(freshStage(stage.name));
         next.stage = plan.stages.length;
         delete next.endedAt;
         delete next.intent;
         return {
           header: next,
-          plan: { ...plan, stages: [...plan.stages, stage] },
+          plan: reverting,
           events: [
             { at: now, type: 'intent', text: `revert asked by ${by}` },
             { at: now, type: 'state', text: 'reverting' },
@@ -290,6 +292,7 @@ export function createService(engine: Engine): Service {
       });
       // Their jobs of before are for a round that nobody wants any more.
       await addJobs(engine, id, broughtForward, clock.now());
+      for (const letter of await store.deadLetters()) if (letter.operation === id) await store.exhume(letter.id);
       return changed;
     },
 
@@ -327,8 +330,8 @@ export function createService(engine: Engine): Service {
       try {
         return await this.retry(found.operation, by);
       } catch (error) {
-        // It stays on the list until somebody has it tried again.
-        await store.bury(found);
+        // It stays on the list as long as it could be tried again at another time.
+        if (![NoSuchOperation, NothingToRetry, WrongState].some((entry) => entry.is(error))) await store.bury(found);
         throw error;
       }
     },

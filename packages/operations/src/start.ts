@@ -1,5 +1,5 @@
 /** From submitted to running: the plan is made, and made again and compared where it is not fresh. */
-import type { Json, StoredPlan } from '@longshore/core';
+import type { Json } from '@longshore/core';
 import { PLAN_FRESH_MS } from '@longshore/core';
 import { canonicalJson } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
@@ -38,7 +38,7 @@ export function readyToStart(draft: Draft, input: DecideInput): boolean {
     return false;
   }
   if (header.mode !== 'run') return false;
-  if (header.recheck === undefined && !isFresh(draft.plan, input.now)) {
+  if (header.recheck === undefined && header.leases === undefined && input.now - (header.plannedAt ?? 0) >= PLAN_FRESH_MS) {
     header.recheck = { replan: false };
     draft.touched = true;
   }
@@ -46,10 +46,6 @@ export function readyToStart(draft: Draft, input: DecideInput): boolean {
   if (header.leases === undefined) return true;
   beginPlanning(draft, input);
   return false;
-}
-
-function isFresh(plan: StoredPlan | undefined, now: number): boolean {
-  return plan !== undefined && now - plan.madeAt < PLAN_FRESH_MS;
 }
 
 /** What differs, one line each: `tables.t.partitions: 4, now 8`. Empty when they are equal. */

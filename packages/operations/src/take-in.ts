@@ -2,6 +2,7 @@
 
 import type { ErrorData, Outcome, RetryPolicy, StageState, TaskRecord } from '@longshore/core';
 import { ATTENTION_RETRY_MS, errorData } from '@longshore/core';
+import { withStages } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { CLOSING, PLANNING, retryPause, STALE_CHECK_MS } from './draft.ts';
 import { BadOutput, GuardLeftOpen, UndoFailed } from './errors.ts';
@@ -49,15 +50,14 @@ function mustEnd(draft: Draft, task: TaskRecord): boolean {
 function succeeded(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Outcome): void {
   if (task.stage === PLANNING) {
     over(draft, task, outcome);
-    planned(draft, input, outcome.output);
+    planned(draft, input, outcome.output, outcome.startedAt);
     return;
   }
   if (task.closes !== undefined) {
     closed(draft, input, task, task.closes, outcome);
     return;
   }
-  const problem =
-    outcome.emit && draft.plan ? emissionProblem(outcome.emit, draft.plan, draft.header, input.tasks, input.kind) : undefined;
+  const problem = outcome.emit && draft.plan ? emissionProblem(outcome.emit, draft.plan, draft.header, input.tasks, input.kind) : undefined;
   if (problem !== undefined) {
     failed(draft, input, task, { ...outcome, result: 'failed', error: BadOutput({ task: task.id, problem }).data });
     return;
@@ -76,8 +76,9 @@ function emitted(draft: Draft, task: TaskRecord, given: NonNullable<Outcome['emi
   const { header, plan } = draft;
   if (!plan || given.length === 0) return;
   const stages = given.map((stage) => ({ ...stage, emittedBy: task.id }));
-  draft.plan = { ...plan, stages: plan.stages.toSpliced(header.stage + 1, 0, ...stages) };
+  draft.plan = withStages(plan, plan.stages.toSpliced(header.stage + 1, 0, ...stages));
   draft.planChanged = true;
+  header.planHash = draft.plan.hash;
   header.stages.splice(header.stage + 1, 0, ...stages.map(({ name }) => freshStage(name)));
 }
 

@@ -101,21 +101,24 @@ describe('inside a guard', () => {
     expect(h.begun).toEqual(['deny', 'copy', 'switch', 'allow']);
   });
 
-  test.each([false, true])('one that was not foreseen is never waited for: it is closed (also while it is being paused: %s)', async (pause) => {
-    begin();
-    const gate = Promise.withResolvers<undefined>();
-    h.behaviours.set('copy', () => gate.promise);
-    // The guard is not told in the plan.
-    h.stages.push(stage('deny', [denies('deny', 'k')]), stage('copy', [one('copy')]), dangerous('switch'));
-    const id = await submit('cutover');
-    await h.settle(id, () => h.begun.includes('copy'));
-    if (pause) await h.service.act(id, 'pause', 'anna');
-    gate.resolve(undefined);
-    const header = await h.settle(id);
-    expect(header).toMatchObject({ state: 'failed', error: { code: 'LSH_TASK_OUTPUT' } });
-    expect(h.begun).not.toContain('switch');
-    expect((await h.service.get(id)).guards).toMatchObject([{ state: 'closed' }]);
-  });
+  test.each([false, true])(
+    'one that was not foreseen is never waited for: it is closed (also while it is being paused: %s)',
+    async (pause) => {
+      begin();
+      const gate = Promise.withResolvers<undefined>();
+      h.behaviours.set('copy', () => gate.promise);
+      // The guard is not told in the plan.
+      h.stages.push(stage('deny', [denies('deny', 'k')]), stage('copy', [one('copy')]), dangerous('switch'));
+      const id = await submit('cutover');
+      await h.settle(id, () => h.begun.includes('copy'));
+      if (pause) await h.service.act(id, 'pause', 'anna');
+      gate.resolve(undefined);
+      const header = await h.settle(id);
+      expect(header).toMatchObject({ state: 'failed', error: { code: 'LSH_TASK_OUTPUT' } });
+      expect(h.begun).not.toContain('switch');
+      expect((await h.service.get(id)).guards).toMatchObject([{ state: 'closed' }]);
+    },
+  );
 
   test.each<[ApprovalPolicy, Partial<StageSpec>]>([
     ['cutover', { approval: 'switch more' }],

@@ -3,7 +3,7 @@ import type { GuardRecord, StageSpec } from '@longshore/core';
 import { ATTENTION_RETRY_MS } from '@longshore/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Harness, HarnessOptions } from './engine.ts';
-import { Flaky, harness } from './engine.ts';
+import { Flaky, harness, turns, until } from './engine.ts';
 import { allows, DENIED, denies, LEASES, one, stage } from './engine-tasks.ts';
 
 let h: Harness;
@@ -117,6 +117,26 @@ describe('a guard that cannot be closed', () => {
     expect((await h.store.header(id))!.endedAt).toBeUndefined();
     h.behaviours.delete('allow k');
     expect((await h.settle(id)).state).toBe('failed');
+  });
+
+  test('is tried again also when its closing has taken down so many workers that it was put aside', async () => {
+    begin();
+    h.behaviours.set('allow k', async ({ signal, operation, task }) => {
+      const { round } = (await h.store.load(operation.id))!.tasks.get(task.id)!;
+      void turns(1).then(() => h.transport.repeat('dumper', `${operation.id}.${task.id}.${round}`));
+      return until(signal);
+    });
+    const id = await left();
+    expect((await h.store.header(id))!.attention?.error.message).toContain('took 20 workers down');
+    const [letter] = await h.service.deadLetters();
+    expect(letter).toMatchObject({ operation: id, task: 'close-k' });
+    h.behaviours.delete('allow k');
+    const tried = closings();
+    await h.service.requeue(letter!.id, 'anna');
+    expect((await h.settle(id)).state).toBe('failed');
+    expect(closings()).toBeGreaterThan(tried);
+    expect(h.world.get('k')).toBe('free');
+    expect(await h.service.deadLetters()).toEqual([]);
   });
 
   test('cannot be taken over where nothing is left open', async () => {

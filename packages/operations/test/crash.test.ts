@@ -1,10 +1,10 @@
 /** One process dies between any two steps, worker or scheduler: the operation ends as if nothing had been. */
-import type { Json, OperationHeader } from '@longshore/core';
+import type { Json, MemoryTransport, OperationHeader } from '@longshore/core';
 import { expect, test } from 'vitest';
 import { acquire } from '../src/leases.ts';
 import type { Crashes, Death } from './crash.ts';
 import { crashes } from './crash.ts';
-import type { Harness } from './engine.ts';
+import type { Harness, HarnessOptions } from './engine.ts';
 import { Flaky, harness, until } from './engine.ts';
 import { allows, denies, LEASES, one, sets, stage } from './engine-tasks.ts';
 
@@ -120,10 +120,11 @@ const SCENARIOS: Scenario[] = [
   },
 ];
 
-async function run(scenario: Scenario, death: Death | undefined): Promise<Run> {
+async function run(scenario: Scenario, death: Death | undefined, transport?: HarnessOptions['transport']): Promise<Run> {
   let begun = false;
   const crashing = crashes(() => (begun ? death : undefined));
-  const h = harness({ leases: LEASES, deliver: crashing.deliver, advance: crashing.advance });
+  const { deliver, advance } = crashing;
+  const h = harness({ leases: LEASES, deliver, advance, ...(transport ? { transport } : {}) });
   try {
     for (const [key, value] of Object.entries(OLD)) h.world.set(key, value);
     plan(h);
@@ -168,3 +169,38 @@ test.each(SCENARIOS)('an operation $name', async (scenario) => {
       }
     }
 });
+
+/** The queue at its worst: what it drops is found by the sweep, what it brings twice is done once. */
+const QUEUES: [string, (real: MemoryTransport) => Partial<MemoryTransport>][] = [
+  ['every ring is lost', () => ({ ring: async () => undefined })],
+  ['no order reaches a worker at once', () => ({ publish: async () => undefined })],
+  [
+    'every job is lost the first time',
+    (real) => {
+      const seen = new Set<string>();
+      return {
+        add: (queue, jobs) =>
+          real.add(
+            queue,
+            jobs.filter(({ id }) => seen.size === seen.add(id).size),
+          ),
+      };
+    },
+  ],
+  [
+    'every job is brought twice',
+    (real) => ({
+      async add(queue, jobs) {
+        await real.add(queue, jobs);
+        for (const { id } of jobs) setImmediate(() => real.repeat(queue, id));
+      },
+    }),
+  ],
+];
+
+test.each(QUEUES.flatMap(([what, change]) => SCENARIOS.map((scenario) => ({ what, change, scenario, name: scenario.name }))))(
+  'an operation $name, where $what',
+  async ({ change, scenario }) => {
+    await verify(scenario, await run(scenario, undefined, (real) => ({ ...real, ...change(real) })));
+  },
+);

@@ -19,8 +19,8 @@ export const TASK_DEADLINE_MS = 60_000;
 const retry = { attempts: 3, firstPauseMs: 1_000, maxPauseMs: 4_000 };
 
 export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
-  const play = async (name: string, context: TaskContext<never>): Promise<TaskEnd | undefined> =>
-    behaviours.get(name)?.({ ...context, params: { name } });
+  const play = async (name: string, context: TaskContext<{ name: string }>): Promise<TaskEnd | undefined> =>
+    behaviours.get(name)?.(context);
   const seen = (key: string): Json => world.get(key) ?? null;
   const put = (key: string, value: Json): void => {
     if (value === null) world.delete(key);
@@ -40,7 +40,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
         begun.push(context.params.name);
         return behaviours.get(context.params.name)?.(context);
       },
-    }) as TaskDefinition;
+    });
 
   /** Sets `key` to `to`. `before:NAME`, `act:NAME` and `after:NAME` play around the effect; `undo:NAME` before it is taken back. */
   const set = defineTask({
@@ -51,7 +51,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
     async run(context) {
       const { name, key, to } = context.params;
       begun.push(name);
-      await play(`before:${name}`, context as never);
+      await play(`before:${name}`, context);
       const before = await context.effect<Json>({
         key,
         what: `${key} is ${to}`,
@@ -59,16 +59,16 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
         deadlineMs: 1_000,
         observe: async () => seen(key),
         act: async () => {
-          await play(`act:${name}`, context as never);
+          await play(`act:${name}`, context);
           put(key, to);
         },
       });
-      return (await play(`after:${name}`, context as never)) ?? { output: { before } };
+      return (await play(`after:${name}`, context)) ?? { output: { before } };
     },
     async undo(context) {
       const { name, key } = context.params;
       begun.push(`undo ${name}`);
-      await play(`undo:${name}`, context as never);
+      await play(`undo:${name}`, context);
       const entry = (await context.journal.entries()).find((one) => one.key === key);
       if (!entry) return;
       await context.effect<Json>({
@@ -100,6 +100,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
     async run(context) {
       const { name, key, maxMs, heir, replaces, close } = context.params;
       begun.push(name);
+      await play(`before:${name}`, context);
       await context.guard.open({
         key,
         what: `writes to ${key} are denied`,
@@ -111,7 +112,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
         ...(heir === undefined ? {} : { heir }),
         ...(replaces === undefined ? {} : { replaces }),
       });
-      await play(`open:${name}`, context as never);
+      await play(`open:${name}`, context);
       await context.effect<Json>({
         key,
         what: `writes to ${key} are denied`,
@@ -119,11 +120,11 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
         deadlineMs: 1_000,
         observe: async () => seen(key),
         act: async () => {
-          await play(`act:${name}`, context as never);
+          await play(`act:${name}`, context);
           put(key, DENIED);
         },
       });
-      return play(`after:${name}`, context as never);
+      return play(`after:${name}`, context);
     },
   });
 
@@ -137,7 +138,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
     async run(context) {
       const { name, key } = context.params;
       begun.push(name);
-      const instead = await play(name, context as never);
+      const instead = await play(name, context);
       if (instead) return instead;
       const guard = await context.guard.find(key);
       if (!guard) return undefined;
@@ -154,7 +155,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
       return undefined;
     },
   });
-  return [plain('test.task'), plain('test.dump', 'dump'), plain('test.restore', 'restore'), set, deny, allow] as TaskDefinition[];
+  return [plain('test.task'), plain('test.dump', 'dump'), plain('test.restore', 'restore'), set, deny, allow];
 }
 
 const spec = (task: string, params: { name: string; [key: string]: Json }, after?: string): TaskSpec => ({

@@ -1,6 +1,7 @@
 /** Guards: whatever comes in between, what was denied is allowed again, with the value that was found first. */
 import type { GuardRecord, StageSpec } from '@longshore/core';
 import { afterEach, describe, expect, test } from 'vitest';
+import { runTask } from '../src/index.ts';
 import type { Harness, HarnessOptions } from './engine.ts';
 import { Flaky, harness, turns, until } from './engine.ts';
 import { allows, DENIED, denies, LEASES, one, stage } from './engine-tasks.ts';
@@ -75,12 +76,7 @@ describe('a guard', () => {
   test.each<[string, string, () => void, (id: string) => Promise<unknown>]>([
     ['a cancel', 'cancelled', () => atWork('work'), (id) => h.service.act(id, 'cancel', 'tester')],
     ['a drain', 'cancelled', () => undefined, (id) => h.service.act(id, 'drain', 'tester')],
-    [
-      'a drain that runs out of time',
-      'cancelled',
-      () => atWork('work'),
-      (id) => h.service.act(id, 'drain', 'tester', { withinMs: 5_000 }),
-    ],
+    ['a drain that runs out of time', 'cancelled', () => atWork('work'), (id) => h.service.act(id, 'drain', 'tester', { withinMs: 5_000 })],
   ])('is closed before anything else by %s', async (_what, state, prepare, ask) => {
     begin();
     const asked = Promise.withResolvers<undefined>();
@@ -142,6 +138,38 @@ describe('a guard', () => {
     expect(h.world.get('k')).toBe('free');
   });
 
+  test('is closed when the time of the operation is over', async () => {
+    begin({ sweeps: false });
+    atWork('work');
+    h.stages.push(...cutover());
+    const { id } = await h.service.submit({ kind: 'test.kind', params: {}, owner: 'tester', deadlineMs: 30_000 });
+    expect(await h.settle(id)).toMatchObject({ state: 'failed', error: { code: 'LSH_OPERATION_DEADLINE' } });
+    expect(h.begun.slice(0, 4)).toEqual(['deny', 'work', 'allow k', 'tidy']);
+    expect(h.world.get('k')).toBe('free');
+  });
+
+  test('is closed when what lies inside it cannot be run by this version any more', async () => {
+    begin();
+    const gate = Promise.withResolvers<undefined>();
+    h.behaviours.set('work', () => gate.promise);
+    h.stages.push(...cutover());
+    const id = await h.submit();
+    await h.settle(id, () => h.begun.includes('work'));
+    // As a scheduler sees it that does not know the task of a stage to come.
+    const { header } = (await h.store.load(id))!;
+    const plan = await h.service.plan(id);
+    const stages = plan.stages.map((spec) =>
+      spec.name === 'allow' ? { ...spec, tasks: [{ ...spec.tasks![0]!, task: 'test.nowhere' }] } : spec,
+    );
+    const change = { header: { ...header, planHash: 'another' }, plan: { ...plan, stages, hash: 'another' } };
+    expect(await h.store.commit(id, change)).toBe(true);
+    gate.resolve(undefined);
+    const ended = await h.settle(id);
+    expect(ended).toMatchObject({ state: 'failed', error: { code: 'LSH_TASK_OUTPUT', message: expect.stringContaining('test.nowhere') } });
+    expect(h.begun.slice(0, 4)).toEqual(['deny', 'work', 'allow k', 'tidy']);
+    expect(h.world.get('k')).toBe('free');
+  });
+
   test('that no task of the plan ends is closed before the operation ends', async () => {
     begin();
     h.stages.push(stage('deny', [denies('deny', 'k')]), stage('next', [one('next')]));
@@ -170,6 +198,25 @@ describe('a guard', () => {
     await h.service.act(id, 'resume', 'tester');
     expect((await h.settle(id)).state).toBe('succeeded');
   });
+});
+
+test('a guard that was about to open when the pause came is opened when it is over, and its task is given back till then', async () => {
+  begin();
+  const gate = Promise.withResolvers<undefined>();
+  h.behaviours.set('before:deny', () => gate.promise);
+  h.stages.push(...cutover());
+  const id = await h.submit();
+  await h.settle(id, () => h.begun.includes('deny'));
+  await h.service.act(id, 'pause', 'anna');
+  await h.settle(id, ({ order }) => order === 'pause');
+  gate.resolve(undefined);
+  const paused = await h.settle(id, ({ state }) => state === 'paused');
+  expect(paused.counters.retries ?? 0).toBe(0);
+  expect(await guardsOf(id)).toEqual([]);
+  expect(h.world.get('k')).toBe('free');
+  await h.service.act(id, 'resume', 'anna');
+  expect((await h.settle(id)).state).toBe('succeeded');
+  expect(h.begun).toEqual(['deny', 'deny', 'work', 'allow', 'next', 'tidy']);
 });
 
 describe('an effect that lands late', () => {
@@ -204,10 +251,15 @@ describe('an effect that lands late', () => {
     expect(h.clock.now()).toBeGreaterThanOrEqual((await guardsOf(id))[0]!.openedAt + 30_000);
   });
 
-  test('of a worker that is lost is looked for when it can take effect no more, and nobody gets the target before', async () => {
-    begin({ kind: { actionMs: 120_000 } });
-    const never = new Promise<undefined>(() => undefined);
+  test.each(['is lost', 'stops'])('of a worker that %s is looked for when it can take effect no more', async (how) => {
+    const host = new AbortController();
     let calls = 0;
+    begin({
+      kind: { actionMs: 120_000 },
+      deliver: (worker, delivery) =>
+        runTask(worker, host.signal.aborted || how === 'is lost' ? delivery : { ...delivery, signal: host.signal }),
+    });
+    const never = new Promise<undefined>(() => undefined);
     h.behaviours.set('act:deny', ({ signal }) => {
       calls += 1;
       return calls === 1 ? Promise.race([never, until(signal)]) : Promise.resolve(undefined);
@@ -217,7 +269,8 @@ describe('an effect that lands late', () => {
     await h.settle(id, () => h.begun.includes('deny'));
     await turns();
     const begunAt = h.clock.now();
-    expect(h.transport.repeat('dumper', `${id}.deny.1`)).toBe(true);
+    if (how === 'stops') host.abort(new Error('the host stops'));
+    else expect(h.transport.repeat('dumper', `${id}.deny.1`)).toBe(true);
     const quiet = (await h.settle(id, ({ quietUntil }) => quietUntil !== undefined)).quietUntil!;
     expect(quiet).toBeGreaterThanOrEqual(begunAt + 120_000);
     await h.settle(id, () => h.begun.includes('tidy'));

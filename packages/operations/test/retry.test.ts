@@ -224,8 +224,24 @@ describe('what no worker can be trusted with', () => {
     await h.settle(holder, ({ state }) => state === 'running');
     await expect(h.service.requeue(`${id}/a/1`, 'anna')).rejects.toMatchObject({ code: 'LSH_LEASE_HELD' });
     expect(await h.service.deadLetters()).toMatchObject([{ id: `${id}/a/1` }]);
+    await h.service.act(holder, 'cancel', 'anna');
+    await h.settle(holder);
     await expect(h.service.requeue('nothing', 'anna')).rejects.toMatchObject({ code: 'LSH_DEAD_LETTER_UNKNOWN' });
   });
+});
+
+test('what was put aside goes from the list when its operation is tried again, or is gone', async () => {
+  begin();
+  const letter = { id: 'op_gone/a/1', operation: 'op_gone', task: 'a', round: 1, queue: 'dumper', reason: 'it was', at: 0 };
+  await h.store.bury(letter);
+  await expect(h.service.requeue(letter.id, 'anna')).rejects.toMatchObject({ code: 'LSH_OPERATION_UNKNOWN' });
+  bad('a');
+  const id = await failed([stage('s', [one('a')])]);
+  await h.store.bury({ ...letter, id: `${id}/a/1`, operation: id });
+  good('a');
+  await h.service.retry(id, 'anna');
+  expect(await h.service.deadLetters()).toEqual([]);
+  expect((await h.settle(id)).state).toBe('succeeded');
 });
 
 describe('what an attempt said', () => {

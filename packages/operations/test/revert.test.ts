@@ -166,7 +166,10 @@ describe('revert', () => {
     });
     await h.service.revert(id, 'anna');
     const header = await h.settle(id, ({ state }) => state === 'needs-attention');
-    expect(header.attention?.error).toMatchObject({ code: 'LSH_UNDO_FAILED', message: expect.stringContaining('c could not be taken back') });
+    expect(header.attention?.error).toMatchObject({
+      code: 'LSH_UNDO_FAILED',
+      message: expect.stringContaining('c could not be taken back'),
+    });
     expect(undone()).toEqual(['d', 'c']);
     const at = h.clock.now();
     await h.settle(id, () => undone().length >= 4);

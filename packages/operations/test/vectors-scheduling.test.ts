@@ -152,9 +152,26 @@ describe('a queue of operations, one at a time', () => {
 describe('what no file records', () => {
   test('of two emitters of one stage the later one’s stages come first', async () => {
     const leaf = (n: string) => ({ parallel_tasks: [{ name: 'Echo', parameters: { n } }] });
-    const define = (emits: VectorDefinition['emits']): VectorDefinition => ({ required: ['n'], optional: [], output: '', error: '', emits });
+    const define = (emits: VectorDefinition['emits']): VectorDefinition => ({
+      required: ['n'],
+      optional: [],
+      output: '',
+      error: '',
+      emits,
+    });
     const definitions = new Map([
-      ['Root', define([{ parallel_tasks: [{ name: 'A', parameters: { n: 'a' } }, { name: 'B', parameters: { n: 'b' } }] }, leaf('end')])],
+      [
+        'Root',
+        define([
+          {
+            parallel_tasks: [
+              { name: 'A', parameters: { n: 'a' } },
+              { name: 'B', parameters: { n: 'b' } },
+            ],
+          },
+          leaf('end'),
+        ]),
+      ],
       ['A', define([leaf('a1'), leaf('a2')])],
       ['B', define([leaf('b1'), leaf('b2')])],
       ['Echo', define([])],

@@ -3,7 +3,7 @@
  * one container with one task that emits the rest, ids are counters, errors are texts. All of that is said here and nowhere in the engine.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Json, KindDefinition, OperationHeader, StageSpec, StoredPlan, SystemPackage, TaskDefinition, TaskSpec } from '@longshore/core';
+import type { Json, OperationHeader, StageSpec, StoredPlan, SystemPackage, TaskSpec } from '@longshore/core';
 import { defineKind, defineTask, LongshoreError } from '@longshore/core';
 import { z } from 'zod';
 import type { Service } from '../src/index.ts';
@@ -108,7 +108,9 @@ export function scripted(script: Script, counters: Counters = new Map()): System
     name: KIND,
     title: 'what the original was given',
     role: 'dumper',
-    params: z.strictObject({ containers: z.array(z.array(z.strictObject({ name: z.string(), parameters: z.record(z.string(), z.string()) }))) }),
+    params: z.strictObject({
+      containers: z.array(z.array(z.strictObject({ name: z.string(), parameters: z.record(z.string(), z.string()) }))),
+    }),
     tolerant: false,
     columns: [],
     async plan({ params }) {
@@ -126,7 +128,7 @@ export function scripted(script: Script, counters: Counters = new Map()): System
     },
     conclude: () => ({ ok: true }),
   });
-  return { name: 'vectors', kinds: [kind as KindDefinition], tasks: tasks as TaskDefinition[] };
+  return { name: 'vectors', kinds: [kind], tasks };
 }
 
 const failure = (message: string): LongshoreError =>

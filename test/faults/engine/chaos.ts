@@ -34,6 +34,8 @@ export interface ChaosOptions {
 const BUSY = 4;
 /** Two kills lie so far apart at least, and twice as much more at most. */
 const BREATH_MS = 600;
+/** A member is started so often before its not coming up is an error. */
+const STARTS = 5;
 const LOCK_MS = 2_000;
 const SWEEP_MS = 500;
 /** How long a step of an operation is drawn out, so that something is always in the middle. */
@@ -85,13 +87,13 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
   const ids: string[] = [];
   const kills = new Killer(fleet, random, say);
 
-  const submitting = (async (): Promise<void> => {
+  const submitting = observed(async (): Promise<void> => {
     for (let at = 0; at < options.operations; at += 1) {
       ids.push(await submitOne(fleet, targets, random));
       await pause((stormMs * 0.6 * random.next() * 2) / options.operations);
     }
-  })();
-  const redisKilling = (async (): Promise<void> => {
+  });
+  const redisKilling = observed(async (): Promise<void> => {
     if (options.redisAwayMs === undefined) return;
     await pause(stormMs / 2);
     const port = Number(new URL(redis.url!).port);
@@ -101,7 +103,7 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
     await redis.stop();
     redis = await startOurs(port);
     figures['redis away'] = options.redisAwayMs;
-  })();
+  });
   while (Date.now() - begun < stormMs) {
     await pause(BREATH_MS * (1 + 2 * random.next()));
     await kills.one();
@@ -123,6 +125,13 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
   return { problems, figures: { ...figures, seconds: Math.round((Date.now() - begun) / 1000) } };
 }
 
+/** Begins work that is waited for later; until then its failure is nobody's. */
+function observed(work: () => Promise<void>): Promise<void> {
+  const running = work();
+  running.catch(() => undefined);
+  return running;
+}
+
 /** Mostly moves of one or two counters, the rest evening out; many of them want what others have. */
 async function submitOne(fleet: Fleet, targets: readonly Target[], random: Random): Promise<string> {
   const some = (below: number): number => Math.floor(random.next() * below);
@@ -138,9 +147,9 @@ async function submitOne(fleet: Fleet, targets: readonly Target[], random: Rando
   const home = some(MOVED_SERVICES);
   const counters = [`k${home}-${some(COUNTERS)}`];
   const moved = targets.slice(0, MOVED_SERVICES);
-  const source = placeOf(moved, counters[0]!).name;
+  const source = placeOf(moved, counters[0]!)?.name ?? `c${home}`;
   const second = `k${home}-${some(COUNTERS)}`;
-  if (second !== counters[0] && placeOf(moved, second).name === source) counters.push(second);
+  if (second !== counters[0] && placeOf(moved, second)?.name === source) counters.push(second);
   const sink = `c${(Number(source.slice(1)) + 1 + some(MOVED_SERVICES - 1)) % MOVED_SERVICES}`;
   return submit('counter.move', { source, sink, counters, maxDenialMs: 20_000, pauseMs: STEP_MS });
 }
@@ -172,7 +181,7 @@ class Killer {
     const stopped = this.#random.next() < 0.2;
     const awayMs = stopped ? LOCK_MS + this.#random.next() * 3_000 : this.#random.next() * 1_500;
     this.#say(`${name} is ${stopped ? 'stopped' : 'killed'} for ${Math.round(awayMs)} ms`);
-    this.#returning.push(stopped ? this.#stop(name, child, awayMs) : this.#kill(name, role, child, awayMs));
+    this.#returning.push(observed(() => (stopped ? this.#stop(name, child, awayMs) : this.#kill(name, role, child, awayMs))));
   }
 
   async #stop(name: string, child: Child, awayMs: number): Promise<void> {
@@ -187,8 +196,21 @@ class Killer {
     child.kill('SIGKILL');
     await gone;
     await pause(awayMs);
-    await this.#fleet.start(name, role);
+    await this.#revive(name, role);
     this.#away.delete(name);
+  }
+
+  /** As whoever runs it would: a process that gave up waiting for Redis (exit 5) is started again. */
+  async #revive(name: string, role: RoleName): Promise<void> {
+    for (let left = STARTS; ; left -= 1) {
+      try {
+        await this.#fleet.start(name, role);
+        return;
+      } catch (error) {
+        if (left === 0) throw error;
+        this.#say(`${name} did not come up: ${(error as Error).message}`);
+      }
+    }
   }
 
   async settled(): Promise<void> {

@@ -58,7 +58,8 @@ export function checkTargets(targets: readonly Target[], headers: readonly Opera
   const evened = targets.slice(MOVED_SERVICES);
   const wanted = moved.length * COUNTERS * START_VALUE + added;
   const counters = new Set(moved.flatMap(({ service }) => service.store.list().map(({ name }) => name)));
-  const seen = [...counters].reduce((sum, counter) => sum + (placeOf(moved, counter).service.store.view(counter).value ?? 0), 0);
+  for (const counter of counters) if (!placeOf(moved, counter)) problems.push(`the clients of ${counter} are sent in a circle`);
+  const seen = [...counters].reduce((sum, counter) => sum + (placeOf(moved, counter)?.service.store.view(counter).value ?? 0), 0);
   if (seen < wanted || seen > wanted + unknown) problems.push(`clients of what is moved see ${seen} units where there are ${wanted}`);
   const left = evened.reduce((sum, { service }) => sum + service.store.list().reduce((part, { value }) => part + (value ?? 0), 0), 0);
   if (left !== evened.length * COUNTERS * START_VALUE)
@@ -66,8 +67,11 @@ export function checkTargets(targets: readonly Target[], headers: readonly Opera
   return problems;
 }
 
-/** Where the clients of a counter are, beginning at its home (`k3-1` at the service 3) and following the routes. */
-export function placeOf(targets: readonly Target[], counter: string): Target {
+/**
+ * Where the clients of a counter are, beginning at its home (`k3-1` at the service 3) and following the routes. Undefined in the moment in
+ * which it is being moved back and two services send them to each other, while their writes are denied.
+ */
+export function placeOf(targets: readonly Target[], counter: string): Target | undefined {
   const byUrl = new Map(targets.map((target) => [target.service.url, target]));
   let place = targets[Number(/^k(\d+)-/.exec(counter)?.[1])]!;
   for (let steps = 0; steps <= targets.length; steps += 1) {
@@ -75,5 +79,5 @@ export function placeOf(targets: readonly Target[], counter: string): Target {
     if (route === null) return place;
     place = byUrl.get(route)!;
   }
-  throw new Error(`the clients of ${counter} are sent in a circle`);
+  return undefined;
 }

@@ -1,5 +1,6 @@
 /** The store in memory, for simulation and tests. Every value is copied on the way in and out, as a real store would. */
 
+import type { AuditEntry, TokenRecord } from '../access.ts';
 import { EVENTS_KEPT, NOTES_KEPT } from '../limits.ts';
 import type {
   Beat,
@@ -73,6 +74,8 @@ export function memoryStore(clock: Clock): Store {
   const shared = new Map<string, string>();
   const presences = new Map<string, { presence: Presence; until: number }>();
   const spools = new Map<string, SpoolRecord>();
+  const tokens = new Map<string, TokenRecord>();
+  const audited: AuditEntry[] = [];
   const waiting = new Set<(operation: string | undefined) => void>();
   let lastToken = 0;
   let lastEvent = 0;
@@ -436,6 +439,27 @@ export function memoryStore(clock: Clock): Store {
       spools.delete(name);
     },
     spools: async () => [...spools.values()].map(copy),
+
+    async addToken(token) {
+      if (tokens.has(token.name)) return false;
+      tokens.set(token.name, copy(token));
+      return true;
+    },
+    token: async (name) => copy(tokens.get(name)),
+    tokens: async () => [...tokens.values()].map(copy).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    revokeToken: async (name) => tokens.delete(name),
+
+    async audit(entry) {
+      audited.push({ id: `${clock.now()}-${audited.length}`, ...copy(entry) });
+    },
+    async auditEntries(after, limit) {
+      const [ms = -1, place = 0] = after?.split('-').map(Number) ?? [];
+      const behind = audited.filter(({ id }) => {
+        const [itsMs = 0, itsPlace = 0] = id.split('-').map(Number);
+        return itsMs > ms || (itsMs === ms && itsPlace > place);
+      });
+      return behind.slice(0, limit).map(copy);
+    },
 
     async close() {
       for (const wake of [...waiting]) wake(undefined);
