@@ -1,5 +1,6 @@
 /** The store on Redis. What each step may do stands in `scripts.ts`; here and in `store/` are only keys and conversions. */
-import type { Store } from '@longshore/core';
+import type { Clock, Store } from '@longshore/core';
+import { systemClock } from '@longshore/core';
 import { redisDurability } from './check.ts';
 import type { FleetAddress } from './connection.ts';
 import { connect } from './connection.ts';
@@ -15,14 +16,14 @@ export interface RedisStore extends Store {
   ping(): Promise<void>;
 }
 
-export function redisStore({ url, fleet }: FleetAddress): RedisStore {
+export function redisStore({ url, fleet }: FleetAddress, clock: Clock = systemClock): RedisStore {
   const redis = connect(url);
   const base = openBase(redis, fleet);
   const { disconnect, ...events } = eventCalls(base, () => connect(url));
   return {
     ...operationCalls(base),
     ...attemptCalls(base),
-    ...leaseCalls(base),
+    ...leaseCalls(base, clock),
     ...roomCalls(base),
     ...fleetCalls(base),
     ...accessCalls(base),

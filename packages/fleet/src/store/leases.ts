@@ -1,6 +1,5 @@
 /** The store's part on exclusive rights to targets. */
-import type { Store } from '@longshore/core';
-import { systemClock } from '@longshore/core';
+import type { Clock, Store } from '@longshore/core';
 import type { Base } from './base.ts';
 
 type Refused = [0, heldBy: string, target: string, scope: string, freeAt: string];
@@ -14,7 +13,7 @@ export const givenField = (operation: string, scope: string): string => JSON.str
 /** How the fields of an operation's leases begin: all of them, or those on one target. */
 export const leasePrefix = (operation: string, ...target: [string?]): string => `${JSON.stringify([operation, ...target]).slice(0, -1)},`;
 
-export function leaseCalls({ key, op, call }: Base): Pick<Store, 'acquireLeases' | 'releaseLeases'> {
+export function leaseCalls({ key, op, call }: Base, clock: Clock): Pick<Store, 'acquireLeases' | 'releaseLeases'> {
   return {
     async acquireLeases(id, wanted, now) {
       if (wanted.length === 0) return { tokens: [] };
@@ -37,7 +36,7 @@ export function leaseCalls({ key, op, call }: Base): Pick<Store, 'acquireLeases'
       return token === '' ? { tokens } : { tokens, last: { operation, target, scope, token: Number(token) } };
     },
     async releaseLeases(id, quietUntil) {
-      await call('release', [key('leases')], [leasePrefix(id), systemClock.now(), quietUntil ?? '']);
+      await call('release', [key('leases')], [leasePrefix(id), clock.now(), quietUntil ?? '']);
     },
   };
 }
