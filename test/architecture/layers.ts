@@ -34,13 +34,19 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   vitess: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
   openio: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
   counter: { may: ['core', 'http'], because: SYSTEM_REASON },
-  api: APP,
+  api: {
+    may: [...APP.may, 'web'],
+    because: 'it serves the files of the dashboard, and imports none of them; apps do not know each other otherwise',
+  },
   scheduler: APP,
   dumper: APP,
   restorer: APP,
   migrator: APP,
   rebalancer: APP,
-  web: { may: [], because: 'the dashboard talks to the HTTP API and shares no code with the server' },
+  web: {
+    may: ['core', 'operations'],
+    because: 'the dashboard talks to the HTTP API and shares no code with the server, only the types of its answers',
+  },
   cli: {
     may: [...APP.may, ...ROLES, 'http', 'programs', 'sandbox'],
     because: 'it starts a whole fleet on one machine, the programs this needs included, and is a client of the HTTP API',
@@ -68,6 +74,18 @@ export const ONLY_FROM: readonly { importer: string; imported: string; file: Reg
     imported: 'sandbox',
     file: /(^|\/)demo[^/]*(\/|\.ts$)/,
     because: 'stand-ins are for the demo and for tests; no real command may meet one',
+  },
+  ...['core', 'operations'].map((imported) => ({
+    importer: 'web',
+    imported,
+    file: /^wire\.ts$/,
+    because: 'wire.ts has the types of what the API answers; nothing of the server runs in a browser',
+  })),
+  {
+    importer: 'api',
+    imported: 'web',
+    file: /(?!)/,
+    because: 'the API serves the files of the dashboard as they are and runs none of them',
   },
   ...ROLES.map((role) => ({
     importer: 'cli',

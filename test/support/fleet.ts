@@ -29,6 +29,8 @@ export interface FleetOptions {
   sweepMs?: number;
   /** `host:port` for an API process; none without. */
   listen?: string;
+  /** More of the API's settings. */
+  api?: { auth?: 'none' | 'tokens'; socket?: string };
   fleet?: string;
   targets?: Record<string, { system: string; address: string; settings?: Record<string, unknown> }>;
   spoolPath?: string;
@@ -69,7 +71,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       spools: { local: { path: spoolPath } },
       worker: { concurrency: options.concurrency ?? 2, lockMs: options.lockMs ?? 30_000, stopMs: 5_000 },
       sweepMs: options.sweepMs ?? 2_000,
-      ...(options.listen === undefined ? {} : { api: { listen: options.listen } }),
+      ...(options.listen === undefined ? {} : { api: { listen: options.listen, ...options.api } }),
     }),
   );
   const members = new Map<string, Member>();

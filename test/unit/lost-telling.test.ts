@@ -10,7 +10,7 @@ import { dpsFaults, startOpenTsdb, startVictoriaMetrics } from '@longshore/sandb
 import { openSpool, removeVerified } from '@longshore/spool';
 import { tsdb } from '@longshore/tsdb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BATCH, batchContext, HOUR_MS, OPERATION, START_MS } from '../support/batch-context.ts';
+import { BATCH, batchContext, OPERATION, START_MS } from '../support/batch-context.ts';
 
 interface Told {
   tallies: [row: string, column: string, by: number][];

@@ -7,7 +7,7 @@ import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { discardBatch, listBatches, openForDump, openForRestore, openSpool } from '@longshore/spool';
 import { tsdb } from '@longshore/tsdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { BATCH, batchContext, HOUR_MS, OPERATION, START_MS } from '../support/batch-context.ts';
+import { BATCH, batchContext, OPERATION, START_MS } from '../support/batch-context.ts';
 
 const MINUTE_MS = 60_000;
 

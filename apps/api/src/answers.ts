@@ -7,6 +7,7 @@ import { RequestInvalid, RequestTooLarge } from './errors.ts';
 
 export interface Answer {
   status: number;
+  retryAfterMs?: number;
   body: { error: Pick<ErrorData, 'code' | 'message' | 'fix' | 'retryable' | 'exitCode'> };
 }
 
@@ -18,6 +19,13 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ['LSH_HOST_REFUSED', 403],
   ['LSH_CROSS_SITE', 403],
   ['LSH_SPOOL_FIXED', 403],
+  ['LSH_TOKEN_MISSING', 401],
+  ['LSH_TOKEN_REFUSED', 401],
+  ['LSH_ROLE_LOW', 403],
+  ['LSH_CALLER_UNKNOWN', 403],
+  ['LSH_TOKEN_UNKNOWN', 404],
+  ['LSH_RATE_LIMIT', 429],
+  ['LSH_APPROVAL_OWN', 403],
 ]);
 
 const STATUS_OF_EXIT: Record<ExitCode, number> = {
@@ -44,7 +52,8 @@ export function answerTo(thrown: unknown, log: Log, requestId: string, maxBytes:
     message = `an unexpected error in the API; its log has the cause under request ${requestId}`;
   }
   const { code, fix, retryable, exitCode } = data;
-  return { status, body: { error: { code, message, fix, retryable, exitCode } } };
+  const wait = data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs };
+  return { status, ...wait, body: { error: { code, message, fix, retryable, exitCode } } };
 }
 
 function known(thrown: unknown, maxBytes: number): unknown {

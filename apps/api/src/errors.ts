@@ -3,8 +3,15 @@ import type { ErrorEntry } from '@longshore/core';
 import { defineError, EXIT } from '@longshore/core';
 
 export const NotLoopback: ErrorEntry<{ listen: string }> = defineError('LSH_API_LISTEN', {
-  message: ({ listen }) => `the API has no access control yet, so it does not listen on ${listen}, where other machines could reach it`,
-  fix: 'Set `api.listen` to 127.0.0.1:8750, [::1]:8750 or unix:/path/to.sock; reach it from elsewhere through an SSH tunnel.',
+  message: ({ listen }) => `the API is to listen on ${listen}, where other machines can reach it, without asking anybody for a token`,
+  fix: 'Take `api.auth: none` out of the configuration, or set `api.listen` to 127.0.0.1:8750, [::1]:8750 or unix:/path/to.sock.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
+export const BadListen: ErrorEntry<{ listen: string }> = defineError('LSH_API_ADDRESS', {
+  message: ({ listen }) => `the API cannot listen on "${listen}": that is no address`,
+  fix: 'Give `api.listen` as 127.0.0.1:8750, [::1]:8750, 0.0.0.0:8750 or unix:/path/to.sock.',
   retryable: false,
   exitCode: EXIT.usage,
 });
@@ -68,6 +75,69 @@ export const SpoolTaken: ErrorEntry<{ name: string; path: string }> = defineErro
 export const StoreSilent: ErrorEntry<{ waitedMs: number }> = defineError('LSH_STORE_SILENT', {
   message: ({ waitedMs }) => `the fleet's Redis gave no answer within ${waitedMs} ms`,
   fix: 'Nothing was changed by this request. See whether Redis runs and is reachable (`longshore doctor`), then try again.',
+  retryable: true,
+  exitCode: EXIT.unreachable,
+});
+
+export const TokenMissing: ErrorEntry<void> = defineError('LSH_TOKEN_MISSING', {
+  message: () => 'the API asks for a token, and the request has none',
+  fix: 'Give one with `--token-file` or LONGSHORE_TOKEN, in a browser on the page that asks for it. An admin makes one: `longshore token create`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const TokenRefused: ErrorEntry<void> = defineError('LSH_TOKEN_REFUSED', {
+  message: () => 'the token is not one of this fleet, has been revoked, or is out of date',
+  fix: 'Ask an admin for a new one: `longshore token create`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const RoleTooLow: ErrorEntry<{ name: string; role: string; least: string; what: string }> = defineError('LSH_ROLE_LOW', {
+  message: ({ name, role, least, what }) => `the role of ${name} is ${role}, and ${what} takes ${least}`,
+  fix: 'Ask somebody who has that role, or an admin for a token that has it. Nothing was changed.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const NotAnybody: ErrorEntry<void> = defineError('LSH_CALLER_UNKNOWN', {
+  message: () => 'the request changes something, and it is not known who asks',
+  fix: 'This is a fault in Longshore. Keep the log and report it. Nothing was changed.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const TokenTaken: ErrorEntry<{ name: string }> = defineError('LSH_TOKEN_TAKEN', {
+  message: ({ name }) => `there is a token called ${name} already`,
+  fix: 'Choose another name, or revoke that one first: `longshore token revoke`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const NoSuchToken: ErrorEntry<{ name: string }> = defineError('LSH_TOKEN_UNKNOWN', {
+  message: ({ name }) => `there is no token called ${name}`,
+  fix: '`longshore token list` shows those there are.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
+export const TooManyTokens: ErrorEntry<{ most: number }> = defineError('LSH_TOKEN_MANY', {
+  message: ({ most }) => `there are ${most} tokens already, which is as many as there may be`,
+  fix: 'Revoke those that nobody uses: `longshore token list`, `longshore token revoke`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const TooManyRequests: ErrorEntry<{ perSecond: number }> = defineError('LSH_RATE_LIMIT', {
+  message: ({ perSecond }) => `this caller asks more often than the ${perSecond} requests a second that are allowed`,
+  fix: 'Wait for as long as Retry-After says, and ask less often; `api.requestsPerSecond` is the limit. Nothing was changed.',
+  retryable: true,
+  exitCode: EXIT.unreachable,
+});
+
+export const TooManyStreams: ErrorEntry<{ most: number }> = defineError('LSH_STREAM_LIMIT', {
+  message: ({ most }) => `${most} event streams are open already, which is as many as this API serves`,
+  fix: 'Close some, ask again later, or raise `api.streams`.',
   retryable: true,
   exitCode: EXIT.unreachable,
 });

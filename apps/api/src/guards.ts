@@ -2,36 +2,24 @@
 import { randomUUID } from 'node:crypto';
 import type { Store } from '@longshore/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { CrossSite, ForeignHost, RequestInvalid, StoreSilent } from './errors.ts';
+import { CrossSite, ForeignHost, StoreSilent } from './errors.ts';
 import { isLoopbackHost } from './listen.ts';
+import type { Auth } from './setup.ts';
 
 /** How long a request waits for a sign of life of the store before it is turned away. */
 export const STORE_PATIENCE_MS = 3_000;
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
-const USER = /^[\w.@+-]{1,64}$/;
-
 /** The caller's `X-Request-Id` when it is a harmless one, else a new one. */
 export function requestId(given: string | string[] | undefined): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/**
- * Who asks. The peer is a process of this machine that may reach the socket or the loopback, and is believed: the name is there
- * for the record, it grants nothing.
- */
-export function userOf(request: FastifyRequest): string {
-  const given = request.headers['x-longshore-user'];
-  if (given === undefined) return 'unknown';
-  if (typeof given !== 'string' || !USER.test(given))
-    throw RequestInvalid({ problems: ['X-Longshore-User: a name of at most 64 letters, digits and . _ @ + -'] });
-  return given;
-}
-
 /** Browsers name the site a request comes from; other programs do not send these headers. */
-export function refuseCrossSite(request: FastifyRequest): void {
+export function refuseCrossSite(request: FastifyRequest, auth: Auth): void {
   const { host, origin } = request.headers;
-  if (!isLoopbackHost(host)) throw ForeignHost({ host: String(host ?? '') });
+  // Without tokens, a foreign name that leads here would be enough for a page to be let in. With them, a page of that name has no cookie.
+  if (auth === 'none' && !isLoopbackHost(host)) throw ForeignHost({ host: String(host ?? '') });
   const site = request.headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') throw CrossSite({ from: origin ?? String(site) });
   if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) throw CrossSite({ from: origin });
@@ -48,14 +36,18 @@ export async function storeAnswers(store: Pick<Store, 'getShared'>, patienceMs: 
   }
 }
 
-export function guard(server: FastifyInstance, store: Pick<Store, 'getShared'>): void {
+export function guard(server: FastifyInstance, auth: Auth): void {
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
     reply.header('cache-control', 'no-store');
-    refuseCrossSite(request);
+    refuseCrossSite(request, auth);
   });
-  server.addHook('preHandler', async (request) => {
+}
+
+/** Before anything is asked of the store: the caller's token, too, is looked up there. */
+export function awaitStore(server: FastifyInstance, store: Pick<Store, 'getShared'>): void {
+  server.addHook('onRequest', async (request) => {
     if (request.url.startsWith('/v1/')) await storeAnswers(store);
   });
 }

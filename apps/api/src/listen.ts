@@ -1,20 +1,32 @@
-/** Where the API may listen: the loopback and Unix sockets, nothing else while it asks nobody who they are. */
+/** Where the API may listen: the loopback and Unix sockets; elsewhere only where it asks for tokens. */
 import { chmod, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { CannotListen, NotLoopback } from './errors.ts';
+import { BadListen, CannotListen, NotLoopback } from './errors.ts';
+import type { Auth } from './setup.ts';
 
 export type ListenAddress = { path: string } | { host: string; port: number };
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
-/** Reads `host:port`, `[::1]:port`, `unix:/path`. Throws `LSH_API_LISTEN` for what is not loopback. */
+/** Reads `host:port`, `[::1]:port`, `unix:/path`. Throws `LSH_API_ADDRESS` for anything else. */
 export function parseListen(listen: string): ListenAddress {
   if (listen.startsWith('unix:/')) return { path: listen.slice('unix:'.length) };
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(listen) ?? [];
   const host = bracketed ?? plain ?? '';
-  if (!LOOPBACK.has(host) || port === undefined || Number(port) > 65_535) throw NotLoopback({ listen });
+  if (!/^[\w.:-]+$/.test(host) || port === undefined || Number(port) > 65_535) throw BadListen({ listen });
   return { host, port: Number(port) };
+}
+
+/**
+ * Whether callers need a token there. What the configuration leaves open is answered by who can get there: on the loopback and on a
+ * socket nobody but this machine, elsewhere everybody. Throws `LSH_API_LISTEN` for no tokens where everybody is.
+ */
+export function authAt(listen: string, wanted: Auth | undefined): Auth {
+  const address = parseListen(listen);
+  const near = 'path' in address || LOOPBACK.has(address.host);
+  if (wanted === 'none' && !near) throw NotLoopback({ listen });
+  return wanted ?? (near ? 'none' : 'tokens');
 }
 
 /** Whether a `Host` header names this API: any loopback name, with or without a port. A browser lured by a foreign name sends that name. */

@@ -1,30 +1,39 @@
 import { counter } from '@longshore/counter';
 import { awaitRedis, checkRedis } from '@longshore/fleet';
 import type { Running, Setup } from '@longshore/host';
-import { openEngine, runProcess } from '@longshore/host';
+import { openEngine, processMetrics, runProcess } from '@longshore/host';
 import { tsdb } from '@longshore/tsdb';
-import { listen, parseListen } from './listen.ts';
+import { authAt, listen } from './listen.ts';
 import { buildServer } from './server.ts';
 
 await runProcess('api', [tsdb, counter], async (setup: Setup): Promise<Running> => {
   const { configuration, redisUrl, log } = setup;
-  const wanted = configuration.api.listen;
-  parseListen(wanted);
+  const { socket, requestsPerSecond, streams } = configuration.api;
+  const auth = authAt(configuration.api.listen, configuration.api.auth);
+  const places = [{ wanted: configuration.api.listen, auth }];
+  if (socket !== undefined) places.push({ wanted: `unix:${socket}`, auth: 'none' });
   await awaitRedis(redisUrl, log);
   const engine = openEngine(setup);
-  const server = buildServer({
-    engine,
-    host: configuration.host,
-    targets: configuration.targets,
-    allowAddresses: configuration.allowAddresses,
-    ready: async () => void (await checkRedis(redisUrl)),
-  });
-  const address = await listen(server, wanted);
-  log.info({ address }, 'ready');
+  if (auth === 'tokens' && socket === undefined && (await engine.store.tokens()).length === 0)
+    log.warn({}, 'nobody can use this API: it asks for tokens, there are none, and `api.socket`, where the first one is made, is not set');
+  const metrics = processMetrics(engine.store, 'api');
+  const servers = places.map((place) =>
+    buildServer({
+      engine: { ...engine, settings: { ...engine.settings, fourEyes: configuration.operations.fourEyes ?? auth === 'tokens' } },
+      host: configuration.host,
+      auth: place.auth,
+      limits: { requestsPerSecond, streams },
+      targets: configuration.targets,
+      allowAddresses: configuration.allowAddresses,
+      metrics,
+      ready: async () => void (await checkRedis(redisUrl)),
+    }),
+  );
+  for (const [at, { wanted, auth: its }] of places.entries()) log.info({ address: await listen(servers[at]!, wanted), auth: its }, 'ready');
   return {
     worker: `api-${configuration.host}-${process.pid}`,
     async stop() {
-      await server.close();
+      for (const server of servers) await server.close();
       await engine.close();
     },
   };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { Fixture } from './fixture.ts';
 import { makeApi } from './fixture.ts';
 
@@ -82,4 +82,23 @@ test('closing the server ends open streams', async () => {
   response.resume();
   await fixture.server.close();
   await closed;
+});
+
+test('streams are counted, and given back when they end', async () => {
+  fixture = makeApi({ limits: { streams: 1 } });
+  const made = await fixture.server.inject({
+    method: 'POST',
+    url: '/v1/operations',
+    payload: { kind: 'test.copy', params: { from: 'a' } },
+  });
+  const path = `/v1/operations/${made.json<{ id: string }>().id}/events`;
+  await fixture.server.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = fixture.server.server.address() as AddressInfo;
+  const request = get({ port, host: '127.0.0.1', path });
+  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const refused = await fixture.server.inject(path);
+  expect([refused.statusCode, refused.json().error.code]).toEqual([503, 'LSH_STREAM_LIMIT']);
+  expect(refused.headers['retry-after']).toBeDefined();
+  response.destroy();
+  await vi.waitFor(async () => expect((await fixture.server.inject(`${path}?follow=false`)).statusCode).toBe(200));
 });

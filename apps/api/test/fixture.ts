@@ -6,6 +6,7 @@ import { createRegistry } from '@longshore/operations';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { buildServer } from '../src/server.ts';
+import type { ApiSetup } from '../src/setup.ts';
 
 const copy = defineKind({
   name: 'test.copy',
@@ -25,7 +26,12 @@ export interface Fixture {
   become(id: string, change: Partial<OperationHeader>): Promise<void>;
 }
 
-export function makeApi(options: { allowAddresses?: boolean; store?: Store; ready?: () => Promise<void> } = {}): Fixture {
+export function makeApi(
+  options: Partial<Pick<ApiSetup, 'allowAddresses' | 'auth' | 'metrics' | 'ready'>> & {
+    store?: Store;
+    limits?: Partial<ApiSetup['limits']>;
+  } = {},
+): Fixture {
   const store = options.store ?? memoryStore(systemClock);
   const logged = (): void => undefined;
   const engine: Engine = {
@@ -39,8 +45,11 @@ export function makeApi(options: { allowAddresses?: boolean; store?: Store; read
   const server = buildServer({
     engine,
     host: 'here',
+    auth: options.auth ?? 'none',
+    limits: { requestsPerSecond: 1_000, streams: 20, ...options.limits },
     targets: { old: { system: 'opentsdb' } },
     allowAddresses: options.allowAddresses ?? false,
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ready: options.ready ?? (async () => undefined),
   });
   return {

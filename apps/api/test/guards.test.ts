@@ -2,7 +2,7 @@ import { memoryStore, systemClock } from '@longshore/core';
 import { RedisUnreachable } from '@longshore/fleet';
 import { afterEach, describe, expect, test } from 'vitest';
 import { storeAnswers } from '../src/guards.ts';
-import { isLoopbackHost, parseListen } from '../src/listen.ts';
+import { authAt, isLoopbackHost, parseListen } from '../src/listen.ts';
 import type { Fixture } from './fixture.ts';
 import { makeApi } from './fixture.ts';
 
@@ -20,17 +20,18 @@ describe('where it listens', () => {
     ['unix:/run/l.sock', { path: '/run/l.sock' }],
   ])('%s', (text, address) => expect(parseListen(text)).toEqual(address));
 
-  test.each([
-    '0.0.0.0:8750',
-    '[::]:8750',
-    '10.0.0.1:80',
-    'example.org:80',
-    ':8750',
-    '8750',
-    '127.0.0.1',
-    'unix:relative',
-    '127.0.0.1:99999',
-  ])('%s is refused', (text) => expect(() => parseListen(text)).toThrow(expect.objectContaining({ code: 'LSH_API_LISTEN' })));
+  test.each([':8750', 'a b:80', '[::1:80', '8750', '127.0.0.1', 'unix:relative', '127.0.0.1:99999'])('%s is refused', (text) =>
+    expect(() => parseListen(text)).toThrow(expect.objectContaining({ code: 'LSH_API_ADDRESS' })),
+  );
+
+  test.each(['127.0.0.1:8750', '[::1]:1', 'localhost:1', 'unix:/run/l.sock'])('%s asks for tokens only when told to', (text) => {
+    expect([undefined, 'none' as const, 'tokens' as const].map((wanted) => authAt(text, wanted))).toEqual(['none', 'none', 'tokens']);
+  });
+
+  test.each(['0.0.0.0:8750', '[::]:8750', '10.0.0.1:80', 'example.org:80'])('%s is served with tokens or not at all', (text) => {
+    expect([undefined, 'tokens' as const].map((wanted) => authAt(text, wanted))).toEqual(['tokens', 'tokens']);
+    expect(() => authAt(text, 'none')).toThrow(expect.objectContaining({ code: 'LSH_API_LISTEN' }));
+  });
 });
 
 test.each([

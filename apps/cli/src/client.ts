@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type {
+  AccessRole,
   ApprovalPolicy,
+  AuditEntry,
   DeadLetter,
   DoneRecord,
   JournalEntry,
@@ -13,6 +15,7 @@ import type {
   Report,
   SpoolRecord,
   StoredPlan,
+  TokenRecord,
 } from '@longshore/core';
 import { EXIT, LongshoreError, systemClock, systemRandom } from '@longshore/core';
 import type { HttpReply } from '@longshore/http';
@@ -40,6 +43,16 @@ export interface NewOperation {
 export interface ListFilter {
   states?: string[];
   kind?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export type TokenInfo = Omit<TokenRecord, 'hash'>;
+
+export interface AuditFilter {
+  /** From this time on, in milliseconds since the epoch. */
+  since?: number;
+  operation?: string;
   cursor?: string;
   limit?: number;
 }
@@ -79,6 +92,12 @@ export interface Client extends AsyncDisposable {
   /** Operations that had batches there, with how many are done again. */
   forgetSpool(name: string): Promise<{ operation: string; batches: number }[]>;
   targets(): Promise<{ name: string; system: string }[]>;
+  /** The answer alone has the token. */
+  createToken(wanted: { name: string; role: AccessRole; lifeMs?: number }): Promise<TokenInfo & { token: string }>;
+  tokens(): Promise<TokenInfo[]>;
+  revokeToken(name: string): Promise<void>;
+  /** Oldest first; with `next` there may be more. */
+  audit(filter: AuditFilter): Promise<{ entries: AuditEntry[]; next?: string }>;
   /** Throws the reason why the API cannot work now. */
   ready(): Promise<void>;
 }
@@ -89,12 +108,14 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Sent again under one idempotency key, so that a lost answer does not become a second operation. */
 const SUBMIT_RETRY = { attempts: 5, firstPauseMs: 200, maxPauseMs: 3_000 };
 
-export function openClient(base: string): Client {
+/** `token` for an API that asks for one. */
+export function openClient(base: string, token?: string): Client {
   const user =
     userInfo()
       .username.replace(/[^\w.@+-]/g, '_')
       .slice(0, 64) || 'unknown';
-  const http = openHttp({ base, headers: { 'x-longshore-user': user, host: 'localhost' }, allow: { linkLocal: true } });
+  const headers = token === undefined ? { 'x-longshore-user': user, host: 'localhost' } : { authorization: `Bearer ${token}` };
+  const http = openHttp({ base, headers, allow: { linkLocal: true } });
 
   const call = async <T>(
     what: string,
@@ -122,8 +143,9 @@ export function openClient(base: string): Client {
     address: http.origin,
 
     async submit(operation) {
-      const headers = { 'idempotency-key': randomUUID() };
-      const once = (): Promise<{ id: string }> => call(`submit ${operation.kind}`, 'POST', '/v1/operations', { body: operation, headers });
+      const key = { 'idempotency-key': randomUUID() };
+      const once = (): Promise<{ id: string }> =>
+        call(`submit ${operation.kind}`, 'POST', '/v1/operations', { body: operation, headers: key });
       return (await retry(SUBMIT_RETRY, systemClock, systemRandom, once)).id;
     },
     operation: (id) => call(`look at ${id}`, 'GET', path(id)),
@@ -186,6 +208,11 @@ export function openClient(base: string): Client {
         )
       ).forgotten,
     targets: async () => (await call<{ targets: { name: string; system: string }[] }>('list targets', 'GET', '/v1/targets')).targets,
+    createToken: (wanted) => call(`make the token ${wanted.name}`, 'POST', '/v1/tokens', { body: wanted }),
+    tokens: async () => (await call<{ tokens: TokenInfo[] }>('list tokens', 'GET', '/v1/tokens')).tokens,
+    revokeToken: async (name) => void (await call(`revoke the token ${name}`, 'DELETE', `/v1/tokens/${encodeURIComponent(name)}`)),
+    audit: ({ since, operation, cursor, limit }) =>
+      call('read the audit log', 'GET', '/v1/audit', { query: { since, operation, cursor, limit } }),
     ready: async () => void (await call('ask whether the fleet is ready', 'GET', '/readyz')),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };

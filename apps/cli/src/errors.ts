@@ -72,6 +72,13 @@ export const FleetNotStopped: ErrorEntry<{ pid: number; waitedS: number }> = def
   exitCode: EXIT.failed,
 });
 
+export const TokenFileTrouble: ErrorEntry<{ file: string; why: string }> = defineError('LSH_TOKEN_FILE', {
+  message: ({ file, why }) => `the token in ${file} cannot be used: ${why}`,
+  fix: 'Give a file that holds the token and nothing else, as `longshore token create` printed it.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const ApiAnswer: ErrorEntry<{ what: string; status: number }> = defineError('LSH_API_ANSWER', {
   message: ({ what, status }) => `${what}: the answer (status ${status}) is not one of a Longshore API`,
   fix: 'Check that --api or LONGSHORE_API is the address of a Longshore API.',

@@ -1,5 +1,6 @@
 /** The `longshore` command: its groups of commands, and what its help says first. */
 import { Command } from 'commander';
+import { accessCommands } from './commands/access.ts';
 import { decisionCommands } from './commands/decisions.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -15,6 +16,7 @@ const VERSION = '0.1.0';
 const EPILOGUE = `
 Without --api (or LONGSHORE_API) a command starts or joins the local fleet: background processes of this
 machine with one data directory, $LONGSHORE_HOME or ~/.longshore. \`longshore down\` ends them.
+An API on another machine asks for a token: --token-file, or LONGSHORE_TOKEN.
 
 Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 finished with data missing, doubled or unverified,
 4 refused before anything was changed, 5 something cannot be reached, 6 needs attention, 130/143 by a signal.
@@ -40,13 +42,29 @@ export function buildProgram(terminal: Terminal): Command {
   group('Operations:', operationCommands(terminal));
   group('Decisions:', decisionCommands(terminal));
   group('The fleet:', [up, down, workers, spools, kinds, ...fleetStateCommands(terminal)]);
+  group('Who may do what, and who did:', accessCommands(terminal));
   group('One process of a fleet on many machines:', roleCommands());
+  program.hook('preAction', (_program, command) => takeOptionsOfParents(command));
   everywhere(program, (command) => {
     command.exitOverride();
     command.showHelpAfterError('(--help shows what it takes, with examples)');
     command.configureOutput({ writeErr: (text) => terminal.err.write(text), writeOut: (text) => terminal.out.write(text) });
   });
   return program;
+}
+
+/**
+ * `fleet` and `fleet drain` both have `--api`, and commander gives what stands behind either of them to the outer one. The inner one
+ * must not go to another fleet than the one that was named.
+ */
+function takeOptionsOfParents(command: Command): void {
+  for (let parent = command.parent; parent; parent = parent.parent)
+    for (const option of parent.options) {
+      const key = option.attributeName();
+      const given = parent.getOptionValueSource(key) === 'cli' && command.getOptionValueSource(key) !== 'cli';
+      if (given && command.options.some((own) => own.attributeName() === key))
+        command.setOptionValueWithSource(key, parent.getOptionValue(key), 'cli');
+    }
 }
 
 function everywhere(command: Command, change: (command: Command) => void): void {

@@ -29,30 +29,44 @@ function privateApt(cache: string): AptOptions {
   ];
 }
 
+/** Packages named to the person who waits for them. */
+const NAMED = 12;
+
 interface Wanted {
   packages: string[];
   bytes: number;
 }
 
-/** The packages themselves and the libraries they depend on directly, with the sum of their sizes. */
-async function look(packages: readonly string[], apt: AptOptions, fetch: Fetch): Promise<Wanted> {
+async function librariesOf(packages: readonly string[], apt: AptOptions, fetch: Fetch): Promise<string[]> {
   const depends = await runToSuccess('apt-cache', [...apt, 'depends', '--no-recommends', '--no-suggests', ...packages], {
     env: { ...fetch.env, LC_ALL: 'C' },
     timeoutMs: 60_000,
   });
-  const libraries = [...depends.matchAll(/^\s+Depends: (lib[a-z0-9.+-]+)$/gm)]
-    .map((match) => match[1] ?? '')
-    .filter((name) => !PRESENT.has(name));
-  const wanted = [...new Set([...packages, ...libraries])];
+  return [...depends.matchAll(/^\s+Depends: (lib[a-z0-9.+-]+)$/gm)].map((match) => match[1] ?? '').filter((name) => !PRESENT.has(name));
+}
+
+/** How far libraries of libraries are followed; a desktop's are through after six. */
+const DEEPEST = 12;
+
+/** The packages themselves and the libraries they depend on (`deep`: and those of the libraries), with the sum of their sizes. */
+async function look(packages: readonly string[], deep: boolean, apt: AptOptions, fetch: Fetch): Promise<Wanted> {
+  const all = new Set(packages);
+  let fresh = packages;
+  for (let depth = 0; fresh.length > 0 && depth < (deep ? DEEPEST : 1); depth += 1) {
+    fresh = [...new Set(await librariesOf(fresh, apt, fetch))].filter((name) => !all.has(name));
+    for (const name of fresh) all.add(name);
+  }
+  const wanted = [...all];
   const uris = await runToSuccess('apt-get', [...apt, 'download', '--print-uris', ...wanted], { env: fetch.env, timeoutMs: 60_000 });
   const sizes = [...uris.matchAll(/^'[^']+' \S+ (\d+)/gm)].map((match) => Number(match[1]));
   if (sizes.length === 0) throw new Error('apt knows no address for it');
   return { packages: wanted, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
-async function download(packages: readonly string[], apt: AptOptions, into: string, fetch: Fetch): Promise<void> {
-  const { packages: wanted, bytes } = await look(packages, apt, fetch);
-  fetch.say(`downloading the Debian packages ${wanted.join(', ')} (${(bytes / 1e6).toFixed(1)} MB), to be unpacked in ${fetch.cache}`);
+async function download(packages: readonly string[], deep: boolean, apt: AptOptions, into: string, fetch: Fetch): Promise<void> {
+  const { packages: wanted, bytes } = await look(packages, deep, apt, fetch);
+  const named = wanted.length > NAMED ? `${wanted.slice(0, NAMED).join(', ')} and ${wanted.length - NAMED} more` : wanted.join(', ');
+  fetch.say(`downloading the Debian packages ${named} (${(bytes / 1e6).toFixed(1)} MB), to be unpacked in ${fetch.cache}`);
   await rm(into, { recursive: true, force: true });
   await mkdir(into, { recursive: true });
   // apt checks every file against the signed lists. Root would hand over to the user _apt, who may not write here.
@@ -63,9 +77,9 @@ async function download(packages: readonly string[], apt: AptOptions, into: stri
   });
 }
 
-async function downloadWithFreshLists(packages: readonly string[], into: string, fetch: Fetch): Promise<void> {
+async function downloadWithFreshLists(packages: readonly string[], deep: boolean, into: string, fetch: Fetch): Promise<void> {
   try {
-    await download(packages, [], into, fetch);
+    await download(packages, deep, [], into, fetch);
   } catch (first) {
     const apt = privateApt(fetch.cache);
     await mkdir(join(fetch.cache, 'apt', 'lists', 'partial'), { recursive: true });
@@ -79,7 +93,7 @@ async function downloadWithFreshLists(packages: readonly string[], into: string,
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
     });
     try {
-      await download(packages, apt, into, fetch);
+      await download(packages, deep, apt, into, fetch);
     } catch (second) {
       const words = update.code === 0 ? '' : ` (apt-get update: ${update.stderr.trim().split('\n').at(-1) ?? ''})`;
       throw new Error(`${second instanceof Error ? second.message : String(second)}${words}`);
@@ -87,20 +101,27 @@ async function downloadWithFreshLists(packages: readonly string[], into: string,
   }
 }
 
-/** `lib/<architecture>` and `usr/lib/<architecture>` of an unpacked tree. */
+/** `lib/<architecture>` and `usr/lib/<architecture>` of an unpacked tree, and those of their folders that hold libraries too. */
 async function libraryDirectories(root: string): Promise<string[]> {
   const found: string[] = [];
+  const folders = async (parent: string): Promise<string[]> =>
+    (await readdir(parent, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
   for (const parent of [join(root, 'lib'), join(root, 'usr', 'lib')]) {
     if (!existsSync(parent)) continue;
-    for (const entry of await readdir(parent, { withFileTypes: true })) {
-      if (entry.isDirectory() && entry.name.includes('-linux-')) found.push(join(parent, entry.name));
+    for (const architecture of (await folders(parent)).filter((name) => name.includes('-linux-'))) {
+      const directory = join(parent, architecture);
+      found.push(directory);
+      for (const inner of await folders(directory)) {
+        const holds = (await readdir(join(directory, inner))).some((name) => /^lib.*\.so(\.|$)/.test(name));
+        if (holds) found.push(join(directory, inner));
+      }
     }
   }
   return found;
 }
 
-/** `program` is its path inside the packages, `usr/bin/redis-server`. */
-export function fromDebian(packages: readonly string[], program: string): Source {
+/** `program` is its path inside the packages, `usr/bin/redis-server`. `deep`: the libraries of its libraries come along. */
+export function fromDebian(packages: readonly string[], program: string, { deep = false }: { deep?: boolean } = {}): Source {
   return {
     origin: 'debian',
     place: `the Debian package ${packages[0] ?? ''}`,
@@ -112,7 +133,7 @@ export function fromDebian(packages: readonly string[], program: string): Source
           throw new Error('there is no apt-get here');
         await publishDirectory(directory, async (temporary) => {
           const archives = join(temporary, 'archives');
-          await downloadWithFreshLists(packages, archives, fetch);
+          await downloadWithFreshLists(packages, deep, archives, fetch);
           let version = '';
           for (const archive of await readdir(archives)) {
             if (!archive.endsWith('.deb')) continue;

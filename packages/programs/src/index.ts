@@ -1,5 +1,6 @@
 export type { Environment } from './cache.ts';
 export { cacheDirectory, publishDirectory } from './cache.ts';
+export { findChromium } from './chromium.ts';
 export type { CommandOptions, Finished } from './command.ts';
 export { findOnPath, runCommand, runToSuccess } from './command.ts';
 export { ProgramDidNotStart, ProgramMissing } from './errors.ts';

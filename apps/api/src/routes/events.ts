@@ -9,6 +9,7 @@ import type { Log, OperationEvent } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import type { Service } from '@longshore/operations';
 import { z } from 'zod';
+import { TooManyStreams } from '../errors.ts';
 import type { Api } from './api.ts';
 import { idParams } from './api.ts';
 
@@ -22,7 +23,7 @@ const query = z.strictObject({
 });
 const headers = z.object({ 'last-event-id': z.string().max(64).optional() });
 
-export function eventRoutes(api: Api, service: Service, log: Log): void {
+export function eventRoutes(api: Api, service: Service, log: Log, most: number): void {
   const open = new Set<AbortController>();
   api.addHook('preClose', async () => {
     for (const one of open) one.abort();
@@ -33,6 +34,7 @@ export function eventRoutes(api: Api, service: Service, log: Log): void {
     const after = request.headers['last-event-id'] ?? request.query.after;
     // Unknown operations are answered with 404 while there is still a status to send.
     await service.get(id);
+    if (open.size >= most) throw TooManyStreams({ most }, { retryAfterMs: HEARTBEAT_MS });
     const gone = new AbortController();
     open.add(gone);
     reply.raw.once('close', () => gone.abort());

@@ -2,8 +2,8 @@
 import { isAbsolute, normalize } from 'node:path';
 import type { Service } from '@longshore/operations';
 import { z } from 'zod';
+import { userOf } from '../caller.ts';
 import { SpoolsFixed, SpoolTaken } from '../errors.ts';
-import { userOf } from '../guards.ts';
 import type { ApiSetup } from '../setup.ts';
 import type { Api } from './api.ts';
 

@@ -4,7 +4,7 @@ import type { OperationState } from '@longshore/core';
 import { APPROVAL_POLICIES } from '@longshore/core';
 import type { Service } from '@longshore/operations';
 import { z } from 'zod';
-import { userOf } from '../guards.ts';
+import { userOf } from '../caller.ts';
 import type { Api } from './api.ts';
 import { idParams } from './api.ts';
 

@@ -1,7 +1,7 @@
 import { EXIT } from '@longshore/core';
 import { Command } from 'commander';
 import type { ApiOption } from '../connection.ts';
-import { withApi } from '../connection.ts';
+import { tokenOf, withApi } from '../connection.ts';
 import type { Finding } from '../doctor/checks.ts';
 import {
   checkConfiguration,
@@ -37,7 +37,7 @@ export function doctorCommand(terminal: Terminal): Command {
         await checkDisk(home),
         await checkRedisHere(configuration),
         await checkVictoriaMetrics(),
-        ...(await checkFleet(home, flags.api ?? process.env.LONGSHORE_API)),
+        ...(await checkFleet(home, flags.api ?? process.env.LONGSHORE_API, tokenOf(flags))),
         ...(await Promise.all(Object.entries(configuration?.targets ?? {}).map(([name, target]) => checkTarget(name, target)))),
       ];
       for (const one of findings) {

@@ -47,7 +47,10 @@ function upCommand(terminal: Terminal): Command {
     .option('--foreground', 'stay, and end the fleet with Ctrl+C')
     .option('--dumpers <n>', 'dumper processes', wholeNumber(1, 64), 2)
     .option('--restorers <n>', 'restorer processes', wholeNumber(1, 64), 2)
-    .option('--listen <address>', 'let the API listen on 127.0.0.1:port too (default: a socket only you can open)');
+    .option(
+      '--listen <address>',
+      'let the API listen on host:port, too; off 127.0.0.1 it asks for tokens (default: a socket only you can open)',
+    );
   return examples(command, [
     'longshore up',
     'longshore up --dumpers 4 --restorers 4',
@@ -59,7 +62,9 @@ function upCommand(terminal: Terminal): Command {
     const wanted = { dumpers: flags.dumpers, restorers: flags.restorers, ...(flags.listen === undefined ? {} : { listen: flags.listen }) };
     const record = await joinFleet(home, wanted, (line) => terminal.say(line));
     const workers = `${plural(record.dumpers, 'dumper')}, ${plural(record.restorers, 'restorer')}`;
-    terminal.print(`The local fleet ${before ? 'runs already' : 'is ready'}: process ${record.pid}, ${workers}, API at ${record.api}.`);
+    terminal.print(
+      `The local fleet ${before ? 'runs already' : 'is ready'}: process ${record.pid}, ${workers}, API at ${record.web ?? record.api}.`,
+    );
     const differs = record.dumpers !== flags.dumpers || record.restorers !== flags.restorers;
     if (before && differs)
       terminal.say('To change its size: `longshore down`, then `longshore up` with the new numbers. Work in progress goes on afterwards.');
@@ -91,7 +96,7 @@ async function foreground(home: Home, flags: UpFlags, terminal: Terminal): Promi
   try {
     const record = await supervisor.start();
     tell({ ready: record });
-    if (!detached) terminal.say(`The local fleet is ready, its API is at ${record.api}. Ctrl+C ends it.`);
+    if (!detached) terminal.say(`The local fleet is ready, its API is at ${record.web ?? record.api}. Ctrl+C ends it.`);
   } catch (error) {
     if (stopping) return stopped;
     if (detached && error instanceof LongshoreError) tell({ failed: error.data });

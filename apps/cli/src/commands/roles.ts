@@ -15,6 +15,7 @@ interface Flags {
   config?: string;
   redis?: string;
   spool?: string[];
+  metrics?: string;
 }
 
 const TITLES = {
@@ -38,6 +39,8 @@ export function roleCommands(): Command[] {
         '--redis <url>',
         'redis://host:port, unix:/path, redis+sentinel://h1,h2/master or redis+cluster://h1,h2 (default: $REDIS_URL, else from the configuration)',
       );
+    if (role !== 'api')
+      command.option('--metrics <host:port>', 'show the metrics of this process there (default: as configured, else nowhere)');
     const worker = role === 'dumper' || role === 'restorer';
     if (worker) command.option('--spool <name=/path...>', 'a spool of this machine, on top of the configured ones');
     const sample = worker ? ` --spool disk1=/data/spool` : '';
@@ -47,7 +50,7 @@ export function roleCommands(): Command[] {
   });
 }
 
-async function runRoleProcess(role: Role, { config, redis, spool }: Flags): Promise<never> {
+async function runRoleProcess(role: Role, { config, redis, spool, metrics }: Flags): Promise<never> {
   for (const one of spool ?? []) await checkSpool(one);
   const child = spawn(process.execPath, [...WORKER_FLAGS, mainOf(role)], {
     stdio: 'inherit',
@@ -56,6 +59,7 @@ async function runRoleProcess(role: Role, { config, redis, spool }: Flags): Prom
       ...process.env,
       ...(config === undefined ? {} : { LONGSHORE_CONFIG: resolve(config) }),
       ...(redis === undefined ? {} : { REDIS_URL: redis }),
+      ...(metrics === undefined ? {} : { LONGSHORE_METRICS: metrics }),
       ...(spool === undefined ? {} : { LONGSHORE_SPOOLS: spool.join(',') }),
     },
   });

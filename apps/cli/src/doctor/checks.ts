@@ -105,7 +105,7 @@ export const checkVictoriaMetrics = (): Promise<Finding> =>
   program('VictoriaMetrics', findVictoriaMetrics, 'only `longshore demo` needs one, and', 'VICTORIA_METRICS_BIN');
 
 /** The fleet a command would talk to. */
-export async function checkFleet(home: Home, api: string | undefined): Promise<Finding[]> {
+export async function checkFleet(home: Home, api: string | undefined, token?: string): Promise<Finding[]> {
   const what = 'fleet';
   const record = api ? undefined : await readFleet(home);
   const address = api ?? record?.api;
@@ -124,7 +124,7 @@ export async function checkFleet(home: Home, api: string | undefined): Promise<F
   }
   const findings: Finding[] = [];
   try {
-    await using client = openClient(address);
+    await using client = openClient(address, record ? undefined : token);
     await client.ready();
     const workers = await client.workers();
     const by = Map.groupBy(workers, ({ role }) => role);

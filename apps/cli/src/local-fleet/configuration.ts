@@ -30,6 +30,8 @@ export interface Overrides {
   /** Where the user's own settings come from. */
   environment: NodeJS.ProcessEnv;
   listen: string;
+  /** Of its owner alone: whoever opens it is an admin. */
+  socket: string;
   stopMs?: number;
   sweepMs?: number;
 }
@@ -41,7 +43,11 @@ export async function writeConfiguration(home: Home, overrides: Overrides): Prom
   const settings: Omit<Configuration, 'file' | 'redisUrl' | 'host'> = {
     fleet: own.fleet,
     redis: {},
-    api: { listen: overrides.listen },
+    api: overrides.listen.startsWith('unix:')
+      ? { ...own.api, listen: overrides.listen, auth: 'none', socket: undefined }
+      : { ...own.api, listen: overrides.listen, socket: overrides.socket },
+    // Its processes are many and their addresses one; the API shows what the fleet does.
+    metrics: {},
     allowAddresses: true,
     targets: own.targets,
     spools: {

@@ -31,6 +31,8 @@ export interface Home {
 export interface FleetRecord extends ProcessId {
   /** Base address of the API, as a client takes it. */
   api: string;
+  /** Where the API listens for browsers and other machines, too. */
+  web?: string;
   startedAt: number;
   dumpers: number;
   restorers: number;

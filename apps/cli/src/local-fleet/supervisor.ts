@@ -93,11 +93,13 @@ export class Supervisor {
     await endLeftovers(home, log);
 
     const socket = await this.#sockets();
-    const listen = await withPort(this.#settings.listen ?? `unix:${socket('api.sock')}`);
+    const own = socket('api.sock');
+    const listen = await withPort(this.#settings.listen ?? `unix:${own}`);
     const environment = this.#settings.environment ?? process.env;
     this.#configuration = await writeConfiguration(home, {
       environment,
       listen,
+      socket: own,
       ...(this.#settings.stopMs === undefined ? {} : { stopMs: this.#settings.stopMs }),
       ...(this.#settings.sweepMs === undefined ? {} : { sweepMs: this.#settings.sweepMs }),
     });
@@ -115,7 +117,8 @@ export class Supervisor {
     const source = this.#configuration.source;
     const record: FleetRecord = {
       ...processId(process.pid),
-      api: listen.startsWith('unix:') ? listen : `http://${listen}`,
+      api: `unix:${own}`,
+      ...(listen.startsWith('unix:') ? {} : { web: `http://${listen}` }),
       startedAt: Date.now(),
       dumpers,
       restorers,
