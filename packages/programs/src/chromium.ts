@@ -2,7 +2,7 @@
 import { fromDebian } from './debian.ts';
 import { type FindOptions, findProgram, fromPath, fromVariable, type Program } from './program.ts';
 
-/** `CHROMIUM_BIN` → PATH → Debian package, unpacked (124 MB to download). Throws `LSH_PROGRAM_MISSING`. */
+/** `CHROMIUM_BIN` → PATH → Debian package, unpacked (139 MB to download). Throws `LSH_PROGRAM_MISSING`. */
 export function findChromium(options: FindOptions = {}): Promise<Program> {
   return findProgram(
     {

@@ -1,0 +1,38 @@
+/** The event log, newest first. */
+import { memo } from '../parts/memo.ts';
+import { Card, When } from '../parts/small.ts';
+import type { Followed } from '../stream.ts';
+import { type Content, html, useState } from '../vendor/preact.js';
+import type { OperationEvent } from '../wire.ts';
+
+const SHOWN = 60;
+
+const SIGNS: Readonly<Record<string, { sign: string; tone: string }>> = {
+  'task-failed': { sign: '✗', tone: 'bad' },
+  'task-retried': { sign: '↻', tone: 'wait' },
+  gate: { sign: '‖', tone: 'wait' },
+  guard: { sign: '◈', tone: 'wait' },
+  approval: { sign: '?', tone: 'wait' },
+  intent: { sign: '→', tone: 'busy' },
+  state: { sign: '●', tone: 'busy' },
+  attention: { sign: '!', tone: 'bad' },
+};
+
+const Line = memo<{ event: OperationEvent }>(({ event: { at, type, text } }) => {
+  const { sign, tone } = SIGNS[type] ?? { sign: '·', tone: 'idle' };
+  return html`<li><${When} at=${at} /><i class=${`sign ${tone}`} role="img" aria-label=${type} title=${type}>${sign}</i><span>${text}</span></li>`;
+});
+
+const STATE_WORDS = { live: '● live', lost: '‖ broken off, trying again', ended: '■ ended' } as const;
+
+export function EventLog({ followed: { events, state }, wide }: { followed: Followed; wide: boolean }): Content {
+  const [all, setAll] = useState(false);
+  const shown = all ? events : events.slice(0, SHOWN);
+  return html`<${Card} wide=${wide} title="Events" name="events" aside=${html`<span class="soft" role="status">${STATE_WORDS[state]}</span>`}>
+    <ol class="log" tabindex="0" aria-label="Events, newest first">
+      ${shown.map((event) => html`<${Line} key=${event.id} event=${event} />`)}
+    </ol>
+    ${events.length === 0 ? html`<p class="soft">Nothing yet.</p>` : null}
+    ${events.length > SHOWN && !all ? html`<button class="quiet" onClick=${() => setAll(true)}>all ${events.length}</button>` : null}
+  </${Card}>`;
+}

@@ -1,0 +1,160 @@
+/** One operation: what it does, what it waits for, how fast it goes, what became of it. */
+import { ApiError, get, getText, operationPath } from '../api.ts';
+import { isFinal, type Me } from '../may.ts';
+import { Card, ErrorBox, Silence } from '../parts/small.ts';
+import { usePoll } from '../poll.ts';
+import { linkTo } from '../route.ts';
+import { useEvents } from '../stream.ts';
+import { type Content, html, useEffect, useMemo, useRef, useState } from '../vendor/preact.js';
+import type { DoneRecord, OperationView, Report, StoredPlan } from '../wire.ts';
+import { Chart, Samples } from './chart.ts';
+import { Grid } from './grid.ts';
+import { Head } from './head.ts';
+import { EventLog } from './log.ts';
+import { PlanCard } from './plan.ts';
+import { ReportCard } from './report.ts';
+import { Stages } from './stages.ts';
+import { unitOfTask } from './units.ts';
+import { Waits } from './waits.ts';
+
+const LIVE_MS = 1_000;
+const SLOW_MS = 3_000;
+/** After an event it is asked at once, but not again within this. */
+const EVENT_MS = 400;
+/** Nothing moves any more, but somebody may revert it or try it again. */
+const REST_MS = 5_000;
+
+export function OperationPage({ id, me }: { id: string; me: Me }): Content {
+  const [resting, setResting] = useState(false);
+  const {
+    value: view,
+    error,
+    silentSince,
+    reload,
+  } = usePoll((signal) => get<OperationView>(operationPath(id), signal), resting ? REST_MS : LIVE_MS, [id]);
+  if (error instanceof ApiError && error.status === 404 && !view)
+    return html`<section class="card wide"><h1>There is no operation ${id}</h1><p>It may have been forgotten: the fleet keeps ended ones for a while only. <a href=${linkTo('operations')}>All operations</a></p></section>`;
+  if (!view) return error ? html`<${ErrorBox} error=${error} />` : html`<p class="loading">${id} …</p>`;
+  return html`
+    <${Silence} since=${silentSince} error=${error} />
+    <${Known} view=${view} me=${me} reload=${reload} rest=${setResting} />
+  `;
+}
+
+interface KnownProps {
+  view: OperationView;
+  me: Me;
+  reload(): void;
+  rest(resting: boolean): void;
+}
+
+function Known({ view, me, reload, rest }: KnownProps): Content {
+  const { header, tasks, guards } = view;
+  const { id } = header;
+  const over = isFinal(header.state);
+  const planned = header.state === 'planned' && header.mode === 'plan';
+  useEffect(() => {
+    rest(over || planned);
+  }, [over, planned]);
+  const counted = header.stages.reduce((sum, { done, failed, skipped }) => sum + done + failed + skipped, 0);
+  const plan = usePlan(id, `${header.planHash ?? ''}/${header.stages.length}`, header.stages.length > 0);
+  const bulk = plan?.stages.some((spec) => spec.bulk) ?? false;
+  const records = useRecords(id, `${counted}/${header.state}`, plan !== undefined);
+  const slow = over || planned ? undefined : SLOW_MS;
+  const report = usePoll((signal) => get<Report>(operationPath(id, 'report'), signal), slow, [id, header.state]).value;
+  const explained = usePoll((signal) => getText(operationPath(id, 'explain'), signal), slow, [
+    id,
+    header.state,
+    header.intent,
+    header.stage,
+  ]).value;
+  const followed = useEvents(id, over);
+  const newest = followed.events[0]?.id;
+  const askedAt = useRef(0);
+  useEffect(() => {
+    if (newest === undefined) return undefined;
+    // What happened is shown at once, and in a storm of events still not more often than a person can see.
+    const timer = setTimeout(
+      () => {
+        askedAt.current = Date.now();
+        reload();
+      },
+      Math.max(0, askedAt.current + EVENT_MS - Date.now()),
+    );
+    return () => clearTimeout(timer);
+  }, [newest]);
+  const samples = useMemo(() => new Samples(id), [id]);
+  const tick = useRef({ view, at: 0 });
+  if (tick.current.view !== view || tick.current.at === 0) {
+    samples.add(view, plan);
+    tick.current = { view, at: tick.current.at + 1 };
+  }
+  useEffect(() => {
+    const keep = (): void => samples.keep();
+    addEventListener('pagehide', keep);
+    return () => {
+      keep();
+      removeEventListener('pagehide', keep);
+    };
+  }, [samples]);
+  const failed = useMemo(() => failedUnits(report), [report]);
+  const grids = (plan?.stages ?? []).flatMap((spec, at) =>
+    spec.bulk && header.stages[at] ? [{ spec, stage: header.stages[at], at }] : [],
+  );
+  return html`<div class="cards">
+    <${Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
+    ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
+    <${Card} title="What is happening" name="explain"><pre class="explain">${explained === undefined ? '…' : withoutSummary(explained)}</pre></${Card}>
+    <${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />
+    ${
+      plan && header.startedAt !== undefined
+        ? grids.map(
+            ({ spec, stage, at }) =>
+              html`<${Grid} key=${`${at}-${spec.name}`} header=${header} plan=${plan} spec=${spec} stage=${stage} tasks=${tasks} failed=${failed} over=${over} />`,
+          )
+        : null
+    }
+    ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
+    ${header.startedAt !== undefined ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
+    <${EventLog} followed=${followed} wide=${header.startedAt === undefined} />
+    ${report && header.startedAt !== undefined ? html`<${ReportCard} report=${report} over=${over} />` : null}
+  </div>`;
+}
+
+/** What the plan says stands at the top of the page already. */
+function withoutSummary(text: string): string {
+  const [first = '', ...rest] = text.split('\n');
+  const from = rest.findIndex((line) => !line.startsWith('  '));
+  return [first, ...rest.slice(Math.max(0, from))].join('\n').trimEnd();
+}
+
+/** Asked for again when it has another hash or more stages. */
+function usePlan(id: string, version: string, there: boolean): StoredPlan | undefined {
+  return usePoll<StoredPlan | undefined>(
+    async (signal) => (there ? get<StoredPlan>(operationPath(id, 'plan'), signal) : undefined),
+    undefined,
+    [id, version, there],
+  ).value;
+}
+
+/** Records of ended tasks; asked for again when more have ended. */
+function useRecords(id: string, version: string, there: boolean): readonly DoneRecord[] {
+  const { value } = usePoll(
+    async (signal) => (there ? (await get<{ tasks: DoneRecord[] }>(operationPath(id, 'tasks'), signal)).tasks : NONE),
+    undefined,
+    [id, version, there],
+  );
+  return value ?? NONE;
+}
+
+const NONE: DoneRecord[] = [];
+
+/** Tasks that are out of attempts leave a note under their name. */
+function failedUnits(report: Report | undefined): ReadonlySet<number> {
+  const failed = new Set<number>();
+  for (const { level, row } of report?.notes ?? []) {
+    const unit = level === 'error' && row !== undefined ? unitOfTask(row) : undefined;
+    if (unit !== undefined) failed.add(unit);
+  }
+  return failed;
+}

@@ -1,0 +1,131 @@
+/** Choose a kind, fill in its params, see its plan. Nothing is changed until the plan is started on the operation's own page. */
+import { get, post } from '../api.ts';
+import { type Me, maySubmit } from '../may.ts';
+import { ErrorBox } from '../parts/small.ts';
+import { usePoll } from '../poll.ts';
+import { go, linkTo } from '../route.ts';
+import { type Content, html, useMemo, useState } from '../vendor/preact.js';
+import { FormField } from './field.ts';
+import { fieldsOf, type JsonSchema, paramsOf, parseDuration } from './schema.ts';
+
+interface Kind {
+  name: string;
+  title: string;
+  role: string;
+  params: JsonSchema;
+}
+
+interface Target {
+  name: string;
+  system: string;
+}
+
+export function SubmitPage({ kind: name, me }: { kind: string | undefined; me: Me }): Content {
+  const { value: kinds, error } = usePoll(async (signal) => (await get<{ kinds: Kind[] }>('/v1/kinds', signal)).kinds, undefined, []);
+  const targets = usePoll(async (signal) => (await get<{ targets: Target[] }>('/v1/targets', signal)).targets, undefined, []).value;
+  if (!maySubmit(me.role))
+    return html`<section class="card wide"><h1>Submit</h1><p>As ${me.role} you can look at operations, not submit any.</p></section>`;
+  if (error && !kinds) return html`<${ErrorBox} error=${error} />`;
+  if (!kinds) return html`<p class="loading">Kinds …</p>`;
+  const kind = kinds.find((one) => one.name === name);
+  return html`<div class="cards">
+    <section class="card wide" data-card="kinds">
+      <h1>Submit an operation</h1>
+      <p class="soft">1. What is to be done. 2. With what. 3. Its plan: the targets are read, nothing is changed. 4. You start it, or throw it away.</p>
+      <div class="kinds" role="list">
+        ${kinds.map(
+          (
+            one,
+          ) => html`<a key=${one.name} role="listitem" class="kind" href=${linkTo('submit', one.name)} aria-current=${one === kind ? 'true' : undefined} data-kind=${one.name}>
+            <b>${one.name}</b><span class="soft">${one.title}</span>
+          </a>`,
+        )}
+      </div>
+      ${name !== undefined && !kind ? html`<p class="bad">✗ This fleet knows no kind “${name}”.</p>` : null}
+    </section>
+    ${kind ? html`<${KindForm} key=${kind.name} kind=${kind} targets=${targets ?? []} />` : null}
+  </div>`;
+}
+
+const POLICIES = [
+  ['none', 'nobody is asked'],
+  ['cutover', 'dangerous stages ask'],
+  ['every-stage', 'every stage asks'],
+] as const;
+
+function KindForm({ kind, targets }: { kind: Kind; targets: Target[] }): Content {
+  const fields = useMemo(() => fieldsOf(kind.params), [kind]);
+  const [typed, setTyped] = useState<Record<string, string>>({});
+  const [reason, setReason] = useState('');
+  const [approvals, setApprovals] = useState('cutover');
+  const [deadline, setDeadline] = useState('');
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<Error | undefined>(undefined);
+  // The same form sent twice is one operation.
+  const key = useMemo(() => crypto.randomUUID(), [JSON.stringify([typed, reason, approvals, deadline])]);
+  const { params, problems = {} } = paramsOf(fields, typed);
+  const deadlineMs = deadline.trim() === '' ? undefined : parseDuration(deadline);
+  const lateWrong = deadline.trim() !== '' && !deadlineMs;
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setTried(true);
+    if (!params || lateWrong || busy) return;
+    setBusy(true);
+    setError(undefined);
+    try {
+      const body = {
+        kind: kind.name,
+        params,
+        mode: 'plan',
+        approvals,
+        ...(reason.trim() === '' ? {} : { reason: reason.trim() }),
+        ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      };
+      const { id } = await post<{ id: string }>('/v1/operations', body, { 'idempotency-key': key });
+      go('operations', id);
+    } catch (thrown) {
+      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      setBusy(false);
+    }
+  };
+  const needed = fields.filter(({ required }) => required);
+  const others = fields.filter(({ required }) => !required);
+  const draw = (field: (typeof fields)[number]): Content =>
+    html`<${FormField}
+      key=${field.name}
+      field=${field}
+      value=${typed[field.name] ?? ''}
+      problem=${tried ? problems[field.name] : undefined}
+      targets=${targets}
+      changed=${(text: string) => setTyped((before) => ({ ...before, [field.name]: text }))}
+    />`;
+  return html`<form class="card wide" onSubmit=${submit} noValidate data-card="form">
+    <h2>${kind.name}</h2>
+    <p>${kind.title}</p>
+    <div class="fields">${needed.map(draw)}</div>
+    <details open=${others.length < 4}>
+      <summary>${others.length === 0 ? 'It has no further settings' : `Further settings (${others.length}), all with a default`}</summary>
+      <div class="fields">${others.map(draw)}</div>
+    </details>
+    <div class="fields">
+      <label><span>Reason</span><input name="reason" maxlength="500" value=${reason} onInput=${(event: { currentTarget: HTMLInputElement }) => setReason(event.currentTarget.value)} /><small class="soft">for whoever looks at it later</small></label>
+      <label><span>Approvals</span>
+        <select name="approvals" value=${approvals} onChange=${(event: { currentTarget: HTMLSelectElement }) => setApprovals(event.currentTarget.value)}>
+          ${POLICIES.map(([policy, words]) => html`<option key=${policy} value=${policy} selected=${policy === approvals}>${policy}: ${words}</option>`)}
+        </select>
+      </label>
+      <label><span>Deadline</span><input name="deadline" placeholder="none" value=${deadline} aria-invalid=${tried && lateWrong} onInput=${(event: { currentTarget: HTMLInputElement }) => setDeadline(event.currentTarget.value)} />
+        <small class=${tried && lateWrong ? 'bad' : 'soft'}>${tried && lateWrong ? '✗ a length of time such as 2 h or 1 d' : 'it fails when it has not ended so long after now: 2 h, 1 d'}</small></label>
+    </div>
+    ${
+      tried && !params
+        ? html`<p class="bad" role="alert">✗ ${Object.entries(problems)
+            .map(([field, problem]) => `${field} ${problem}`)
+            .join('; ')}</p>`
+        : null
+    }
+    ${error ? html`<${ErrorBox} error=${error} />` : null}
+    <div class="row"><button class="solid" disabled=${busy}>${busy ? 'Being submitted …' : 'Make the plan'}</button><span class="soft">Nothing is changed by this.</span></div>
+  </form>`;
+}

@@ -1,0 +1,19 @@
+/** What the API answers with, as types only: nothing of the server's code reaches the browser. */
+export type {
+  AuditEntry,
+  DeadLetter,
+  DoneRecord,
+  ErrorData,
+  GuardRecord,
+  Json,
+  OperationEvent,
+  OperationHeader,
+  OperationState,
+  Presence,
+  Report,
+  SpoolRecord,
+  StageSpec,
+  StageState,
+  StoredPlan,
+} from '@longshore/core';
+export type { FleetDrain, OperationView, RevertStep, TaskView } from '@longshore/operations';
