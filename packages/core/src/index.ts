@@ -8,12 +8,14 @@ export {
   APPROVAL_WAIT_MS,
   ATTEMPT_SILENCE_MS,
   ATTENTION_RETRY_MS,
+  CLOSING_DEADLINE_MS,
   EVENTS_KEPT,
   LIVE_UNITS,
   NOTES_KEPT,
   PLAN_FRESH_MS,
   SPOOL_AWAY_MS,
   TASK_DEADLINE_MS,
+  UNDO_DEADLINE_MS,
 } from './limits.ts';
 export { ManualClock, seededRandom } from './memory/clock.ts';
 export { memoryStore } from './memory/store.ts';

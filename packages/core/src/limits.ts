@@ -18,6 +18,10 @@ export const SPOOL_AWAY_MS = 180_000;
 /** Longest time of one attempt, where a task does not say, in ms. */
 export const TASK_DEADLINE_MS = 21_600_000;
 
+/** Longest time of one attempt at closing a guard, and at taking a step back, where the task does not say less, in ms. */
+export const CLOSING_DEADLINE_MS = 60_000;
+export const UNDO_DEADLINE_MS = 600_000;
+
 /** Longest time a change can take effect after it was sent, where a kind does not say, in ms. */
 export const ACTION_MS = 60_000;
 

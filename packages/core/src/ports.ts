@@ -180,9 +180,10 @@ export interface Store {
 
   /**
    * Writes a journal entry, from the last generation of `task` only (an undo writes the entries of the task it undoes). An `intent`
-   * that is there already, or was ended, stays as it is. Gives what is there now; undefined when superseded.
+   * that is there already, or was ended, stays as it is, unless it is meant to be made `again`. Gives what is there now; undefined when
+   * superseded.
    */
-  writeJournal(id: string, task: string, generation: number, entry: JournalEntry): Promise<JournalEntry | undefined>;
+  writeJournal(id: string, task: string, generation: number, entry: JournalEntry, again?: boolean): Promise<JournalEntry | undefined>;
   /** Oldest first. */
   journal(id: string): Promise<JournalEntry[]>;
   /**

@@ -51,7 +51,8 @@ const NEXT: Record<OperationState, readonly OperationState[]> = {
   succeeded: ['reverting'],
   failed: ['reverting', 'running'],
   cancelled: ['reverting'],
-  reverting: ['reverted', 'needs-attention'],
+  // `failed`: somebody else has changed the target meanwhile.
+  reverting: ['reverted', 'needs-attention', 'failed'],
   reverted: [],
   'needs-attention': ['running', 'reverting', 'failed', 'cancelled', 'succeeded', 'reverted'],
 };

@@ -165,7 +165,8 @@ function workerOptions({ connection, prefix, concurrency, lockMs }: ConsumerSett
     prefix,
     concurrency,
     lockDuration: lockMs,
-    stalledInterval: lockMs,
+    // A lock that ran out is seen within a fifth of its time, not after another whole one or two.
+    stalledInterval: Math.max(1_000, Math.round(lockMs / 5)),
     maxStalledCount: MAX_STALLS,
     drainDelay: IDLE_POLL_SECONDS,
     runRetryDelay: RETRY_MS,

@@ -48,7 +48,13 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
       const answer = await takeLeases(engine, header, toRun);
       if ('refused' in answer) {
         header.error = answer.refused;
-        finish(decision, 'failed', now);
+        // A plan that a person has looked at is kept: they start it again when the other has ended.
+        if (header.recheck) {
+          delete header.recheck;
+          header.mode = 'plan';
+          decision.changed = true;
+          decision.change.events = [...(decision.change.events ?? []), { at: now, type: 'plan', text: answer.refused.message }];
+        } else finish(decision, 'failed', now);
       } else if ('waits' in answer) {
         wait(decision, answer.waits, now, answer.until);
       } else if (header.recheck === undefined) {

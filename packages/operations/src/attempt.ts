@@ -14,7 +14,7 @@ import type {
   TaskJob,
   TaskRecord,
 } from '@longshore/core';
-import { errorData, GateClosed, LongshoreError, TASK_DEADLINE_MS } from '@longshore/core';
+import { CLOSING_DEADLINE_MS, errorData, GateClosed, LongshoreError, TASK_DEADLINE_MS, UNDO_DEADLINE_MS } from '@longshore/core';
 import { Findings, taskContext } from './context.ts';
 import { PLAN_TASK } from './draft.ts';
 import type { WorkerSetup } from './engine.ts';
@@ -126,7 +126,9 @@ export class Attempt {
   }
 
   get #deadlineMs(): number {
-    return this.#setup.registry.tasks.get(this.#task.task)?.deadlineMs ?? TASK_DEADLINE_MS;
+    const own = this.#setup.registry.tasks.get(this.#task.task)?.deadlineMs ?? TASK_DEADLINE_MS;
+    if (this.#task.closes !== undefined) return Math.min(own, CLOSING_DEADLINE_MS);
+    return this.#task.undoes === undefined ? own : Math.min(own, UNDO_DEADLINE_MS);
   }
 
   async #call(): Promise<TaskEnd | undefined> {

@@ -30,6 +30,13 @@ export function effects(scope: AttemptScope): Effects {
   const entries = async (): Promise<JournalEntry[]> => (await store.journal(id)).filter((entry) => entry.task === owner);
   const intent: Effects['journal']['intent'] = (key, { what, before, after }) =>
     write({ task: owner, key, what, before, after, state: 'intent', generation, at: clock.now() });
+  /** An undo has entries of its own, beside those of the task it takes back. */
+  const intended: Effects['journal']['intent'] = (key, { what, before, after }) =>
+    write({ task: task.id, key, what, before, after, state: 'intent', generation, at: clock.now() });
+  const writeAgain = async (entry: JournalEntry): Promise<void> => {
+    if (!(await store.writeJournal(id, task.id, generation, entry, true))) scope.superseded();
+    signal.throwIfAborted();
+  };
   const done = async (key: string): Promise<void> => {
     const entry = (await entries()).find((one) => one.key === key);
     if (!entry) throw new TypeError(`task ${task.id} ends the journal entry ${key}, which it never wrote`);
@@ -115,11 +122,13 @@ export function effects(scope: AttemptScope): Effects {
     async effect({ key, what, observe, wanted, act, deadlineMs = CONFIRM_MS, always }) {
       const isSo = (seen: Json): boolean => canonicalJson(seen) === canonicalJson(wanted);
       const seen = await observe();
-      const entry = undoing ? undefined : await intent(key, { what, before: seen, after: wanted });
+      const entry = await intended(key, { what, before: seen, after: wanted });
       let known: (() => void) | undefined;
       // Where it is so already, somebody else may have made it so who has the lease by now.
       if (isSo(seen) && !always) await assertHeld();
       else {
+        // Done before and to be done once more (tried again by hand): that stands in the journal first, too, beside what was found then.
+        if (entry.state !== 'intent') await writeAgain({ ...entry, what, after: wanted, state: 'intent', generation, at: clock.now() });
         await setup.at?.(`${task.task}/${key}`, 'before');
         await assertHeld();
         known = scope.sending(clock.now());
@@ -141,8 +150,9 @@ export function effects(scope: AttemptScope): Effects {
         throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000), last: JSON.stringify(last) }, { cause: error });
       }
       known?.();
+      if (undoing) await write({ ...entry, what, after: wanted, state: 'done', generation, endedAt: clock.now() });
       if (!undoing || (await entries()).some((one) => one.key === key)) await done(key);
-      return (entry === undefined ? seen : entry.before) as typeof wanted;
+      return entry.before as typeof wanted;
     },
   };
 }

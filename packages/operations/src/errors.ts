@@ -117,7 +117,7 @@ export const GuardRefused: ErrorEntry<{ key: string; why: string }> = defineErro
 
 export const GuardTimedOut: ErrorEntry<{ what: string; maxMs: number }> = defineError('LSH_GUARD_TIME', {
   message: ({ what, maxMs }) => `${what}: this had to end within ${Math.round(maxMs / 1000)} s and did not`,
-  fix: 'It was closed again first. Allow more time, or find out what was slow, then submit again.',
+  fix: 'It is closed before anything else (`longshore explain` tells whether it is). Allow more time, or find out what was slow, then try again.',
   retryable: false,
   exitCode: EXIT.failed,
 });

@@ -9,6 +9,8 @@ interface Situation {
   guards: GuardRecord[];
   plan: StoredPlan | undefined;
   totals: Record<string, number>;
+  /** Roles that tasks wait for and that no live worker has. */
+  absent?: readonly string[];
   now: number;
 }
 
@@ -24,7 +26,7 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-export function explain({ header, tasks, guards, plan, totals, now }: Situation): string {
+export function explain({ header, tasks, guards, plan, totals, absent = [], now }: Situation): string {
   const { id } = header;
   const lines = [
     `${id} is a ${header.kind}, submitted ${duration(now - header.createdAt)} ago by ${header.owner}${header.reason ? ` (“${header.reason}”)` : ''}.`,
@@ -43,6 +45,8 @@ export function explain({ header, tasks, guards, plan, totals, now }: Situation)
     if (header.waitsFor) lines.push(sentence(`It waits: ${header.waitsFor}`));
     else if (header.state !== 'paused' && !header.awaits) lines.push(...doing(tasks, now));
   }
+  for (const role of absent)
+    lines.push(`No ${role} is alive, and a task waits for one: start it (\`longshore ${role}\`, or \`longshore up\` on one machine).`);
   const sums = Object.entries(totals).filter(([, value]) => value !== 0);
   if (sums.length > 0) lines.push(`So far: ${sums.map(([column, value]) => `${count(value)} ${column}`).join(', ')}.`);
   const retries = header.counters.retries ?? 0;
@@ -184,6 +188,7 @@ function nextCommand(header: OperationHeader): string {
     case 'succeeded':
     case 'failed':
     case 'cancelled':
+    case 'reverted':
       return `\`longshore report ${id}\` tells what was done and what is missing.`;
     case 'discarded':
       return 'nothing is left to do.';

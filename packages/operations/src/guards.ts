@@ -7,8 +7,13 @@ import type { GuardRecord, TaskRecord } from '@longshore/core';
 import { ACTION_MS } from '@longshore/core';
 import type { DecideInput, Draft } from './draft.ts';
 import { CLOSING, STALE_CHECK_MS } from './draft.ts';
-import { GuardTimedOut } from './errors.ts';
+import { GuardLeftOpen, GuardTimedOut } from './errors.ts';
 import { stop } from './expire.ts';
+
+/** Inside a guard a worker that is silent for so long (several beats) has its task taken up by another: the clock runs. */
+const SILENCE_MS = 10_000;
+/** A guard that is open for so long beyond its time is said to be, whatever is being tried. */
+const GRACE_MS = 10_000;
 
 /** `closing`: nothing else may begin; `waiting`: something is to be looked at once more before the operation may end. */
 export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waiting' | 'closing' {
@@ -20,10 +25,14 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
     else if (header.ending === undefined && header.intent !== 'cancel' && header.revert === undefined)
       stop(draft, GuardTimedOut({ what: guard.what, maxMs: guard.maxMs }).data);
   }
+  if (open.length > 0 || [...draft.tasks.values()].some(({ closes }) => closes !== undefined)) takeUpSilent(draft, input);
   const stopping = header.intent === 'cancel' || header.ending === 'failed' || header.ending === 'cancelled';
   const late = (guard: GuardRecord): boolean => now >= guard.openedAt + guard.maxMs;
   const toClose = open.filter((guard) => stopping || late(guard));
-  for (const guard of toClose) queueClosing(draft, input, guard, `close-${guard.key}`);
+  for (const guard of toClose) {
+    queueClosing(draft, input, guard, `close-${guard.key}`);
+    tellOverdue(draft, guard);
+  }
   if (toClose.length > 0) {
     // What still runs inside it is stopped, however the failure came about.
     if (stopping && header.intent !== 'cancel' && draft.ordinary().length > 0) {
@@ -33,6 +42,34 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
     return 'closing';
   }
   return lookAgain(draft, input) ? 'waiting' : 'quiet';
+}
+
+/** Says that a guard is open beyond its time, though its closing may still be on its way. */
+function tellOverdue(draft: Draft, guard: GuardRecord): void {
+  const { header, now } = draft;
+  const until = guard.openedAt + guard.maxMs + GRACE_MS;
+  if (now < until) draft.wake(until);
+  else if (!header.attention) {
+    const { what, target, openedAt: sinceMs } = guard;
+    draft.attention(GuardLeftOpen({ id: header.id, what, target, sinceMs, cause: 'no worker has closed it yet' }).data);
+  }
+}
+
+/** What a worker that fell silent had in hand goes to another at once: the queue would notice after the lock has run out only. */
+function takeUpSilent(draft: Draft, input: DecideInput): void {
+  for (const task of [...draft.tasks.values()]) {
+    const attempt = input.snapshot.attempts.get(task.id);
+    if (task.state !== 'queued' || attempt?.round !== task.round || attempt.seenAt === 0) continue;
+    if (input.snapshot.outcomes.get(task.id)?.round === task.round) continue;
+    if (draft.header.intent === 'cancel' && task.closes === undefined) continue;
+    const at = attempt.seenAt + SILENCE_MS;
+    if (draft.now < at) draft.wake(at);
+    else {
+      draft.lost(draft.now + STALE_CHECK_MS);
+      draft.event('worker', `${attempt.worker} is silent; ${task.id} goes to another worker, since a guard is open`);
+      draft.queue({ ...task, round: task.round + 1 });
+    }
+  }
 }
 
 /** Closes what the plan has left open: nothing of it outlives the operation. True when something was. */

@@ -88,6 +88,13 @@ export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, Ta
   return undefined;
 }
 
+/** Two stages that wait for a person under one name: agreeing to one would be agreeing to the other. */
+export function askedTwice(stages: StageSpec[], header: Pick<OperationHeader, 'approvalPolicy'>): string | undefined {
+  const names = stages.filter((one) => isAsked(header, one)).map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  return twice && `two stages that ask for an approval are called ${twice}`;
+}
+
 /** As `stagesProblem`, for stages that a task wants put after the current one. */
 export function emissionProblem(
   stages: StageSpec[],
@@ -98,10 +105,14 @@ export function emissionProblem(
 ): string | undefined {
   const problem = stagesProblem(stages, tasks, kind);
   if (problem !== undefined) return problem;
+  const twice = askedTwice(stages, header);
+  if (twice !== undefined) return twice;
   const known = new Set(plan.stages.flatMap((one) => (one.tasks ?? []).map(({ id }) => id)));
   for (const one of stages)
     for (const { id } of one.tasks ?? []) if (known.has(id)) return `task ${id} of stage ${one.name} has the name of one that is there`;
-  const dangerous = stages.find((one) => one.approval !== undefined && plan.stages.some(({ name }) => name === one.name));
+  const dangerous = stages.find(
+    (one) => (one.approval !== undefined || isAsked(header, one)) && plan.stages.some(({ name }) => name === one.name),
+  );
   if (dangerous) return `stage ${dangerous.name} asks for an approval under the name of one that is there`;
   const open = new Set<string>();
   for (const one of plan.stages.slice(0, header.stage + 1)) {

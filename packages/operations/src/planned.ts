@@ -3,7 +3,7 @@ import type { Json, Plan, StoredPlan } from '@longshore/core';
 import { planHash } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { BadOutput, PlanRefused, PlanStale } from './errors.ts';
-import { parsePlan, stagesProblem } from './plan-schema.ts';
+import { askedTwice, parsePlan, stagesProblem } from './plan-schema.ts';
 import { freshStage } from './stage-state.ts';
 import { differences } from './start.ts';
 
@@ -11,7 +11,8 @@ import { differences } from './start.ts';
 export function planned(draft: Draft, input: DecideInput, output: Json | undefined, lookedAt: number): void {
   const { header } = draft;
   const made = parsePlan(output);
-  const problem = 'problem' in made ? made.problem : stagesProblem(made.plan.stages, input.tasks, input.kind);
+  const problem =
+    'problem' in made ? made.problem : (stagesProblem(made.plan.stages, input.tasks, input.kind) ?? askedTwice(made.plan.stages, header));
   if ('problem' in made || problem !== undefined) {
     header.error ??= BadOutput({ task: 'plan', problem: problem ?? '' }).data;
     draft.state('failed');

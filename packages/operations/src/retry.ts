@@ -35,6 +35,9 @@ export function retryFailed(
   header.stage = first;
   header.state = 'running';
   header.updatedAt = now;
+  // It has the time again that it had.
+  if (header.deadlineAt !== undefined) header.deadlineAt += now - header.createdAt;
+  delete header.drainUntil;
   delete header.endedAt;
   delete header.error;
   delete header.ending;

@@ -25,6 +25,7 @@ export async function runTask(setup: WorkerSetup, delivery: Delivery<TaskJob>): 
   const { v, operation: id, task: taskId, round } = delivery.data;
   if (v !== 1) {
     log.warn({ operation: id, task: taskId, version: v }, 'this job was written by a newer Longshore; leaving it to a newer worker');
+    await tellNewer(setup, id, taskId, v);
     return { delayMs: UNKNOWN_TASK_MS };
   }
   const claimed = await store.claim(id, taskId, round, setup.worker, clock.now());
@@ -71,6 +72,19 @@ export async function runTask(setup: WorkerSetup, delivery: Delivery<TaskJob>): 
   } finally {
     await places.leave();
   }
+}
+
+/** Operations of which this process has said that it leaves their jobs alone. */
+const told: WeakMap<object, Set<string>> = new WeakMap();
+
+/** In the operation's own log, once a process: whoever looks why nothing happens finds it there. */
+async function tellNewer({ store, clock, worker }: WorkerSetup, id: string, task: string, version: number): Promise<void> {
+  const known = told.get(store) ?? new Set<string>();
+  told.set(store, known);
+  if (known.has(id)) return;
+  known.add(id);
+  const text = `${worker} leaves ${task} alone: its job has version ${version}, and this Longshore knows 1; it waits for a newer worker`;
+  await store.addEvent(id, { at: clock.now(), type: 'gate', text });
 }
 
 /** The outcome, then the ring: what has been done must be told, however long the store is away. */

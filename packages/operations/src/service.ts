@@ -150,6 +150,12 @@ export function createService(engine: Engine): Service {
     }
     throw WrongState({ id, state: 'changing too fast', action });
   };
+  /** Roles that queued tasks wait for and that nobody alive has. */
+  const absentRoles = async ({ tasks }: OperationSnapshot): Promise<string[]> => {
+    const alive = new Set<string>((await store.workers()).map(({ role }) => role));
+    const wanted = [...tasks.values()].filter(({ state }) => state === 'queued').map(({ role }) => role);
+    return [...new Set(wanted)].filter((role) => !alive.has(role));
+  };
   const planOf = async (id: string): Promise<StoredPlan> => {
     const plan = await store.plan(id);
     if (plan) return plan;
@@ -247,6 +253,7 @@ export function createService(engine: Engine): Service {
       const { steps, stage } = await revertPlanOf(id);
       return changeTo(id, 'be taken back', async ({ header: found }) => {
         if (found.state === 'reverting' || found.state === 'reverted') return undefined;
+        if (settings.fourEyes && found.approvalPolicy !== undefined && by === found.owner) throw ApprovalNotYours({ id, by });
         if (!REVERTABLE.has(found.state)) throw WrongState({ id, state: found.state, action: 'be taken back' });
         if (!stage)
           throw NothingToRevert({ id, reasons: steps.flatMap(({ task, none }) => (none === undefined ? [] : [`${task}: ${none}`])) });
@@ -395,6 +402,7 @@ export function createService(engine: Engine): Service {
         guards: [...found.guards.values()],
         plan,
         totals: totalsOf(rows),
+        absent: await absentRoles(found),
         now: clock.now(),
       });
     },

@@ -160,11 +160,14 @@ describe('leases', () => {
     const gate = Promise.withResolvers<undefined>();
     const holder = await holding(gate.promise);
     await h.service.act(id, 'start', 'anna');
-    const header = await h.settle(id);
-    expect(header.error).toMatchObject({ code: 'LSH_LEASE_HELD', exitCode: 4 });
+    const header = await h.settle(id, ({ error }) => error !== undefined);
+    expect(header).toMatchObject({ state: 'planned', mode: 'plan', error: { code: 'LSH_LEASE_HELD', exitCode: 4 } });
     expect(header.error?.message).toContain(holder);
     gate.resolve(undefined);
     await h.settle(holder);
+    // The plan is kept: it can be started again.
+    await h.service.act(id, 'start', 'anna');
+    expect((await h.settle(id)).state).toBe('succeeded');
   });
 
   test('of a lost attempt stay quiet until it can act no more; who comes next waits and says so', async () => {

@@ -43,7 +43,11 @@ describe('revert', () => {
     expect((await h.settle(id)).state).toBe('reverted');
     expect(undone()).toEqual(['d', 'c', 'b', 'a']);
     expect(world()).toEqual(OLD);
-    expect((await h.service.journal(id)).map(({ state }) => state)).toEqual(['undone', 'undone', 'undone', 'undone']);
+    const entries = await h.service.journal(id);
+    expect(entries.map(({ task, state }) => [task, state])).toEqual([
+      ...['a', 'b', 'c', 'd'].map((task) => [task, 'undone']),
+      ...['d', 'c', 'b', 'a'].map((task) => [`undo-${task}`, 'done']),
+    ]);
   });
 
   test('asked for twice is done once', async () => {

@@ -26,6 +26,15 @@ export function journalContract(on: StoreBench): void {
       expect(await on.store.journal('a')).toEqual([ended]);
     });
 
+    test('an intent that is made again replaces what was ended', async () => {
+      await on.operation('a', [record('t')]);
+      const generation = await on.claimed('a', 't');
+      await on.store.writeJournal('a', 't', generation, entry('t', 'k', { state: 'done', endedAt: T0 + 5 }));
+      const again = entry('t', 'k', { generation, at: T0 + 9 });
+      expect(await on.store.writeJournal('a', 't', generation, again, true)).toEqual(again);
+      expect(await on.other.journal('a')).toEqual([again]);
+    });
+
     test('an ending replaces what is there, or stands alone', async () => {
       await on.operation('a', [record('t')]);
       const generation = await on.claimed('a', 't');

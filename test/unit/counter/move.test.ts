@@ -240,6 +240,22 @@ describe('after a failure', () => {
     await expectNothingLost('b');
   });
 
+  test('behind the switch, what clients have added at the sink since is not written over', async () => {
+    let struck = false;
+    fleet.around = async (effect, when) => {
+      if (effect !== 'counter.allow/allow' || when !== 'before' || struck) return;
+      struck = true;
+      fleet.services.a!.knobs.once(/^PUT .*denial/, refusal);
+    };
+    const { id, state } = await fleet.run(move);
+    expect(state).toBe('failed');
+    await traffic.reached(traffic.acknowledged + 20);
+    expect(traffic.service).toBe(fleet.services.b!.url);
+    await fleet.service.retry(id, 'somebody');
+    expect(errorOf(await fleet.finished(id))).toEqual(['succeeded', undefined]);
+    await expectNothingLost('b');
+  });
+
   test.each([
     ['inside the guard', /^PUT .*route/],
     ['after it', /^DELETE/],

@@ -255,11 +255,11 @@ export function memoryStore(clock: Clock): Store {
     },
     loadCheckpoint: async (id, task) => operations.get(id)?.checkpoints.get(task),
 
-    async writeJournal(id, task, generation, entry) {
+    async writeJournal(id, task, generation, entry, again = false) {
       const held = operations.get(id);
       if (!held || !current(held, task, generation)) return undefined;
       const known = held.journal.get(journalKey(entry));
-      if (known && entry.state === 'intent') return copy(known);
+      if (known && entry.state === 'intent' && !again) return copy(known);
       held.journal.set(journalKey(entry), copy(entry));
       return copy(entry);
     },

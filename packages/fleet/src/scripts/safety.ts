@@ -2,8 +2,8 @@
 import { GENERATION, ORDER } from './attempt.ts';
 
 /**
- * journal: an entry, from the last generation of the task that writes. An intent never replaces what is there.
- * KEYS op, journal   ARGV task, generation, field, state, entry json
+ * journal: an entry, from the last generation of the task that writes. An intent never replaces what is there, unless it is made again.
+ * KEYS op, journal   ARGV task, generation, field, state (or 'again'), entry json
  * → nil when superseded, the line that is there and stays, or '' when written
  */
 export const journal: string = `${GENERATION}

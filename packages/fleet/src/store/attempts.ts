@@ -55,8 +55,9 @@ export function attemptCalls({ redis, key, op, call }: Base): AttemptCalls {
       (await call('checkpoint', [op(id), op(id, 'checkpoints')], [task, generation, value])) === 1,
     loadCheckpoint: async (id, task) => (await redis.hget(op(id, 'checkpoints'), task)) ?? undefined,
 
-    async writeJournal(id, task, generation, entry) {
-      const args = [task, generation, entry.task + SEPARATOR + entry.key, entry.state, JSON.stringify(entry)];
+    async writeJournal(id, task, generation, entry, again = false) {
+      const state = again ? 'again' : entry.state;
+      const args = [task, generation, entry.task + SEPARATOR + entry.key, state, JSON.stringify(entry)];
       const known = (await call('journal', [op(id), op(id, 'journal')], args)) as string | null;
       if (known === null) return undefined;
       return known === '' ? asStored(entry) : parseLine<JournalEntry>(known);
