@@ -20,10 +20,10 @@ test.skipIf(!redis.there)(
     const { problems, figures } = await chaos({
       dir,
       random: seededRandom(seed),
-      stormMs: 25_000,
-      operations: 40,
+      stormMs: 30_000,
+      operations: 60,
       schedulers: 2,
-      workers: 6,
+      workers: 10,
       say: (line) => void lines.push(line),
     });
     expect(problems, `${lines.join('\n')}\n${JSON.stringify(figures)}`).toEqual([]);

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OperationHeader, Random } from '@longshore/core';
-import { FINAL_STATES } from '@longshore/core';
+import { FINAL_STATES, LongshoreError } from '@longshore/core';
 import { findRedis, startRedis } from '@longshore/programs';
 import type { Traffic } from '@longshore/sandbox';
 import { keepAdding, startCounterService } from '@longshore/sandbox';
@@ -32,6 +32,8 @@ export interface ChaosOptions {
 
 /** Services whose first counter has clients that keep adding. */
 const BUSY = 4;
+/** How often people look. */
+const PEOPLE_MS = 150;
 /** Two kills lie so far apart at least, and twice as much more at most. */
 const BREATH_MS = 600;
 /** A member is started so often before its not coming up is an error. */
@@ -83,7 +85,7 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
   for (let at = 0; at < BUSY; at += 1)
     traffics.push(keepAdding({ service: targets[at]!.service.url, counter: `k${at}-0`, clients: 1, restMs: 20 }));
   const begun = Date.now();
-  const figures: Record<string, number | string> = { operations: 0, kills: 0, 'redis away': 0 };
+  const figures: Record<string, number | string> = { operations: 0, kills: 0, 'redis away': 0, retried: 0, 'taken back': 0 };
   const ids: string[] = [];
   const kills = new Killer(fleet, random, say);
 
@@ -104,18 +106,21 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
     redis = await startOurs(port);
     figures['redis away'] = options.redisAwayMs;
   });
+  const deciding = observed(() => decideForThem(fleet, ids, random, () => Date.now() - begun < stormMs, figures));
   while (Date.now() - begun < stormMs) {
     await pause(BREATH_MS * (1 + 2 * random.next()));
     await kills.one();
   }
-  await Promise.all([submitting, redisKilling]);
+  await Promise.all([submitting, redisKilling, deciding]);
   await kills.settled();
   figures.operations = ids.length;
   figures.kills = kills.count;
   say(`${kills.count} kills; now everything must come to its end`);
 
+  const approving = observed(() => approveAll(fleet, ids));
   const healedAt = Date.now();
   const headers = await ended(fleet, ids);
+  await approving;
   figures['healed within'] = Math.round((Date.now() - healedAt) / 1000);
   for (const traffic of traffics) await traffic.stop();
   const problems = [...(await checkOperations(fleet, headers)), ...checkTargets(targets, headers, traffics)];
@@ -123,6 +128,47 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
   figures.effects = targets.reduce((sum, { service }) => sum + service.store.effects.length, 0);
   figures.adds = traffics.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   return { problems, figures: { ...figures, seconds: Math.round((Date.now() - begun) / 1000) } };
+}
+
+/** People, as long as it storms: they approve, try again what failed, and take back some of what went well. */
+async function decideForThem(
+  fleet: Fleet,
+  ids: readonly string[],
+  random: Random,
+  stormy: () => boolean,
+  figures: Record<string, number | string>,
+): Promise<void> {
+  while (stormy()) {
+    await pause(PEOPLE_MS);
+    const id = ids[Math.floor(random.next() * ids.length)];
+    const header = id === undefined ? undefined : await fleet.store.header(id);
+    if (!header) continue;
+    try {
+      if (header.state === 'awaiting-approval') await fleet.service.approve(header.id, { by: 'somebody', reason: 'it is time' });
+      else if (header.state === 'failed' && header.startedAt !== undefined) {
+        await fleet.service.retry(header.id, 'somebody');
+        figures.retried = Number(figures.retried) + 1;
+      } else if (header.state === 'succeeded' && random.next() < 0.2) {
+        await fleet.service.revert(header.id, 'somebody');
+        figures['taken back'] = Number(figures['taken back']) + 1;
+      }
+    } catch (error) {
+      // Somebody else has worked there since, or holds it now: that is what they are told.
+      if (!(error instanceof LongshoreError)) throw error;
+    }
+  }
+}
+
+/** Until nothing waits for a person any more. */
+async function approveAll(fleet: Fleet, ids: readonly string[]): Promise<void> {
+  for (const id of ids)
+    for (;;) {
+      const header = (await fleet.store.header(id))!;
+      if (FINAL_STATES.has(header.state)) break;
+      if (header.state === 'awaiting-approval')
+        await fleet.service.approve(id, { by: 'somebody', reason: 'it is time' }).catch(() => undefined);
+      await pause(PEOPLE_MS);
+    }
 }
 
 /** Begins work that is waited for later; until then its failure is nobody's. */
@@ -135,7 +181,9 @@ function observed(work: () => Promise<void>): Promise<void> {
 /** Mostly moves of one or two counters, the rest evening out; many of them want what others have. */
 async function submitOne(fleet: Fleet, targets: readonly Target[], random: Random): Promise<string> {
   const some = (below: number): number => Math.floor(random.next() * below);
-  const submit = async (kind: string, params: object): Promise<string> => (await fleet.service.submit({ kind, params, owner: 'chaos' })).id;
+  const approvals = random.next() < 0.3 ? ('cutover' as const) : ('none' as const);
+  const submit = async (kind: string, params: object): Promise<string> =>
+    (await fleet.service.submit({ kind, params, owner: 'chaos', approvals })).id;
   const pair = (from: number, count: number): [string, string] => {
     const first = some(count);
     return [`c${from + first}`, `c${from + ((first + 1 + some(count - 1)) % count)}`];
