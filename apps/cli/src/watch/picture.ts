@@ -46,7 +46,9 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
   const main = begun.reduce((best, stage) => (stage.total >= (best?.total ?? 0) && stage.total > 0 ? stage : best), begun[0]);
   const points = (counters.points ?? 0) + running('.restore');
   const inBatches = expect.batches !== undefined || header.kind.startsWith('tsdb.');
-  const done = inBatches ? (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0) : stages.filter(({ state }) => state === 'done').length;
+  const done = inBatches
+    ? (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0)
+    : stages.filter(({ state }) => state === 'done').length;
   const total = inBatches ? Math.max(main?.total ?? 0, expect.batches ?? 0) : stages.length;
   const share = expect.points ? points / expect.points : total > 0 ? done / total : 0;
   return {
