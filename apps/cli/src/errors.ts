@@ -94,3 +94,10 @@ export function directoryTrouble(error: unknown): string {
   if (code === 'ENOTDIR' || code === 'EEXIST') return 'it is not a directory';
   return message;
 }
+
+export const ListensElsewhere: ErrorEntry<{ wanted: string; now: string }> = defineError('LSH_FLEET_LISTENS', {
+  message: ({ wanted, now }) => `the local fleet runs already and listens at ${now}, not at ${wanted}`,
+  fix: '`longshore down`, then this command again; operations go on where they were.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});

@@ -23,7 +23,8 @@ export const NoSuchOperation: ErrorEntry<{ id: string }> = defineError('LSH_OPER
 });
 
 export const WrongState: ErrorEntry<{ id: string; state: string; action: string }> = defineError('LSH_OPERATION_STATE', {
-  message: ({ id, state, action }) => `operation ${id} is ${state}, so it cannot ${action}`,
+  message: ({ id, state, action }) =>
+    `operation ${id} ${state === 'succeeded' || state === 'failed' ? 'has' : 'is'} ${state}, so it cannot ${action}`,
   fix: ({ id }) => `\`longshore explain ${id}\` tells where it stands and what can be done.`,
   retryable: false,
   exitCode: EXIT.refused,

@@ -36,7 +36,10 @@ export function createRegistry(systems: readonly SystemPackage[]): Registry {
     parseParams(name, params) {
       const parsed = kind(name).params.safeParse(params ?? {});
       if (parsed.success) return JSON.parse(JSON.stringify(parsed.data)) as Json;
-      const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`);
+      const problems = parsed.error.issues.map((issue) => {
+        const name = issue.path.join('.') || 'params';
+        return /received undefined$/.test(issue.message) ? `${name} is missing` : `${name}: ${issue.message}`;
+      });
       throw BadParams({ kind: name, problems });
     },
   };

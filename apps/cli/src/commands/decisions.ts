@@ -53,7 +53,9 @@ export function decisionCommands(terminal: Terminal): Command[] {
           ...(stage === undefined ? {} : { stages: stage }),
           ...(lifeMs === undefined ? {} : { lifeMs }),
         });
-        tell(header, json, `approved; \`longshore watch ${id}\` shows it`);
+        const approved = header.approvals?.slice(-(stage?.length ?? header.awaits?.stages.length ?? 1)).map((one) => one.stage) ?? [];
+        if (json) terminal.json(header);
+        else terminal.print(`Approved: ${approved.join(', ')} of ${id}. \`longshore watch ${id}\` shows it going on.`);
       }),
     ),
 
@@ -171,7 +173,12 @@ function submitCommand(terminal: Terminal): Command {
   )
     .option('-p, --param <name=value>', 'one parameter; a value that is JSON is taken as such; may be given again', parameter)
     .option('--params <file>', 'parameters from a JSON file; --param wins over it', parametersFile)
-    .addOption(new Option('--approvals <policy>', 'which stages wait for a person').choices(APPROVAL_POLICIES))
+    .addOption(
+      new Option(
+        '--approvals <policy>',
+        'which stages wait for a person; cutover: those before which something is denied or deleted',
+      ).choices(APPROVAL_POLICIES),
+    )
     .option('--deadline <duration>', 'it fails when it has not ended by then', milliseconds)
     .option('--reason <text>', 'why; it stands in the log')
     .option('--plan', 'only plan: show what would be done, change nothing')

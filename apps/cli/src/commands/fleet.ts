@@ -9,7 +9,7 @@ import { Command } from 'commander';
 import { openClient } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
-import { FleetNotStopped } from '../errors.ts';
+import { FleetNotStopped, ListensElsewhere } from '../errors.ts';
 import { Ended } from '../exit.ts';
 import type { FleetRecord, Home } from '../local-fleet/home.ts';
 import { fleetHome, makeHome, readFleet } from '../local-fleet/home.ts';
@@ -66,6 +66,8 @@ function upCommand(terminal: Terminal): Command {
       `The local fleet ${before ? 'runs already' : 'is ready'}: process ${record.pid}, ${workers}, API at ${record.web ?? record.api}.`,
     );
     const differs = record.dumpers !== flags.dumpers || record.restorers !== flags.restorers;
+    if (before && flags.listen !== undefined && !(record.web ?? '').endsWith(flags.listen))
+      throw ListensElsewhere({ wanted: flags.listen, now: record.web ?? record.api });
     if (before && differs)
       terminal.say('To change its size: `longshore down`, then `longshore up` with the new numbers. Work in progress goes on afterwards.');
   });

@@ -115,7 +115,7 @@ export function operationCommands(terminal: Terminal): Command[] {
           await client.act(id, 'cancel'),
           json,
           terminal,
-          `running steps are stopped; \`longshore explain ${id}\` tells when it is done`,
+          `it is being cancelled; \`longshore explain ${id}\` tells when it is done`,
         ),
       ),
     ),

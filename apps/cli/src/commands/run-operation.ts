@@ -94,7 +94,7 @@ async function ended(
   if (json) {
     terminal.json({ type: 'report', ...report });
     terminal.json({ type: 'end', id, state: header.state, exitCode, ...(header.error ? { error: header.error } : {}) });
-  } else if (header.startedAt === undefined) terminal.print(verdict(report, terminal.out.style));
+  } else if (header.startedAt === undefined || header.state === 'reverted') terminal.print(verdict(report, terminal.out.style));
   else terminal.print(`\n${reportText(report, { style: terminal.out.style, maxRows: ROWS_AFTER_WATCHING })}`.trimEnd());
   if (header.state === 'needs-attention') terminal.say(`It needs attention: \`longshore explain ${id}\` says what and why.`);
   return exitCode;
