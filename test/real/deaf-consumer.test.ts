@@ -126,7 +126,8 @@ describe.skipIf(!redis.there)('a consumer whose worker has gone deaf', () => {
   test('of sweeps is replaced too', async () => {
     let sweeps = 0;
     const consumer = started(
-      deaf.consumeSweeps(50, async () => {
+      // Far enough apart for the worker to wait between two of them, also on a busy machine: only waiting can it go deaf.
+      deaf.consumeSweeps(500, async () => {
         sweeps += 1;
       }),
     );
