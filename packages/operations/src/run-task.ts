@@ -76,12 +76,14 @@ export async function runTask(setup: WorkerSetup, delivery: Delivery<TaskJob>): 
 
 /** Operations of which this process has said that it leaves their jobs alone. */
 const told: WeakMap<object, Set<string>> = new WeakMap();
+const TOLD_KEPT = 1_000;
 
 /** In the operation's own log, once a process: whoever looks why nothing happens finds it there. */
 async function tellNewer({ store, clock, worker }: WorkerSetup, id: string, task: string, version: number): Promise<void> {
   const known = told.get(store) ?? new Set<string>();
   told.set(store, known);
   if (known.has(id)) return;
+  if (known.size >= TOLD_KEPT) known.clear();
   known.add(id);
   const text = `${worker} leaves ${task} alone: its job has version ${version}, and this Longshore knows 1; it waits for a newer worker`;
   await store.addEvent(id, { at: clock.now(), type: 'gate', text });

@@ -166,7 +166,10 @@ async function approveAll(fleet: Fleet, ids: readonly string[]): Promise<void> {
       const header = (await fleet.store.header(id))!;
       if (FINAL_STATES.has(header.state)) break;
       if (header.state === 'awaiting-approval')
-        await fleet.service.approve(id, { by: 'somebody', reason: 'it is time' }).catch(() => undefined);
+        await fleet.service.approve(id, { by: 'somebody', reason: 'it is time' }).catch((error: unknown) => {
+          // It may have gone on meanwhile.
+          if (!(error instanceof LongshoreError)) throw error;
+        });
       await pause(PEOPLE_MS);
     }
 }
