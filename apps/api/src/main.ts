@@ -2,11 +2,15 @@ import { counter } from '@longshore/counter';
 import { awaitRedis, checkRedis } from '@longshore/fleet';
 import type { Running, Setup } from '@longshore/host';
 import { openEngine, processMetrics, runProcess } from '@longshore/host';
+import { openio } from '@longshore/openio';
+import { openmldb } from '@longshore/openmldb';
+import { pegasus } from '@longshore/pegasus';
 import { tsdb } from '@longshore/tsdb';
+import { vitess } from '@longshore/vitess';
 import { authAt, listen } from './listen.ts';
 import { buildServer } from './server.ts';
 
-await runProcess('api', [tsdb, counter], async (setup: Setup): Promise<Running> => {
+await runProcess('api', [tsdb, pegasus, openmldb, openio, vitess, counter], async (setup: Setup): Promise<Running> => {
   const { configuration, redisUrl, log } = setup;
   const { socket, requestsPerSecond, streams } = configuration.api;
   const auth = authAt(configuration.api.listen, configuration.api.auth);

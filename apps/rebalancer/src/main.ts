@@ -1,4 +1,6 @@
 import { counter } from '@longshore/counter';
 import { runRole } from '@longshore/host';
+import { openio } from '@longshore/openio';
+import { openmldb } from '@longshore/openmldb';
 
-await runRole('rebalancer', [counter]);
+await runRole('rebalancer', [openmldb, openio, counter]);
