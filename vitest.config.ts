@@ -16,7 +16,13 @@ export default defineConfig({
         test: {
           name: 'real',
           globalSetup: ['test/servers/global.ts'],
-          include: ['test/real/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          include: [
+            'test/real/**/*.test.ts',
+            'test/conformance/**/*.test.ts',
+            'test/contract/**/*.test.ts',
+            'test/browser/**/*.test.ts',
+            'test/vectors/**/*.test.ts',
+          ],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

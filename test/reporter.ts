@@ -1,10 +1,14 @@
 /**
  * Ends every test run with one plain line, `N passed, N failed` (`, N skipped` when there are any), whatever else is printed.
  *
- * The line is written when the process ends, so that nothing can come after it. A run that never got as far as its end, or that
+ * Before it comes a line for each recorded case (test/vectors/harness.ts) with its number of assertions.
+ *
+ * The last line is written when the process ends, so that nothing can come after it. A run that never got as far as its end, or that
  * ends with a failing exit code although no test failed, counts one failure: a crash must not look like success.
  */
+
 import type { Reporter, SerializedError, TestModule, Vitest } from 'vitest/node';
+import type {} from './vectors/harness.ts'; // what a recorded case leaves in its test's meta
 
 export interface Totals {
   passed: number;
@@ -32,6 +36,17 @@ export function summaryLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
+/** A line for each recorded case that ran: its name, its number of assertions, and what they held it against. */
+export function vectorLines(modules: readonly TestModule[]): string[] {
+  const lines: string[] = [];
+  for (const module of modules)
+    for (const test of module.children.allTests()) {
+      const { vector } = test.meta();
+      if (vector) lines.push(`vector ${vector.name}: ${vector.assertions} assertions, ${vector.said}`);
+    }
+  return lines.sort();
+}
+
 export default class SummaryReporter implements Reporter {
   #last: Totals | undefined;
 
@@ -46,5 +61,6 @@ export default class SummaryReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     this.#last = totals(modules, unhandled);
+    for (const line of vectorLines(modules)) process.stdout.write(`${line}\n`);
   }
 }
