@@ -8,7 +8,7 @@ import { fleetCommands } from './commands/fleet.ts';
 import { fleetStateCommands } from './commands/fleet-state.ts';
 import { operationCommands } from './commands/operations.ts';
 import { roleCommands } from './commands/roles.ts';
-import { tsdbCommand } from './commands/tsdb.ts';
+import { systemCommands } from './commands/systems.ts';
 import type { Terminal } from './terminal.ts';
 
 const VERSION = '0.1.0';
@@ -29,7 +29,7 @@ Start with:
 
 export function buildProgram(terminal: Terminal): Command {
   const program = new Command('longshore')
-    .description('Moves time series between databases: planned before, watched during, verified after.')
+    .description('Moves bulk data and runs the dangerous operations of clustered stores: planned before, watched during, verified after.')
     .version(VERSION)
     .addHelpText('after', EPILOGUE);
   const group = (heading: string, commands: Command[]): void => {
@@ -38,7 +38,7 @@ export function buildProgram(terminal: Terminal): Command {
   };
   const [up, down, kinds, workers, spools] = fleetCommands(terminal) as [Command, Command, Command, Command, Command];
   group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
-  group('Work:', [tsdbCommand(terminal)]);
+  group('Work:', systemCommands(terminal));
   group('Operations:', operationCommands(terminal));
   group('Decisions:', decisionCommands(terminal));
   group('The fleet:', [up, down, workers, spools, kinds, ...fleetStateCommands(terminal)]);

@@ -1,5 +1,6 @@
 import type { Report } from '@longshore/core';
 import { expect, test } from 'vitest';
+import { viewOf } from '../src/report/kinds.ts';
 import { planText } from '../src/report/plan.ts';
 import { reportText } from '../src/report/text.ts';
 import { plainStyle } from '../src/text.ts';
@@ -91,4 +92,37 @@ Takes for itself while it runs new (kilda.…)
 plan abc, made 1970-01-01 00:00:00 UTC
 `.slice(1),
   );
+});
+
+test('a kind adds its own tables between the summary of a plan and its steps', () => {
+  const plan = {
+    summary: ['move one'],
+    findings: [],
+    stages: [{ name: 'a', title: 'do it', concurrency: 1, tasks: [] }],
+    fingerprint: null,
+    leases: [],
+    expect: {},
+    data: { nodes: ['n1', 'n2'] },
+    hash: 'h',
+    madeAt: 0,
+  };
+  const text = planText(plan, plainStyle, {
+    kinds: 'x.',
+    planTables: ({ data }) => [
+      {
+        title: 'Nodes',
+        heads: ['node', 'moves'],
+        rows: (data as { nodes: string[] }).nodes.map((name, at) => [name, String(at)]),
+        numbers: [1],
+      },
+      { title: 'Nothing', heads: ['a'], rows: [] },
+    ],
+  });
+  expect(text).toContain('  move one\nNodes\n  node  moves\n  n1        0\n  n2        1\nSteps\n');
+  expect(text).not.toContain('Nothing');
+});
+
+test('the view of a kind is found by the beginning of its name', () => {
+  expect(viewOf('tsdb.migrate')?.rowName).toBe('metric');
+  expect(viewOf('nobody.knows')).toBeUndefined();
 });

@@ -4,7 +4,8 @@ import { bytes, duration, short, times } from '../src/format.ts';
 import { actionsOf, mayAct, ROLES } from '../src/may.ts';
 import { csvOf } from '../src/operation/csv.ts';
 import { queuesOf } from '../src/queues.ts';
-import { fieldsOf, paramsOf, parseDuration } from '../src/submit/schema.ts';
+import { exampleOf, fieldsOf, paramsOf } from '../src/submit/schema.ts';
+import { parseDuration } from '../src/submit/values.ts';
 import type { OperationHeader, OperationState } from '../src/wire.ts';
 
 const header = (state: OperationState, change: Partial<OperationHeader> = {}): OperationHeader => ({
@@ -23,6 +24,75 @@ const header = (state: OperationState, change: Partial<OperationHeader> = {}): O
   expect: {},
   spools: [],
   ...change,
+});
+
+test('any schema gives a form: nested objects, choices, maps, numbers, what may be null, and JSON for the rest', () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      cluster: { type: 'string', target: 'pegasus' },
+      nodes: { type: 'array', items: { type: 'string', target: 'openio' } },
+      note: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+      policy: { anyOf: [{ const: 'first' }, { const: 'all' }], default: 'first' },
+      shards: { type: 'array', items: { type: 'integer' } },
+      weights: { type: 'object', additionalProperties: { type: 'number' } },
+      limits: {
+        type: 'object',
+        properties: { retries: { type: 'integer' }, deep: { type: 'object', properties: { x: { type: 'integer' } }, required: ['x'] } },
+        required: ['retries', 'deep'],
+      },
+      step: {
+        oneOf: [
+          { type: 'object', properties: { type: { const: 'wait' }, ms: { type: 'integer', minimum: 5 } }, required: ['type', 'ms'] },
+          { type: 'object' },
+        ],
+      },
+      version: { const: 2 },
+    },
+    required: ['cluster', 'shards', 'limits', 'version'],
+  };
+  const fields = fieldsOf(schema);
+  expect(fields.map(({ name, shape, required }) => `${name}:${shape}${required ? '*' : ''}`)).toEqual([
+    'cluster:text*',
+    'shards:numbers*',
+    'limits.retries:number*',
+    'limits.deep.x:number*',
+    'nodes:list',
+    'note:text',
+    'policy:choice',
+    'weights:map',
+    'step:json',
+    'version:choice',
+  ]);
+  expect(fields.map(({ target }) => target).filter(Boolean)).toEqual(['pegasus', 'openio']);
+  expect(fields.find(({ name }) => name === 'step')?.example).toBe('{"type":"wait","ms":5}');
+  const typed = {
+    cluster: 'c',
+    shards: '1, 2\n3',
+    'limits.retries': '4',
+    'limits.deep.x': '5',
+    policy: 'all',
+    weights: 'a = 1\nb=2.5',
+    step: '{"type":"wait","ms":9}',
+  };
+  expect(paramsOf(fields, typed).params).toEqual({
+    cluster: 'c',
+    shards: [1, 2, 3],
+    limits: { retries: 4, deep: { x: 5 } },
+    policy: 'all',
+    weights: { a: 1, b: 2.5 },
+    step: { type: 'wait', ms: 9 },
+    version: 2,
+  });
+  expect(paramsOf(fields, { ...typed, shards: '1, two', weights: 'a' }).problems).toEqual({
+    shards: 'is not a list of numbers',
+    weights: expect.stringContaining('name = value'),
+  });
+  const whole = fieldsOf({ oneOf: [schema, { type: 'object' }] });
+  expect(whole.map(({ name, shape }) => [name, shape])).toEqual([['', 'json']]);
+  expect(JSON.parse(exampleOf(schema))).toEqual({ cluster: '…', shards: [0], limits: { retries: 0, deep: { x: 0 } }, version: 2 });
+  expect(paramsOf(whole, { '': '{"a":1}' }).params).toEqual({ a: 1 });
+  expect(paramsOf(whole, { '': '[1]' }).problems).toEqual({ '': 'is not a JSON object' });
 });
 
 test('the fields of a form come from the schema, what is needed first, and give the params back', () => {

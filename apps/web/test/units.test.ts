@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { insideGuard, linesOf, mostTelling } from '../src/operation/tasks.ts';
-import { cellsOf, layOut, rulerOf, unitOfTask, windowName, windowsOf } from '../src/operation/units.ts';
+import { cellsOf, layOut, rulerOf, unitOfTask, windowName, windowsOf } from '../src/pictures/units.ts';
 import type { StageSpec, StageState, StoredPlan, TaskView } from '../src/wire.ts';
 
 const HOUR_MS = 3_600_000;

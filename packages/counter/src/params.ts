@@ -6,6 +6,7 @@ export const ServiceName: z.ZodType<string> = z
   .min(1)
   // Parameters are stored and shown.
   .refine((given) => !/^[a-z]+:\/\/[^/?#]*@/i.test(given), 'an address must not hold credentials; name a target with `secrets` instead')
+  .meta({ target: 'counter' })
   .describe('name of a configured counter service, or its URL where addresses are allowed');
 export const CounterName: z.ZodType<string> = z.string().regex(/^[\w.-]{1,200}$/, 'a counter is named by letters, digits, _, . and -');
 export const PauseMs: z.ZodDefault<z.ZodInt> = z.int().min(0).max(3_600_000).default(0);

@@ -3,12 +3,14 @@ import { z } from 'zod';
 
 const DAY_MS = 86_400_000;
 
-const address = z
-  .string()
-  .min(1)
-  // Parameters are stored and shown.
-  .refine((given) => !/^[a-z]+:\/\/[^/?#]*@/i.test(given), 'an address must not hold credentials; name a target with `secrets` instead')
-  .describe('name of a configured target, or its URL where addresses are allowed');
+const address = (target: string): z.ZodString =>
+  z
+    .string()
+    .min(1)
+    // Parameters are stored and shown.
+    .refine((given) => !/^[a-z]+:\/\/[^/?#]*@/i.test(given), 'an address must not hold credentials; name a target with `secrets` instead')
+    .meta({ target })
+    .describe('name of a configured target, or its URL where addresses are allowed');
 const startMs = z.int().min(0).describe('first ms of the window');
 const stopMs = z.int().min(1).describe('end of the window, exclusive, ms');
 const metricsPrefix = z.string().default('').describe('metrics whose name begins so; empty: all');
@@ -48,8 +50,8 @@ const spool = z.string().optional().describe('the spool to use; absent: any that
 
 export type MigrateParams = WindowParams & SinkParams & { source: string; spool?: string | undefined };
 export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
-  source: address,
-  sink: address,
+  source: address('opentsdb'),
+  sink: address('victoriametrics'),
   startMs,
   stopMs,
   metricsPrefix,
@@ -61,7 +63,14 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
 });
 
 export type DumpParams = WindowParams & { source: string; spool?: string | undefined };
-export const DumpParams: z.ZodType<DumpParams> = z.strictObject({ source: address, startMs, stopMs, metricsPrefix, intervalMs, spool });
+export const DumpParams: z.ZodType<DumpParams> = z.strictObject({
+  source: address('opentsdb'),
+  startMs,
+  stopMs,
+  metricsPrefix,
+  intervalMs,
+  spool,
+});
 
 export type RestoreParams = SinkParams & { from: string };
 export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
@@ -69,7 +78,7 @@ export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
     .string()
     .regex(/^op_[a-z0-9]+$/, 'the id of a dump, such as op_7f3k')
     .describe('the operation whose dump is restored'),
-  sink: address,
+  sink: address('victoriametrics'),
   existing,
   verify,
   settleMs,
@@ -88,9 +97,9 @@ export interface VerifyParams {
 /** Either a source with a window, or the folders of a dump. */
 export const VerifyParams: z.ZodType<VerifyParams> = z
   .strictObject({
-    source: address.optional(),
+    source: address('opentsdb').optional(),
     from: dumpId.optional(),
-    sink: address,
+    sink: address('victoriametrics'),
     startMs: startMs.optional(),
     stopMs: stopMs.optional(),
     metricsPrefix,

@@ -6,20 +6,33 @@ import { BadSpool, BadTarget } from '../errors.ts';
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /**
- * A target's name or address. `host:port` is taken for `http://host:port`. Credentials are refused: an operation's parameters are
+ * A target's name or http address. `host:port` is taken for `http://host:port`. Credentials are refused: an operation's parameters are
  * stored and shown. Throws `LSH_TARGET_INVALID`.
  */
 export function parseTarget(flag: string, text: string): string {
+  const address = parseAddress(flag, text, 'http');
+  if (NAME.test(address)) return address;
+  const shown = withoutUser(text.trim());
+  if (!/^https?:\/\//i.test(address)) throw BadTarget({ flag, text: shown, why: 'it is neither a name nor an http address' });
+  if (!URL.canParse(address)) throw BadTarget({ flag, text: shown, why: 'it cannot be read as an address' });
+  return address;
+}
+
+/**
+ * A target's name, or an address of any scheme; `host:port`, also several with commas, gets the given one. What the address must look like
+ * is known to the system it belongs to. Throws `LSH_TARGET_INVALID`.
+ */
+export function parseAddress(flag: string, text: string, scheme: string): string {
   const given = text.trim();
   if (NAME.test(given)) return given;
-  const address = /^[\w.-]+:\d+(\/.*)?$/.test(given) ? `http://${given}` : given;
-  if (!/^https?:\/\//i.test(address)) throw BadTarget({ flag, text: withoutUser(given), why: 'it is neither a name nor an http address' });
-  if (!URL.canParse(address)) throw BadTarget({ flag, text: withoutUser(given), why: 'it cannot be read as an address' });
-  const url = new URL(address);
-  if (url.username !== '' || url.password !== '')
+  const shown = withoutUser(given);
+  const address = /^[\w.-]+:\d+(,[\w.-]+:\d+)*(\/.*)?$/.test(given) ? `${scheme}://${given}` : given;
+  const [, rest] = /^[a-z][a-z0-9+.-]*:\/\/(.+)$/i.exec(address) ?? [];
+  if (rest === undefined) throw BadTarget({ flag, text: shown, why: `it is neither a name nor an address such as ${scheme}://host:port` });
+  if (/^[^/?#]*@/.test(rest))
     throw BadTarget({
       flag,
-      text: withoutUser(given),
+      text: shown,
       why: 'an address here must not hold a password, since it is stored and shown; put it under `secrets` of a target in longshore.yaml',
     });
   return address.replace(/\/+$/, '');

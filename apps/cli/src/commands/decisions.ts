@@ -1,18 +1,18 @@
 /** Commands by which a person decides about an operation: submit, approve, retry, revert, take over; and what the journal says. */
 import { readFileSync } from 'node:fs';
 import type { Json, OperationHeader } from '@longshore/core';
-import { APPROVAL_POLICIES, EXIT } from '@longshore/core';
 import type { RevertStep } from '@longshore/operations';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Client, NewOperation } from '../client.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Client } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
 import { Ended } from '../exit.ts';
 import type { Terminal } from '../terminal.ts';
 import { clockTime, table } from '../text.ts';
 import { examples, milliseconds, withJson } from './options.ts';
-import type { RunOptions } from './run-operation.ts';
 import { runOperation, watchToEnd } from './run-operation.ts';
+import type { RunningFlags } from './system.ts';
+import { newOperation, withRunning } from './system.ts';
 
 interface Flags extends ApiOption {
   json?: boolean;
@@ -159,44 +159,26 @@ function parametersFile(path: string): Record<string, Json> {
   }
 }
 
-interface SubmitFlags extends Flags, RunOptions {
+interface SubmitFlags extends RunningFlags {
   param?: Record<string, Json>;
   params?: Record<string, Json>;
-  approvals?: NonNullable<NewOperation['approvals']>;
-  deadline?: number;
-  reason?: string;
 }
 
 function submitCommand(terminal: Terminal): Command {
-  const command = withApi(
-    withJson(new Command('submit').description('start an operation of any kind').argument('<kind>', 'see `longshore kinds`')),
-  )
-    .option('-p, --param <name=value>', 'one parameter; a value that is JSON is taken as such; may be given again', parameter)
-    .option('--params <file>', 'parameters from a JSON file; --param wins over it', parametersFile)
-    .addOption(
-      new Option(
-        '--approvals <policy>',
-        'which stages wait for a person; cutover: those before which something is denied or deleted',
-      ).choices(APPROVAL_POLICIES),
-    )
-    .option('--deadline <duration>', 'it fails when it has not ended by then', milliseconds)
-    .option('--reason <text>', 'why; it stands in the log')
-    .option('--plan', 'only plan: show what would be done, change nothing')
-    .option('--detach', 'return at once')
-    .option('--yes', 'do not ask');
+  const command = withRunning(
+    new Command('submit')
+      .description('start an operation of any kind')
+      .argument('<kind>', 'see `longshore kinds`')
+      .option('-p, --param <name=value>', 'one parameter; a value that is JSON is taken as such; may be given again', parameter)
+      .option('--params <file>', 'parameters from a JSON file; --param wins over it', parametersFile),
+  );
   return examples(command, [
-    'longshore submit counter.move -p source=http://127.0.0.1:7001 -p sink=http://127.0.0.1:7002 -p \'counters=["a"]\' --approvals cutover',
+    'longshore submit counter.noop -p tasks=20 -p bulk=false',
+    'longshore submit counter.move -p source=http://127.0.0.1:7801 -p sink=http://127.0.0.1:7802 -p \'counters=["hits"]\' --approvals cutover',
     'longshore submit tsdb.verify --params verify.json --plan',
   ]).action(async (kind: string, flags: SubmitFlags) => {
     await using client = await connectFleet(flags, terminal);
-    const operation: NewOperation = {
-      kind,
-      params: { ...flags.params, ...flags.param },
-      ...(flags.approvals === undefined ? {} : { approvals: flags.approvals }),
-      ...(flags.deadline === undefined ? {} : { deadlineMs: flags.deadline }),
-      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-    };
-    const code = await runOperation(client, operation, flags, terminal);
-    if (code !== EXIT.done) throw new Ended(code);
+    const operation = newOperation({ kind, params: { ...flags.params, ...flags.param } }, flags);
+    throw new Ended(await runOperation(client, operation, flags, terminal));
   });
 }

@@ -7,6 +7,7 @@ import type { Client } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
 import { Ended } from '../exit.ts';
+import { viewOf } from '../report/kinds.ts';
 import { planText } from '../report/plan.ts';
 import { reportText } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
@@ -51,7 +52,7 @@ export function operationCommands(terminal: Terminal): Command[] {
       withClient(async (client, id, { json }: Flags) => {
         const plan = await client.plan(id);
         if (json) terminal.json({ id, ...plan });
-        else terminal.print(planText(plan, terminal.out.style));
+        else terminal.print(planText(plan, terminal.out.style, viewOf((await client.operation(id)).header.kind)));
       }),
     ),
 
@@ -120,7 +121,7 @@ export function operationCommands(terminal: Terminal): Command[] {
       ),
     ),
 
-    examples(one('report', 'what came of it, metric by metric').option('--all', 'every metric, however many'), [
+    examples(one('report', 'what came of it, row by row, and the verdict').option('--all', 'every row, however many'), [
       'longshore report op_ab12cd34',
       'longshore report op_ab12cd34 --json',
     ]).action(
@@ -129,7 +130,9 @@ export function operationCommands(terminal: Terminal): Command[] {
         if (json) terminal.json(report);
         else {
           const most = all ? Number.POSITIVE_INFINITY : ROWS;
-          terminal.print(reportText(report, { style: terminal.out.style, maxRows: most, maxNotes: most }));
+          const { planHash } = (await client.operation(id)).header;
+          const plan = planHash === undefined ? {} : { plan: await client.plan(id) };
+          terminal.print(reportText(report, { style: terminal.out.style, maxRows: most, maxNotes: most, ...plan }));
         }
       }),
     ),

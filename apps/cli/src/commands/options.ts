@@ -26,6 +26,16 @@ export function milliseconds(text: string): number {
   return found;
 }
 
+/** For commander: names with commas between them; given again, the later list counts. */
+export function names(text: string): string[] {
+  const found = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (found.length === 0) throw new InvalidArgumentError('It must be one name, or several with commas.');
+  return found;
+}
+
 /** Examples under a command's help. */
 export function examples(command: Command, lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`);

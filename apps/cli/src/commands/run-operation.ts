@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { OperationHeader } from '@longshore/core';
 import { EXIT } from '@longshore/core';
 import type { Client, NewOperation } from '../client.ts';
+import { viewOf } from '../report/kinds.ts';
 import { planText } from '../report/plan.ts';
 import { reportText, verdict } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
@@ -33,7 +34,7 @@ export async function runOperation(client: Client, operation: NewOperation, opti
     const plan = await client.plan(id);
     if (json) terminal.json({ type: 'plan', id, ...plan });
     const obstacles = plan.findings.filter(({ level }) => level === 'error');
-    const text = planText(plan, terminal.out.style);
+    const text = planText(plan, terminal.out.style, viewOf(operation.kind));
     if (options.plan) {
       if (!json) terminal.print(text);
       if (obstacles.length === 0) {
@@ -95,7 +96,10 @@ async function ended(
     terminal.json({ type: 'report', ...report });
     terminal.json({ type: 'end', id, state: header.state, exitCode, ...(header.error ? { error: header.error } : {}) });
   } else if (header.startedAt === undefined || header.state === 'reverted') terminal.print(verdict(report, terminal.out.style));
-  else terminal.print(`\n${reportText(report, { style: terminal.out.style, maxRows: ROWS_AFTER_WATCHING })}`.trimEnd());
+  else {
+    const plan = header.planHash === undefined ? {} : { plan: await client.plan(id) };
+    terminal.print(`\n${reportText(report, { style: terminal.out.style, maxRows: ROWS_AFTER_WATCHING, ...plan })}`.trimEnd());
+  }
   if (header.state === 'needs-attention') terminal.say(`It needs attention: \`longshore explain ${id}\` says what and why.`);
   return exitCode;
 }

@@ -2,22 +2,19 @@
 import { access, constants, mkdir } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Json } from '@longshore/core';
-import { Command, Option } from 'commander';
+import type { Command } from 'commander';
+import { Option } from 'commander';
 import { parseDuration } from '../arguments/duration.ts';
 import type { SpoolArgument } from '../arguments/target.ts';
 import { parseSpool, parseTarget } from '../arguments/target.ts';
 import { parseTime, showTime } from '../arguments/time.ts';
 import type { Client } from '../client.ts';
-import type { ApiOption } from '../connection.ts';
-import { connectFleet, withApi } from '../connection.ts';
-import { BadSpool, BadUsage, BadWindow, directoryTrouble, SpoolNotMounted } from '../errors.ts';
-import { Ended } from '../exit.ts';
+import { BadSpool, BadWindow, directoryTrouble, SpoolNotMounted } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
-import { examples, withJson } from './options.ts';
-import type { RunOptions } from './run-operation.ts';
-import { runOperation } from './run-operation.ts';
+import type { OperationRequest, RunningFlags } from './system.ts';
+import { operationCommand, needed as required, systemGroup } from './system.ts';
 
-export interface TsdbFlags extends ApiOption, RunOptions {
+export interface TsdbFlags extends RunningFlags {
   source?: string;
   sink?: string;
   from?: string;
@@ -29,39 +26,30 @@ export interface TsdbFlags extends ApiOption, RunOptions {
   existing?: 'refuse' | 'fill';
   verify?: boolean;
   settle?: string;
-  reason?: string;
 }
 
 type Job = 'migrate' | 'dump' | 'restore' | 'verify';
 
-export interface TsdbRequest {
-  kind: string;
-  params: { [key: string]: Json };
+export interface TsdbRequest extends OperationRequest {
   spool?: SpoolArgument;
-  /** Says what will be done, with both times. */
-  headline: string;
 }
-
-const needed = (job: Job, flag: string, given: string | undefined): string => {
-  if (given === undefined) throw BadUsage({ problem: `the flag ${flag} is missing`, command: `longshore tsdb ${job}` });
-  return given;
-};
 
 /** Flags as the API's request. Pure but for `nowMs` and `cwd`, which are given. Throws a usage error that names the flag. */
 export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: string): TsdbRequest {
+  const needed = (flag: string, given: string | undefined): string => required(`tsdb ${job}`, flag, given);
   const params: { [key: string]: Json } = {};
   const sentence: string[] = [];
   if (job === 'migrate' || job === 'dump' || (job === 'verify' && flags.from === undefined))
-    params.source = parseTarget('--source', needed(job, '--source', flags.source));
-  if (job === 'restore' || (job === 'verify' && flags.from !== undefined)) params.from = needed(job, '--from', flags.from);
-  if (job !== 'dump') params.sink = parseTarget('--sink', needed(job, '--sink', flags.sink));
+    params.source = parseTarget('--source', needed('--source', flags.source));
+  if (job === 'restore' || (job === 'verify' && flags.from !== undefined)) params.from = needed('--from', flags.from);
+  if (job !== 'dump') params.sink = parseTarget('--sink', needed('--sink', flags.sink));
   const what = `${flags.metricsPrefix ? `metrics ${flags.metricsPrefix}…` : 'all metrics'}`;
   sentence.push(
     `${job} ${params.from ?? `${what} from ${String(params.source)}`}${params.sink === undefined ? '' : ` to ${String(params.sink)}`}`,
   );
   if (job !== 'restore') {
-    const startMs = parseTime(needed(job, '--start', flags.start), nowMs);
-    const stopMs = parseTime(needed(job, '--stop', flags.stop), nowMs);
+    const startMs = parseTime(needed('--start', flags.start), nowMs);
+    const stopMs = parseTime(needed('--stop', flags.stop), nowMs);
     if (startMs >= stopMs) throw BadWindow({ start: showTime(startMs), stop: showTime(stopMs) });
     Object.assign(params, {
       startMs,
@@ -106,15 +94,6 @@ async function mountSpool(client: Client, { name, path }: SpoolArgument, termina
   throw SpoolNotMounted({ name, waitedS: MOUNT_MS / 1000 });
 }
 
-async function run(job: Job, flags: TsdbFlags, terminal: Terminal): Promise<never> {
-  const { kind, params, spool, headline } = tsdbRequest(job, flags, Date.now(), process.cwd());
-  terminal.say(headline.charAt(0).toUpperCase() + headline.slice(1));
-  await using client = await connectFleet(flags, terminal);
-  if (spool) await mountSpool(client, spool, terminal);
-  const operation = { kind, params, ...(flags.reason === undefined ? {} : { reason: flags.reason }) };
-  throw new Ended(await runOperation(client, operation, flags, terminal));
-}
-
 const source = (command: Command): Command =>
   command.option('-s, --source <target>', 'OpenTSDB to read: a name in longshore.yaml or an address');
 const sink = (command: Command): Command =>
@@ -134,56 +113,47 @@ const writing = (command: Command): Command =>
     )
     .option('--no-verify', 'do not read back what was written (the outcome is then "not verified")')
     .option('--settle <length>', 'how long verified data is kept before it is counted once more, such as 30s');
-const running = (command: Command): Command =>
-  withApi(withJson(command))
-    .option('--plan', 'only plan: show what would be done, change nothing')
-    .option('--reason <text>', 'why, for the record')
-    .option('-y, --yes', 'do not ask, go on in spite of warnings')
-    .option('--detach', 'print the id and return at once');
-
 export function tsdbCommand(terminal: Terminal): Command {
-  const add = (job: Job, title: string, parts: ((command: Command) => Command)[], samples: string[]): Command => {
-    const command = new Command(job).description(title);
-    for (const part of parts) part(command);
-    return examples(command, samples).action((flags: TsdbFlags) => run(job, flags, terminal));
-  };
+  const add = (job: Job, title: string, parts: ((command: Command) => Command)[], examples: string[]): Command =>
+    operationCommand<TsdbFlags, TsdbRequest>(terminal, {
+      name: job,
+      title,
+      examples,
+      options: (command) => parts.reduce((sum, part) => part(sum), command),
+      request: (flags, { nowMs, cwd }) => tsdbRequest(job, flags, nowMs, cwd),
+      before: async (client, { spool }) => {
+        if (spool) await mountSpool(client, spool, terminal);
+      },
+    });
   const from = (command: Command): Command => command.option('--from <id>', 'the operation whose dump is used');
-  return new Command('tsdb')
-    .description('time series: OpenTSDB to VictoriaMetrics, planned, resumable, read back')
-    .addCommand(
-      add(
-        'migrate',
-        'dump and restore at once, then count everything again',
-        [source, sink, window, spoolOption, writing, running],
-        [
-          'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
-          'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',
-          'longshore tsdb migrate -s otsdb-old -d vm-new --start 1678233600 --stop 1678320000 --existing fill --detach',
-        ],
-      ),
-    )
-    .addCommand(
-      add(
-        'dump',
-        'dump into a spool and keep it there',
-        [source, window, spoolOption, running],
-        ['longshore tsdb dump --source http://localhost:4242 --start 2023-03-01 --stop 2023-04-01 --spool /data/dump'],
-      ),
-    )
-    .addCommand(
-      add(
-        'restore',
-        'restore what an earlier dump has left in its spool',
-        [from, sink, writing, running],
-        ['longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428'],
-      ),
-    )
-    .addCommand(
-      add(
-        'verify',
-        'compare source and sink, point by point; writes nothing',
-        [source, from, sink, window, running],
-        ['longshore tsdb verify --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01'],
-      ),
-    );
+  return systemGroup('tsdb', 'time series: OpenTSDB to VictoriaMetrics, planned, resumable, read back', [
+    add(
+      'migrate',
+      'dump and restore at once, then count everything again',
+      [source, sink, window, spoolOption, writing],
+      [
+        'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
+        'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',
+        'longshore tsdb migrate -s otsdb-old -d vm-new --start 1678233600 --stop 1678320000 --existing fill --detach',
+      ],
+    ),
+    add(
+      'dump',
+      'dump into a spool and keep it there',
+      [source, window, spoolOption],
+      ['longshore tsdb dump --source http://localhost:4242 --start 2023-03-01 --stop 2023-04-01 --spool /data/dump'],
+    ),
+    add(
+      'restore',
+      'restore what an earlier dump has left in its spool',
+      [from, sink, writing],
+      ['longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428'],
+    ),
+    add(
+      'verify',
+      'compare source and sink, point by point; writes nothing',
+      [source, from, sink, window],
+      ['longshore tsdb verify --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01'],
+    ),
+  ]);
 }

@@ -2,12 +2,15 @@
 import type { StoredPlan } from '@longshore/core';
 import type { Style } from '../terminal.ts';
 import { count } from '../text.ts';
+import { type KindView, tableLines } from './view.ts';
 
 const FINDING_STYLE = { info: 'cyan', warning: 'yellow', error: 'red' } as const;
 
-export function planText(plan: StoredPlan, style: (style: Style, text: string) => string): string {
+/** `view`: what its kind adds. */
+export function planText(plan: StoredPlan, style: (style: Style, text: string) => string, view?: KindView): string {
   const lines = [style('bold', 'Plan'), ...plan.summary.map((line) => `  ${line}`)];
   for (const { level, text } of plan.findings) lines.push(`  ${style(FINDING_STYLE[level], `${level}:`)} ${text}`);
+  for (const table of view?.planTables?.(plan) ?? []) lines.push(...tableLines(table, style));
   lines.push(style('bold', 'Steps'));
   plan.stages.forEach(({ title, concurrency, tasks, bulk, always, approval, guard }, at) => {
     const units = bulk ? (bulk.only?.length ?? bulk.count) : (tasks?.length ?? 0);

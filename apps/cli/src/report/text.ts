@@ -1,13 +1,17 @@
 /** A report as people read it: a row a metric, totals, notes, and the verdict in words. Pure. */
-import type { Note, Report } from '@longshore/core';
+import type { Note, Report, StoredPlan } from '@longshore/core';
 import type { Style } from '../terminal.ts';
 import { count, plural, table } from '../text.ts';
+import { viewOf } from './kinds.ts';
+import { tableLines } from './view.ts';
 
 export interface ReportStyle {
   style(style: Style, text: string): string;
   /** Rows shown; those with something wrong first. */
   maxRows: number;
   maxNotes?: number;
+  /** Its kind's own tables are made from both. */
+  plan?: StoredPlan;
 }
 
 /** Columns in which anything but zero is bad news. */
@@ -15,12 +19,15 @@ const TROUBLE = new Set(['missing', 'extra', 'different', 'unsendable']);
 const NOTE_STYLE: Partial<Record<Note['level'], Style>> = { warning: 'yellow', error: 'red' };
 const NOTES_SHOWN = 50;
 
-export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SHOWN }: ReportStyle): string {
+export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SHOWN, plan }: ReportStyle): string {
   const { columns, rows, totals } = report;
   const wrong = (values: Record<string, number>): number =>
     columns.reduce((sum, column) => (TROUBLE.has(column) ? sum + (values[column] ?? 0) : sum), 0);
   const ordered = rows.length > maxRows ? [...rows].sort((a, b) => Math.sign(wrong(b.values)) - Math.sign(wrong(a.values))) : rows;
-  const lines: string[] = [];
+  const view = viewOf(report.kind);
+  const own = plan ? (view?.reportTables?.(report, plan) ?? []).flatMap((one) => [...tableLines(one, style), '']) : [];
+  const lines: string[] = [...own];
+  const rowName = view?.rowName ?? 'what';
   if (rows.length > 0) {
     const cells = (name: string, values: Record<string, number>): string[] => [
       name,
@@ -28,11 +35,7 @@ export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SH
     ];
     const shown = ordered.slice(0, maxRows);
     const numbers = new Set(columns.map((_, at) => at + 1));
-    const drawn = table(
-      [report.kind.startsWith('tsdb.') ? 'metric' : 'what', ...columns],
-      [...shown.map(({ row, values }) => cells(row, values)), cells('total', totals)],
-      numbers,
-    );
+    const drawn = table([rowName, ...columns], [...shown.map(({ row, values }) => cells(row, values)), cells('total', totals)], numbers);
     const [head = '', ...body] = drawn;
     const total = body.pop() ?? '';
     lines.push(style('bold', head));
@@ -41,10 +44,13 @@ export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SH
     });
     if (rows.length > shown.length)
       lines.push(
-        style('dim', `… and ${plural(rows.length - shown.length, 'more metric')}: \`longshore report ${report.operation} --all\``),
+        style(
+          'dim',
+          `… and ${plural(rows.length - shown.length, view?.rowName === undefined ? 'more row' : `more ${view.rowName}`)}: \`longshore report ${report.operation} --all\``,
+        ),
       );
     lines.push(style('bold', total));
-  } else lines.push('Nothing was counted.');
+  } else if (own.length === 0) lines.push('Nothing was counted.');
 
   const notes = report.notes.slice(0, maxNotes);
   if (notes.length > 0) lines.push('');
@@ -58,19 +64,6 @@ export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SH
   return `${lines.join('\n')}\n`;
 }
 
-/** What success means, by the last word of the kind. */
-const SUCCESS: Readonly<Record<string, (id: string) => string>> = {
-  migrate: () => 'every point that was planned has been read back from where it was to go.',
-  restore: () => 'every point of the dump has been read back from where it was to go.',
-  dump: (id) => `everything lies in the spool; \`longshore tsdb restore --from ${id} --sink …\` takes it from there.`,
-  verify: () => 'both sides hold the same points.',
-};
-
-/** How to go on, by the system. */
-const CANCELLED: Readonly<Record<string, (id: string) => string>> = {
-  tsdb: () => 'The same command with --existing fill goes on from there.',
-};
-
 export function verdict(
   { state, error, operation, kind }: Pick<Report, 'state' | 'error' | 'operation' | 'kind'>,
   style: ReportStyle['style'],
@@ -80,12 +73,12 @@ export function verdict(
     case 'succeeded':
       return style(
         'green',
-        `${operation} succeeded: ${SUCCESS[kind.split('.').at(-1) ?? '']?.(operation) ?? 'everything that was planned is done.'}`,
+        `${operation} succeeded: ${viewOf(kind)?.success?.(kind, operation) ?? 'everything that was planned is done.'}`,
       );
     case 'cancelled':
       return style(
         'yellow',
-        `${operation} was cancelled: the table shows what was done until then. ${CANCELLED[kind.split('.')[0] ?? '']?.(operation) ?? `\`longshore revert ${operation} --plan\` tells what can be taken back.`}`,
+        `${operation} was cancelled: the table shows what was done until then. ${viewOf(kind)?.afterCancel ?? `\`longshore revert ${operation} --plan\` tells what can be taken back.`}`,
       );
     case 'failed':
       return style('red', `${operation} failed.`);

@@ -2,19 +2,18 @@
 import { ApiError, get, getText, operationPath } from '../api.ts';
 import { isFinal, type Me } from '../may.ts';
 import { Card, ErrorBox, Silence } from '../parts/small.ts';
+import { KindPicture } from '../pictures/pictures.ts';
 import { usePoll } from '../poll.ts';
 import { linkTo } from '../route.ts';
 import { useEvents } from '../stream.ts';
 import { type Content, html, useEffect, useMemo, useRef, useState } from '../vendor/preact.js';
 import type { DoneRecord, OperationView, Report, StoredPlan } from '../wire.ts';
 import { Chart, Samples } from './chart.ts';
-import { Grid } from './grid.ts';
 import { Head } from './head.ts';
 import { EventLog } from './log.ts';
 import { PlanCard } from './plan.ts';
 import { ReportCard } from './report.ts';
 import { Stages } from './stages.ts';
-import { unitOfTask } from './units.ts';
 import { Waits } from './waits.ts';
 
 const LIVE_MS = 1_000;
@@ -97,23 +96,12 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
       removeEventListener('pagehide', keep);
     };
   }, [samples]);
-  const failed = useMemo(() => failedUnits(report), [report]);
-  const grids = (plan?.stages ?? []).flatMap((spec, at) =>
-    spec.bulk && header.stages[at] ? [{ spec, stage: header.stages[at], at }] : [],
-  );
   return html`<div class="cards">
     <${Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
     ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
     <${Card} title="What is happening" name="explain"><pre class="explain">${explained === undefined ? '…' : withoutSummary(explained)}</pre></${Card}>
     <${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />
-    ${
-      plan && header.startedAt !== undefined
-        ? grids.map(
-            ({ spec, stage, at }) =>
-              html`<${Grid} key=${`${at}-${spec.name}`} header=${header} plan=${plan} spec=${spec} stage=${stage} tasks=${tasks} failed=${failed} over=${over} />`,
-          )
-        : null
-    }
+    ${plan ? html`<${KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} started=${header.startedAt !== undefined} over=${over} />` : null}
     ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
     ${header.startedAt !== undefined ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
     <${EventLog} followed=${followed} wide=${header.startedAt === undefined} />
@@ -148,13 +136,3 @@ function useRecords(id: string, version: string, there: boolean): readonly DoneR
 }
 
 const NONE: DoneRecord[] = [];
-
-/** Tasks that are out of attempts leave a note under their name. */
-function failedUnits(report: Report | undefined): ReadonlySet<number> {
-  const failed = new Set<number>();
-  for (const { level, row } of report?.notes ?? []) {
-    const unit = level === 'error' && row !== undefined ? unitOfTask(row) : undefined;
-    if (unit !== undefined) failed.add(unit);
-  }
-  return failed;
-}

@@ -1,7 +1,8 @@
 /** One param as an input. */
 import { times } from '../format.ts';
 import { type Content, html } from '../vendor/preact.js';
-import { type Field, parseDuration } from './schema.ts';
+import type { Field } from './schema.ts';
+import { parseDuration, type Shape, shown } from './values.ts';
 
 export interface FormFieldProps {
   field: Field;
@@ -14,24 +15,27 @@ export interface FormFieldProps {
 export function FormField({ field, value, problem, targets, changed }: FormFieldProps): Content {
   const { name, required, schema } = field;
   const hint = hintOf(field, value);
-  return html`<label class=${field.shape === 'list' || field.shape === 'json' ? 'wide' : ''}>
-    <span>${name}${required ? html` <b aria-hidden="true">*</b>` : null}</span>
+  return html`<label class=${WIDE.has(field.shape) ? 'wide' : ''}>
+    <span>${name || 'params'}${required ? html` <b aria-hidden="true">*</b>` : null}</span>
     ${input(field, value, problem !== undefined, targets, changed)}
     ${problem ? html`<small class="bad">✗ ${problem}</small>` : null}
     <small class="soft">${[schema.description, hint].filter(Boolean).join('; ')}</small>
   </label>`;
 }
 
+const WIDE: ReadonlySet<Shape> = new Set(['list', 'numbers', 'map', 'json']);
+
 type Typed = { currentTarget: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement };
 
 function input(field: Field, value: string, wrong: boolean, targets: FormFieldProps['targets'], changed: (text: string) => void): Content {
-  const { name, shape, required, schema, preset, target } = field;
+  const { name, shape, required, preset, target, example } = field;
+  const offered = targets.filter(({ system }) => typeof target === 'boolean' || system === target);
   const typed = (event: Typed): void => changed(event.currentTarget.value);
-  const common = { name, required, 'aria-invalid': wrong, placeholder: preset };
+  const common = { name, required, 'aria-invalid': wrong, placeholder: preset || (example ?? '') };
   switch (shape) {
     case 'choice':
     case 'yes-no': {
-      const choices = shape === 'choice' ? (schema.enum ?? []).map(String) : ['true', 'false'];
+      const choices = shape === 'choice' ? field.choices.map((one) => shown(one, shape)) : ['true', 'false'];
       const word = (choice: string): string => (shape === 'choice' ? choice : choice === 'true' ? 'yes' : 'no');
       return html`<select ...${common} value=${value || preset} onChange=${typed}>
         ${preset === '' ? html`<option value="">choose</option>` : null}
@@ -39,6 +43,8 @@ function input(field: Field, value: string, wrong: boolean, targets: FormFieldPr
       </select>`;
     }
     case 'list':
+    case 'numbers':
+    case 'map':
       return html`<textarea ...${common} rows="3" value=${value} onInput=${typed}></textarea>`;
     case 'json':
       return html`<textarea ...${common} rows="4" spellcheck="false" value=${value} onInput=${typed}></textarea>`;
@@ -48,12 +54,15 @@ function input(field: Field, value: string, wrong: boolean, targets: FormFieldPr
       return html`<input ...${common} inputmode="numeric" value=${value} onInput=${typed} />`;
     default:
       return html`<input ...${common} autocomplete="off" spellcheck="false" value=${value} onInput=${typed} list=${target ? `targets-${name}` : undefined} />
-        ${target ? html`<datalist id=${`targets-${name}`}>${targets.map((one) => html`<option key=${one.name} value=${one.name}>${one.system}</option>`)}</datalist>` : null}`;
+        ${target ? html`<datalist id=${`targets-${name}`}>${offered.map((one) => html`<option key=${one.name} value=${one.name}>${one.system}</option>`)}</datalist>` : null}`;
   }
 }
 
-function hintOf({ shape, schema, name }: Field, value: string): string | undefined {
-  if (shape === 'list') return 'one a line';
+function hintOf({ shape, schema, name, target }: Field, value: string): string | undefined {
+  if (shape === 'list') return typeof target === 'string' ? `${target}, one a line` : 'one a line';
+  if (shape === 'numbers') return 'numbers, one a line';
+  if (shape === 'map') return 'name = value, one a line';
+  if (shape === 'json') return 'as JSON';
   if (shape === 'time') {
     const at = value === '' ? Number.NaN : Date.parse(`${value}Z`);
     return Number.isNaN(at) ? 'in UTC' : `in UTC; here that is ${times(at, 0).local}`;

@@ -6,7 +6,8 @@ import { usePoll } from '../poll.ts';
 import { go, linkTo } from '../route.ts';
 import { type Content, html, useMemo, useState } from '../vendor/preact.js';
 import { FormField } from './field.ts';
-import { fieldsOf, type JsonSchema, paramsOf, parseDuration } from './schema.ts';
+import { fieldsOf, type JsonSchema, paramsOf } from './schema.ts';
+import { parseDuration } from './values.ts';
 
 interface Kind {
   name: string;
@@ -121,7 +122,7 @@ function KindForm({ kind, targets }: { kind: Kind; targets: Target[] }): Content
     ${
       tried && !params
         ? html`<p class="bad" role="alert">✗ ${Object.entries(problems)
-            .map(([field, problem]) => `${field} ${problem}`)
+            .map(([field, problem]) => `${field || 'params'} ${problem}`)
             .join('; ')}</p>`
         : null
     }

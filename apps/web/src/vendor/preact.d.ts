@@ -10,6 +10,8 @@ export abstract class Component<P = object, S = object> {
   constructor(props: P);
   readonly props: Readonly<P>;
   state: Readonly<S>;
+  setState(next: Partial<S>): void;
+  componentDidCatch?(error: unknown): void;
   shouldComponentUpdate?(next: Readonly<P>, state: Readonly<S>): boolean;
   abstract render(): Content;
 }

@@ -16,14 +16,6 @@ export const CELLS: Readonly<Record<Cell, { word: string; sign: string }>> = {
   n: { word: 'not run', sign: '–' },
 };
 
-/** The words for time series, where a unit is a batch. */
-export const BATCH_WORDS: Partial<Record<Cell, string>> = {
-  d: 'dumping',
-  r: 'ready to be restored',
-  s: 'restoring',
-  v: 'verified',
-};
-
 /** Which letter stands for several units: the one that needs a person most, or that moves. */
 const WORST: readonly Cell[] = ['f', 'w', 's', 'd', 'r', 'q', 'n', 'p', 'v'];
 

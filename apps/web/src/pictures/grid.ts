@@ -3,26 +3,30 @@ import { capital, count, plural } from '../format.ts';
 import { memo } from '../parts/memo.ts';
 import { Card } from '../parts/small.ts';
 import { type Content, html } from '../vendor/preact.js';
-import type { OperationHeader, StageSpec, StageState, StoredPlan, TaskView } from '../wire.ts';
-import { BATCH_WORDS, CELLS, type Cell, cellsOf, layOut, rulerOf, tallyOf, windowName, windowsOf } from './units.ts';
+import type { StageSpec, StageState, StoredPlan, TaskView } from '../wire.ts';
+import { CELLS, type Cell, cellsOf, layOut, rulerOf, tallyOf, windowName, windowsOf } from './units.ts';
 
-const words =
-  (series: boolean) =>
-  (cell: Cell): string =>
-    (series ? BATCH_WORDS[cell] : undefined) ?? CELLS[cell].word;
+/** The kind's own names for a unit and for what may become of one. */
+export interface GridWords {
+  one: string;
+  many: string;
+  cells: Partial<Record<Cell, string>>;
+}
+
+const PLAIN: GridWords = { one: 'task', many: 'tasks', cells: {} };
 
 interface GridRowProps {
   label: string;
   cells: string;
   columns: number;
-  series: boolean;
+  words: GridWords;
   /** Name of the cell at a place of this row; it never changes for a row. */
   nameOf(place: number): string;
 }
 
 const GridRow = memo<GridRowProps>(
-  ({ label, cells, columns, series, nameOf }) => {
-    const word = words(series);
+  ({ label, cells, columns, words, nameOf }) => {
+    const word = (cell: Cell): string => words.cells[cell] ?? CELLS[cell].word;
     const said = [...tallyOf(cells)].map(([cell, number]) => `${number} ${word(cell)}`).join(', ');
     return html`<span class="grid-label" aria-hidden="true">${label}</span>
       <div class="grid-row" role="img" aria-label=${`${label}: ${said}`} style=${{ gridTemplateColumns: `repeat(${columns}, minmax(3px, 1fr))` }}>
@@ -37,24 +41,23 @@ const GridRow = memo<GridRowProps>(
 );
 
 export interface GridProps {
-  header: OperationHeader;
   plan: StoredPlan;
   spec: StageSpec;
   stage: StageState;
   tasks: readonly TaskView[];
   failed: ReadonlySet<number>;
   over: boolean;
+  words?: GridWords | undefined;
 }
 
-export function Grid({ header, plan, spec, stage, tasks, failed, over }: GridProps): Content {
-  const series = header.kind.startsWith('tsdb.');
+export function Grid({ plan, spec, stage, tasks, failed, over, words = PLAIN }: GridProps): Content {
   const windows = windowsOf(plan);
   const live = tasks.filter(({ unit }) => unit !== undefined);
   const cells = cellsOf(stage, spec, stage.state === 'running' ? live : [], failed, over);
   const only = spec.bulk?.only;
   const { rows, columns, each } = layOut(cells, windows, only);
   const tally = tallyOf(cells);
-  const word = words(series);
+  const word = (cell: Cell): string => words.cells[cell] ?? CELLS[cell].word;
   const nameOf =
     (row: { first: number }) =>
     (place: number): string => {
@@ -65,10 +68,10 @@ export function Grid({ header, plan, spec, stage, tasks, failed, over }: GridPro
     };
   const ruler = rulerOf(windows, columns, each > 1 || only !== undefined);
   const shown = (['v', 's', 'r', 'd', 'w', 'q', 'p', 'f', 'n'] as const).filter((cell) => tally.has(cell));
-  return html`<${Card} wide=${true} title=${capital(spec.title)} name="grid" aside=${html`<span class="soft">${plural(cells.length, series ? 'batch' : 'task', series ? 'batches' : 'tasks')}${each > 1 ? `, ${each} to a cell` : ''}</span>`}>
+  return html`<${Card} wide=${true} title=${capital(spec.title)} name="grid" aside=${html`<span class="soft">${plural(cells.length, words.one, words.many)}${each > 1 ? `, ${each} to a cell` : ''}</span>`}>
     <div class="grid" data-cells=${cells.length}>
       ${ruler.length > 0 ? html`<span class="grid-label" aria-hidden="true">UTC</span><div class="grid-row ruler" aria-hidden="true" style=${{ gridTemplateColumns: `repeat(${columns}, minmax(3px, 1fr))` }}>${ruler.map(({ text, column, span }) => html`<span key=${column} style=${{ gridColumn: `${column} / span ${span}` }}>${text}</span>`)}</div>` : null}
-      ${rows.map((row) => html`<${GridRow} key=${row.first} label=${row.label} cells=${row.cells} columns=${columns} series=${series} nameOf=${nameOf(row)} />`)}
+      ${rows.map((row) => html`<${GridRow} key=${row.first} label=${row.label} cells=${row.cells} columns=${columns} words=${words} nameOf=${nameOf(row)} />`)}
     </div>
     <ul class="key">
       ${shown.map((cell) => html`<li key=${cell}><i class=${`cell ${cell}`} aria-hidden="true">${CELLS[cell].sign}</i>${word(cell)} <b>${count(tally.get(cell) ?? 0)}</b></li>`)}

@@ -1,0 +1,4 @@
+/** Shards before and after. */
+import type { Picture } from './picture.ts';
+
+export const vitessPicture: Picture = { kinds: 'vitess.', draw: () => null };
