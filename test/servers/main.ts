@@ -1,7 +1,7 @@
 /**
  * Real servers for a working day:
  *
- *   pnpm servers up [redis] [victoria-metrics] [opentsdb] [--empty]
+ *   pnpm servers up [redis] [victoria-metrics] [opentsdb] [zookeeper] [--empty]
  *   pnpm servers status
  *   pnpm servers down [names]
  *
@@ -14,10 +14,12 @@ import {
   cacheDirectory,
   findRedis,
   findVictoriaMetrics,
+  findZooKeeper,
   type RunningServer,
   runningServer,
   startRedis,
   startVictoriaMetrics,
+  startZooKeeper,
   stopServer,
 } from '@longshore/programs';
 import { kildaDataset } from '../dataset/index.ts';
@@ -25,8 +27,12 @@ import { ensureDataset } from './dataset.ts';
 import { runningOpenTsdb, sharedOpenTsdbDirectory, startOpenTsdb } from './opentsdb.ts';
 import { ADDRESS_VARIABLES, type ServerName } from './real.ts';
 
-const NAMES: readonly ServerName[] = ['redis', 'victoria-metrics', 'opentsdb'];
-const RECORDS: Record<Exclude<ServerName, 'opentsdb'>, string> = { redis: 'redis-server', 'victoria-metrics': 'victoria-metrics' };
+const NAMES: readonly ServerName[] = ['redis', 'victoria-metrics', 'opentsdb', 'zookeeper'];
+const RECORDS: Record<Exclude<ServerName, 'opentsdb'>, string> = {
+  redis: 'redis-server',
+  'victoria-metrics': 'victoria-metrics',
+  zookeeper: 'zookeeper',
+};
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const directory = (name: ServerName): string => (name === 'opentsdb' ? sharedOpenTsdbDirectory() : join(cacheDirectory(), 'servers', name));
@@ -56,6 +62,7 @@ async function start(name: ServerName): Promise<Running> {
   if (name === 'opentsdb') return startOpenTsdb({ dir, say });
   if (name === 'redis')
     return asRunning(await startRedis({ program: await findRedis({ say }), dir, port: 0, appendfsync: 'always', detached: true }));
+  if (name === 'zookeeper') return asRunning(await startZooKeeper({ program: await findZooKeeper({ say }), dir, detached: true }));
   const program = await findVictoriaMetrics({ say });
   return asRunning(await startVictoriaMetrics({ program, dir, dataDir: join(dir, `data-${program.version}`), detached: true }));
 }

@@ -10,18 +10,28 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findRedis, findVictoriaMetrics, ProgramMissing, startRedis, startVictoriaMetrics } from '@longshore/programs';
+import {
+  findRedis,
+  findVictoriaMetrics,
+  findZooKeeper,
+  ProgramMissing,
+  type RunningServer,
+  startRedis,
+  startVictoriaMetrics,
+  startZooKeeper,
+} from '@longshore/programs';
 import { kildaDataset } from '../dataset/index.ts';
 import { ensureDataset } from './dataset.ts';
 import { redisInDocker, victoriaMetricsInDocker } from './docker.ts';
 import { OpenTsdbImpossible, runningOpenTsdb, sharedOpenTsdbDirectory, startOpenTsdb } from './opentsdb.ts';
-import { openTsdbVersion, redisVersion, victoriaMetricsVersion } from './version.ts';
+import { openTsdbVersion, redisVersion, victoriaMetricsVersion, zooKeeperVersion } from './version.ts';
 
-export type ServerName = 'redis' | 'victoria-metrics' | 'opentsdb';
+export type ServerName = 'redis' | 'victoria-metrics' | 'opentsdb' | 'zookeeper';
 
 export interface RealServer extends AsyncDisposable {
   there: true;
   name: ServerName;
+  /** ZooKeeper: `host:port`, as its clients write it. */
   url: string;
   version: string;
   origin: 'environment' | 'docker' | 'local';
@@ -53,6 +63,7 @@ export const ADDRESS_VARIABLES: Record<ServerName, string> = {
   redis: 'REDIS_URL',
   'victoria-metrics': 'LONGSHORE_VICTORIA_METRICS_URL',
   opentsdb: 'LONGSHORE_OPENTSDB_URL',
+  zookeeper: 'LONGSHORE_ZOOKEEPER_HOSTS',
 };
 
 const say = (line: string): void => void process.stderr.write(`[servers] ${line}\n`);
@@ -61,6 +72,7 @@ const versionOf: Record<ServerName, (url: string) => Promise<string>> = {
   redis: redisVersion,
   'victoria-metrics': victoriaMetricsVersion,
   opentsdb: openTsdbVersion,
+  zookeeper: zooKeeperVersion,
 };
 
 async function there(
@@ -71,13 +83,17 @@ async function there(
   local?: { pids: number[]; version: string },
 ): Promise<RealServer> {
   const version = local?.version ?? (await versionOf[name](url));
-  const where = { environment: `at ${new URL(url).host}, as the environment says`, docker: 'in Docker', local: 'on this machine' }[origin];
+  const where = {
+    environment: `at ${name === 'zookeeper' ? url : new URL(url).host}, as the environment says`,
+    docker: 'in Docker',
+    local: 'on this machine',
+  }[origin];
   say(`${name} ${version} ${where}`);
   return { there: true, name, url, version, origin, pids: local?.pids ?? [], stop, [Symbol.asyncDispose]: stop };
 }
 
 async function inDocker(name: ServerName, options: RealServerOptions): Promise<RealServer | undefined> {
-  // OpenTSDB has no official image.
+  // OpenTSDB has no official image; ZooKeeper needs no more than Java.
   const started =
     name === 'redis'
       ? await redisInDocker(options.appendfsync ?? 'always')
@@ -98,6 +114,14 @@ async function ownOpenTsdb(options: RealServerOptions): Promise<RealServer> {
   return there('opentsdb', server.url, 'local', stop, server);
 }
 
+async function start(name: Exclude<ServerName, 'opentsdb'>, dir: string, options: RealServerOptions): Promise<RunningServer> {
+  if (name === 'redis')
+    return startRedis({ program: await findRedis({ say }), dir, port: 0, appendfsync: options.appendfsync ?? 'always' });
+  if (name === 'zookeeper') return startZooKeeper({ program: await findZooKeeper({ say }), dir });
+  const program = await findVictoriaMetrics({ say });
+  return startVictoriaMetrics({ program, dir, retention: options.retention ?? '100y', flags: options.flags ?? [] });
+}
+
 async function onThisMachine(name: ServerName, options: RealServerOptions): Promise<RealServer> {
   if (name === 'opentsdb') {
     if (options.own) return ownOpenTsdb(options);
@@ -106,12 +130,8 @@ async function onThisMachine(name: ServerName, options: RealServerOptions): Prom
     if (options.dataset) await ensureDataset(server.url, kildaDataset(), { dir, say });
     return there(name, server.url, 'local', async () => {}, server);
   }
-  const program = name === 'redis' ? await findRedis({ say }) : await findVictoriaMetrics({ say });
   const dir = await mkdtemp(join(tmpdir(), `longshore-${name}-`));
-  const server =
-    name === 'redis'
-      ? await startRedis({ program, dir, port: 0, appendfsync: options.appendfsync ?? 'always' })
-      : await startVictoriaMetrics({ program, dir, retention: options.retention ?? '100y', flags: options.flags ?? [] });
+  const server = await start(name, dir, options);
   const stop = async (): Promise<void> => {
     await server.stop();
     await rm(dir, { recursive: true, force: true });

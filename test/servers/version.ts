@@ -36,3 +36,16 @@ export async function openTsdbVersion(url: string): Promise<string> {
   const answer: unknown = await (await fetch(`${url}/api/version`)).json();
   return typeof answer === 'object' && answer !== null && 'version' in answer ? String(answer.version) : 'unknown';
 }
+
+/** By the four-letter command `srvr`, which a server allows unless it was told otherwise. */
+export async function zooKeeperVersion(hosts: string): Promise<string> {
+  const [first = ''] = hosts.split(',');
+  const [host = '', port = '2181'] = first.split('/')[0]?.split(':') ?? [];
+  const socket = connect({ host, port: Number(port) });
+  socket.setTimeout(5_000, () => socket.destroy(new Error(`the ZooKeeper at ${first} does not answer`)));
+  await once(socket, 'connect');
+  socket.write('srvr');
+  let reply = '';
+  for await (const part of socket) reply += String(part);
+  return /Zookeeper version: (\d+\.\d+\.\d+)/.exec(reply)?.[1] ?? 'unknown';
+}

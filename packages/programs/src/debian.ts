@@ -48,11 +48,11 @@ async function librariesOf(packages: readonly string[], apt: AptOptions, fetch: 
 /** How far libraries of libraries are followed; a desktop's are through after six. */
 const DEEPEST = 12;
 
-/** The packages themselves and the libraries they depend on (`deep`: and those of the libraries), with the sum of their sizes. */
-async function look(packages: readonly string[], deep: boolean, apt: AptOptions, fetch: Fetch): Promise<Wanted> {
+/** The packages themselves and the libraries they depend on, `depth` deep, with the sum of their sizes. */
+async function look(packages: readonly string[], deepest: number, apt: AptOptions, fetch: Fetch): Promise<Wanted> {
   const all = new Set(packages);
   let fresh = packages;
-  for (let depth = 0; fresh.length > 0 && depth < (deep ? DEEPEST : 1); depth += 1) {
+  for (let depth = 0; fresh.length > 0 && depth < deepest; depth += 1) {
     fresh = [...new Set(await librariesOf(fresh, apt, fetch))].filter((name) => !all.has(name));
     for (const name of fresh) all.add(name);
   }
@@ -63,8 +63,8 @@ async function look(packages: readonly string[], deep: boolean, apt: AptOptions,
   return { packages: wanted, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
-async function download(packages: readonly string[], deep: boolean, apt: AptOptions, into: string, fetch: Fetch): Promise<void> {
-  const { packages: wanted, bytes } = await look(packages, deep, apt, fetch);
+async function download(packages: readonly string[], deepest: number, apt: AptOptions, into: string, fetch: Fetch): Promise<void> {
+  const { packages: wanted, bytes } = await look(packages, deepest, apt, fetch);
   const named = wanted.length > NAMED ? `${wanted.slice(0, NAMED).join(', ')} and ${wanted.length - NAMED} more` : wanted.join(', ');
   fetch.say(`downloading the Debian packages ${named} (${(bytes / 1e6).toFixed(1)} MB), to be unpacked in ${fetch.cache}`);
   await rm(into, { recursive: true, force: true });
@@ -77,9 +77,9 @@ async function download(packages: readonly string[], deep: boolean, apt: AptOpti
   });
 }
 
-async function downloadWithFreshLists(packages: readonly string[], deep: boolean, into: string, fetch: Fetch): Promise<void> {
+async function downloadWithFreshLists(packages: readonly string[], deepest: number, into: string, fetch: Fetch): Promise<void> {
   try {
-    await download(packages, deep, [], into, fetch);
+    await download(packages, deepest, [], into, fetch);
   } catch (first) {
     const apt = privateApt(fetch.cache);
     await mkdir(join(fetch.cache, 'apt', 'lists', 'partial'), { recursive: true });
@@ -93,7 +93,7 @@ async function downloadWithFreshLists(packages: readonly string[], deep: boolean
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
     });
     try {
-      await download(packages, deep, apt, into, fetch);
+      await download(packages, deepest, apt, into, fetch);
     } catch (second) {
       const words = update.code === 0 ? '' : ` (apt-get update: ${update.stderr.trim().split('\n').at(-1) ?? ''})`;
       throw new Error(`${second instanceof Error ? second.message : String(second)}${words}`);
@@ -120,38 +120,72 @@ async function libraryDirectories(root: string): Promise<string[]> {
   return found;
 }
 
+interface Unpack {
+  packages: readonly string[];
+  /** The libraries of its libraries come along. */
+  deep?: boolean;
+  /** Nothing but the packages named. */
+  alone?: boolean;
+  /** A file they must hold, by its path inside the packages. */
+  holds: string;
+}
+
+interface Unpacked {
+  directory: string;
+  version: string;
+  /** Absolute paths of the plain files of a folder of it, links left out. */
+  files(folder: string): Promise<string[]>;
+}
+
+/** The packages in the cache, under the name of the first; fetched when they are not there. */
+export async function unpackDebian({ packages, deep = false, alone = false, holds }: Unpack, fetch: Fetch): Promise<Unpacked> {
+  const directory = join(fetch.cache, 'programs', `${packages[0] ?? ''}-debian`);
+  if (!existsSync(directory)) {
+    if (fetch.offline) throw new Error('not fetched, LONGSHORE_NO_DOWNLOAD is set');
+    if (findOnPath(['apt-get'], fetch.env) === undefined || findOnPath(['dpkg'], fetch.env) === undefined)
+      throw new Error('there is no apt-get here');
+    await publishDirectory(directory, async (temporary) => {
+      const archives = join(temporary, 'archives');
+      await downloadWithFreshLists(packages, alone ? 0 : deep ? DEEPEST : 1, archives, fetch);
+      let version = '';
+      for (const archive of await readdir(archives)) {
+        if (!archive.endsWith('.deb')) continue;
+        await runToSuccess('dpkg', ['-x', join(archives, archive), temporary], { env: fetch.env, timeoutMs: 60_000 });
+        // `redis-server_5%3a7.0.15-1~deb12u10_amd64.deb`: name, version with its escaped epoch, architecture.
+        const [name, number = ''] = archive.split('_');
+        if (name === packages[0]) version = /\d+\.\d+\.\d+/.exec(decodeURIComponent(number))?.[0] ?? number;
+      }
+      await rm(archives, { recursive: true, force: true });
+      await writeFile(join(temporary, 'VERSION'), version);
+      if (!existsSync(join(temporary, holds))) throw new Error(`the packages hold no ${holds}`);
+    });
+  }
+  return {
+    directory,
+    version: await readFile(join(directory, 'VERSION'), 'utf8'),
+    files: async (folder) =>
+      (await readdir(join(directory, folder), { withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => join(directory, folder, name)),
+  };
+}
+
 /** `program` is its path inside the packages, `usr/bin/redis-server`. `deep`: the libraries of its libraries come along. */
 export function fromDebian(packages: readonly string[], program: string, { deep = false }: { deep?: boolean } = {}): Source {
   return {
     origin: 'debian',
     place: `the Debian package ${packages[0] ?? ''}`,
     async find(fetch) {
-      const directory = join(fetch.cache, 'programs', `${packages[0] ?? ''}-debian`);
-      if (!existsSync(directory)) {
-        if (fetch.offline) throw new Error('not fetched, LONGSHORE_NO_DOWNLOAD is set');
-        if (findOnPath(['apt-get'], fetch.env) === undefined || findOnPath(['dpkg'], fetch.env) === undefined)
-          throw new Error('there is no apt-get here');
-        await publishDirectory(directory, async (temporary) => {
-          const archives = join(temporary, 'archives');
-          await downloadWithFreshLists(packages, deep, archives, fetch);
-          let version = '';
-          for (const archive of await readdir(archives)) {
-            if (!archive.endsWith('.deb')) continue;
-            await runToSuccess('dpkg', ['-x', join(archives, archive), temporary], { env: fetch.env, timeoutMs: 60_000 });
-            // `redis-server_5%3a7.0.15-1~deb12u10_amd64.deb`: name, version with its escaped epoch, architecture.
-            const [name, number = ''] = archive.split('_');
-            if (name === packages[0]) version = /\d+\.\d+\.\d+/.exec(decodeURIComponent(number))?.[0] ?? number;
-          }
-          await rm(archives, { recursive: true, force: true });
-          await writeFile(join(temporary, 'VERSION'), version);
-          if (!isExecutable(join(temporary, program))) throw new Error(`the packages hold no ${program}`);
-        });
-      }
+      const { directory, version } = await unpackDebian({ packages, deep, holds: program }, fetch);
+      if (!isExecutable(join(directory, program))) throw new Error(`${join(directory, program)} cannot be run`);
       const libraries = await libraryDirectories(directory);
       const inherited = fetch.env.LD_LIBRARY_PATH;
       if (inherited) libraries.push(inherited);
-      const packageVersion = await readFile(join(directory, 'VERSION'), 'utf8');
-      return { path: join(directory, program), packageVersion, env: libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(':') } : {} };
+      return {
+        path: join(directory, program),
+        packageVersion: version,
+        env: libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(':') } : {},
+      };
     },
   };
 }

@@ -14,3 +14,5 @@ export type { RunningServer, ServerRecord, ServerSpec } from './server.ts';
 export { endProcess, freePort, runningServer, startServer, stopServer } from './server.ts';
 export type { StartVictoriaMetrics, VictoriaMetricsServer } from './victoria-metrics.ts';
 export { findVictoriaMetrics, httpAnswers, startVictoriaMetrics } from './victoria-metrics.ts';
+export type { StartZooKeeper, ZooKeeperServer } from './zookeeper.ts';
+export { findZooKeeper, startZooKeeper, zooKeeperAnswers } from './zookeeper.ts';
