@@ -13,6 +13,7 @@ import { guardsContract } from './store/guards.ts';
 import { journalContract } from './store/journal.ts';
 import { leasesContract } from './store/leases.ts';
 import { listsContract } from './store/lists.ts';
+import { pictureContract } from './store/picture.ts';
 import { reportContract } from './store/report.ts';
 import { roomContract } from './store/room.ts';
 
@@ -28,6 +29,7 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     guardsContract(bench);
     leasesContract(bench);
     reportContract(bench);
+    pictureContract(bench);
     eventsContract(bench);
     roomContract(bench);
     fleetContract(bench);

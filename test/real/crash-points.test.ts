@@ -26,6 +26,8 @@ const METHOD: Record<keyof typeof SCRIPTS, keyof Store> = {
   shut: 'shut',
   finish: 'finish',
   checkpoint: 'saveCheckpoint',
+  show: 'show',
+  sample: 'sample',
   journal: 'writeJournal',
   openGuard: 'openGuard',
   endGuard: 'endGuard',

@@ -11,6 +11,7 @@ import type {
   Json,
   OperationEvent,
   OperationHeader,
+  Picture,
   Presence,
   Report,
   SpoolRecord,
@@ -79,6 +80,7 @@ export interface Client extends AsyncDisposable {
   drainFleet(withinMs: number): Promise<FleetDrain>;
   openFleet(): Promise<void>;
   report(id: string): Promise<Report>;
+  picture(id: string): Promise<Picture>;
   explain(id: string): Promise<string>;
   /** Events behind `after`. Ends when the operation is final, or, without `follow`, with what there is; also when the connection does. */
   events(
@@ -166,6 +168,7 @@ export function openClient(base: string, token?: string): Client {
     drainFleet: async (withinMs) =>
       (await call<{ drain: FleetDrain }>('drain the fleet', 'POST', '/v1/fleet/drain', { body: { withinMs } })).drain,
     openFleet: async () => void (await call('open the fleet', 'POST', '/v1/fleet/open')),
+    picture: (id) => call(`read what ${id} shows`, 'GET', path(id, '/picture')),
     report: (id) => call(`read the report of ${id}`, 'GET', path(id, '/report')),
 
     async explain(id) {

@@ -65,6 +65,13 @@ export function askedFor(action: Action, { id, state, stages, stage, error, guar
         yes: 'Drain it',
         danger: true,
       };
+    case 'finish':
+      return {
+        label: 'Finish',
+        title: `Finish ${id}?`,
+        words: ['It would go on for ever. What has come due by now is done, then it goes on with what comes next, to its end.'],
+        yes: 'Finish it',
+      };
     case 'cancel':
       return {
         label: 'Cancel',

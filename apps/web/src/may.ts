@@ -20,6 +20,7 @@ export type Action =
   | 'resume'
   | 'retry'
   | 'drain'
+  | 'finish'
   | 'revert'
   | 'take-over'
   | 'discard'
@@ -35,6 +36,8 @@ export function isFinal(state: OperationState): boolean {
 export function actionsOf(header: OperationHeader, guards: readonly GuardRecord[]): Action[] {
   const { state, mode, intent, ending, revert } = header;
   const stopping = intent === 'cancel' || ending !== undefined || revert !== undefined;
+  const endless = header.stages[header.stage]?.endless === true && header.finish === undefined;
+  const finish: Action[] = endless && !stopping ? ['finish'] : [];
   switch (state) {
     case 'submitted':
       return ['cancel'];
@@ -45,7 +48,7 @@ export function actionsOf(header: OperationHeader, guards: readonly GuardRecord[
     case 'running':
       if (stopping) return [];
       if (intent === 'pause') return ['resume', 'cancel'];
-      return intent === 'drain' ? ['cancel'] : ['pause', 'drain', 'cancel'];
+      return intent === 'drain' ? ['cancel'] : [...finish, 'pause', 'drain', 'cancel'];
     case 'paused':
       return stopping ? [] : ['resume', 'drain', 'cancel'];
     case 'needs-attention': {

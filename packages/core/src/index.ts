@@ -10,9 +10,11 @@ export {
   ATTENTION_RETRY_MS,
   CLOSING_DEADLINE_MS,
   EVENTS_KEPT,
+  EXHIBIT_CHARS,
   LIVE_UNITS,
   NOTES_KEPT,
   PLAN_FRESH_MS,
+  SAMPLES_KEPT,
   SPOOL_AWAY_MS,
   TASK_DEADLINE_MS,
   UNDO_DEADLINE_MS,
@@ -45,6 +47,7 @@ export type {
 } from './ports.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type {
+  Confirming,
   Effect,
   GuardRequest,
   Guards,
@@ -52,6 +55,8 @@ export type {
   KindDefinition,
   Lease,
   Log,
+  OtherOperation,
+  Place,
   PlanDraft,
   RetryPolicy,
   SpoolMount,
@@ -85,6 +90,7 @@ export type {
   OperationState,
   Order,
   Outcome,
+  Picture,
   Plan,
   Progress,
   Report,

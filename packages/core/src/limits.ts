@@ -6,6 +6,12 @@ export const EVENTS_KEPT = 5_000;
 /** Notes kept in a report; the rest is counted. */
 export const NOTES_KEPT = 1_000;
 
+/** Numbers kept of one series of an operation: of more, every second one goes, so that the older part of a curve grows coarser. */
+export const SAMPLES_KEPT = 1_000;
+
+/** Characters of JSON that one exhibit of an operation may have. */
+export const EXHIBIT_CHARS = 262_144;
+
 /** Live tasks of all operations together that may have a job in the queues. */
 export const LIVE_UNITS = 192;
 

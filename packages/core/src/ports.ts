@@ -14,6 +14,7 @@ import type {
   OperationState,
   Order,
   Outcome,
+  Picture,
   Progress,
   Role,
   StoredPlan,
@@ -177,6 +178,11 @@ export interface Store {
   /** Small state of a task that outlives its attempts. Writing checks the generation. */
   saveCheckpoint(id: string, task: string, generation: number, value: string): Promise<boolean>;
   loadCheckpoint(id: string, task: string): Promise<string | undefined>;
+  /** Puts an exhibit (JSON) in the place of the one of that name, from the last generation only. */
+  show(id: string, task: string, generation: number, name: string, json: string): Promise<boolean>;
+  /** Adds a number to a series, of which `SAMPLES_KEPT` are kept; from the last generation only. */
+  sample(id: string, task: string, generation: number, series: string, at: number, value: number): Promise<boolean>;
+  picture(id: string): Promise<Picture>;
 
   /**
    * Writes a journal entry, from the last generation of `task` only (an undo writes the entries of the task it undoes). An `intent`

@@ -71,7 +71,8 @@ export interface Journal {
   intent(key: string, change: { what: string; before: Json; after: Json }): Promise<JournalEntry>;
   /** It was made, and read back (or, in an undo, taken back). */
   done(key: string): Promise<void>;
-  entries(): Promise<JournalEntry[]>;
+  /** Those of this task, or of another one of the operation. */
+  entries(task?: string): Promise<JournalEntry[]>;
 }
 
 export interface Lease {
@@ -103,6 +104,39 @@ export interface Guards {
   close(key: string): Promise<void>;
   /** Leaves it to the heir named when it was opened. */
   handOver(key: string): Promise<void>;
+  /**
+   * What it guarded is settled for good by something that is no guard, named here ("the clients are at the new cluster"): it is not to be
+   * closed any more. Call after that was read back.
+   */
+  replaced(key: string, by: string): Promise<void>;
+}
+
+/** How `confirm` asks. */
+export interface Confirming {
+  /** How long its being so is waited for. Default a minute. */
+  deadlineMs?: number;
+  /** Pause between two looks; absent: short ones first, up to two seconds. */
+  everyMs?: number;
+}
+
+/** Another operation, as a task may see it. */
+export interface OtherOperation {
+  id: string;
+  kind: string;
+  params: Json;
+  owner: string;
+  createdAt: number;
+  state: OperationState;
+  live: boolean;
+  /** Where its batches lie. */
+  spools: string[];
+  /** What its plan keeps. */
+  planData: Json | undefined;
+  guards: GuardRecord[];
+  /** Every change outside that it began, oldest first. */
+  journal(): Promise<JournalEntry[]>;
+  /** What a task of it gave as its output. */
+  resultOf(task: string): Promise<Json | undefined>;
 }
 
 /** One change outside that is set, not toggled. `T` is compared as JSON. */
@@ -115,6 +149,8 @@ export interface Effect<T extends Json> {
   act(): Promise<void>;
   /** How long its being so is waited for after the act. */
   deadlineMs?: number;
+  /** Pause between two looks at it; absent: short ones first, up to two seconds. */
+  everyMs?: number;
   /** Acts even where it already is so: for an undo, since a late write of what it undoes may still land. */
   always?: true;
 }
@@ -122,7 +158,14 @@ export interface Effect<T extends Json> {
 /** All a handler sees of the engine. */
 export interface TaskContext<P> {
   readonly params: P;
-  readonly operation: { id: string; kind: string; params: Json };
+  readonly operation: {
+    id: string;
+    kind: string;
+    params: Json;
+    owner: string;
+    /** When a person asked for the end of what is endless (`Bulk.endless`): what had come due by then is done. */
+    finishAt?: number;
+  };
   readonly task: { id: string; unit?: number };
   readonly worker: string;
   /** Number of this attempt; grows with every delivery. What an older one still writes must do no harm. */
@@ -146,6 +189,10 @@ export interface TaskContext<P> {
   /** Adds to the report when the task ends well, once. */
   tally(row: string, column: string, by: number): void;
   note(note: Note): void;
+  /** Shows a value beside the operation's progress, in the place of the one of that name: a table, who holds what. For pictures; small. */
+  show(name: string, value: Json): Promise<void>;
+  /** Adds a number, as of now, to a series that is drawn over time: a backlog. Every few seconds, not more often. */
+  sample(series: string, value: number): Promise<void>;
   /** Shows a line in the operation's event log now. */
   event(type: string, text: string): Promise<void>;
   readonly checkpoint: { load<T extends Json>(): Promise<T | undefined>; save(value: Json): Promise<void> };
@@ -153,8 +200,9 @@ export interface TaskContext<P> {
   resultOf(task: string): Promise<Json | undefined>;
   /** The operation's report so far, row by column. */
   report(): Promise<Tally>;
-  /** Another operation: where its batches lie and what its plan keeps. */
-  operationOf(id: string): Promise<{ live: boolean; state: OperationState; spools: string[]; planData: Json | undefined } | undefined>;
+  operationOf(id: string): Promise<OtherOperation | undefined>;
+  /** The newest operations of a kind, newest first, this one left out: for what an earlier one has left to be done. */
+  operationsOf(kind: string, limit: number): Promise<OtherOperation[]>;
   /** Spools that have live workers of all these roles. */
   liveSpools(roles: Role[]): Promise<string[]>;
   target<C extends AsyncDisposable>(name: string, system: TargetSystem<C>): C;
@@ -164,8 +212,11 @@ export interface TaskContext<P> {
   readonly guard: Guards;
   /** observe → journal → lease → act → confirm, and the journal again. Twice is harmless; the confirmation is never skipped. Gives what was found first. */
   effect<T extends Json>(effect: Effect<T>): Promise<T>;
-  /** Asks until it is so; `LSH_NOT_CONFIRMED` after `deadlineMs` (default a minute), saying what was waited for. */
-  confirm(what: string, check: () => Promise<boolean>, deadlineMs?: number): Promise<void>;
+  /**
+   * Asks until it is so (`true`); a sentence says what is so instead. `LSH_NOT_CONFIRMED` after the deadline, with what was waited for and
+   * what was seen last. A number is the deadline in ms.
+   */
+  confirm(what: string, check: () => Promise<boolean | string>, how?: number | Confirming): Promise<void>;
 }
 
 /** What an undo sees beside the context: how the task it undoes ended, if it did. */
@@ -179,6 +230,13 @@ export interface TaskEnd {
   /** It has failed all the same: as if this had been thrown, but with its output kept. */
   error?: Error;
   followers?: 'run' | 'skip';
+}
+
+export interface Place {
+  /** `openio/OPENIO/meta2-1` */
+  name: string;
+  /** So many tasks may have it at once. */
+  atMost: number;
 }
 
 export interface RetryPolicy {
@@ -203,6 +261,11 @@ export interface TaskDefinition<P = unknown> {
   deadlineMs?: number;
   /** Names of the targets it works on: their `maxTasks` bounds how many of these run at once. */
   targets?(params: P): string[];
+  /**
+   * Places it takes while it runs, over the whole fleet, whatever operation it belongs to: "one move at a time from this service". The
+   * names begin with that of the system. Where all are taken it waits at a gate.
+   */
+  places?(params: P): Place[];
   run(context: TaskContext<P>): Promise<TaskEnd | undefined>;
   /**
    * Takes back what `run` did, or says why there is nothing to take back. It writes even where the outcome of `run` is unknown, since a
@@ -245,6 +308,11 @@ export interface KindDefinition<P = unknown> {
    * A stage that does units again whose spool is lost. `begun`: their first task had ended, and its numbers are in the report. Pure.
    */
   redo?(plan: StoredPlan, stage: StageSpec, units: number[], begun: boolean): StageSpec;
+  /**
+   * It only reads: a status that workers look up. It waits for no turn where only so many operations run at once, and its plan may take no
+   * lease and open no guard. Its answer is the output of its tasks.
+   */
+  reads?: true;
   /** It opens guards: refused on a store that could lose the second in which one was opened. */
   guarded?: true;
   /** Longest time a change can take effect after it was sent, the target's own queue included. Default a minute. */

@@ -111,6 +111,11 @@ export interface Bulk {
   count: number;
   params: Json;
   only?: number[];
+  /**
+   * Without an end: unit `i` is not begun before `from + i * everyMs` (ms since the epoch). It goes on until a person asks to `finish`; what
+   * had come due by then is done, and the operation goes on with its next stage. `count` is 0.
+   */
+  endless?: { from: number; everyMs: number };
 }
 
 export interface StageSpec {
@@ -292,8 +297,16 @@ export interface GuardRecord {
   state: 'open' | 'closed' | 'replaced' | 'handed-over';
   /** When it ended, or was last seen to be closed still. */
   endedAt?: number;
-  /** Who took it over. */
+  /** Who took it over, or what has taken its place. */
   by?: string;
+}
+
+/** What the tasks of an operation show of it beside progress: for pictures. */
+export interface Picture {
+  /** The last value of each name: a table of rows by shard, who holds what. */
+  exhibits: { [name: string]: Json };
+  /** Numbers over time, oldest first, as `[ms since the epoch, value]`: a backlog. */
+  series: { [name: string]: [at: number, value: number][] };
 }
 
 /** A job that no worker can be trusted with again, until a person says so. */
@@ -325,6 +338,8 @@ export interface StageState {
   state: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
   /** Next unit of a bulk stage (an index into `only` when that is given). */
   cursor: number;
+  /** It goes on until a person asks to `finish`; its total is what has come due so far. */
+  endless?: true;
   total: number;
   done: number;
   failed: number;
@@ -358,6 +373,8 @@ export interface OperationHeader {
   state: OperationState;
   intent?: Intent;
   intentBy?: string;
+  /** What is endless ends with what had come due by then. */
+  finish?: { by: string; at: number };
   /** A drain that has not ended by then becomes a cancel. */
   drainUntil?: number;
   order?: Order;

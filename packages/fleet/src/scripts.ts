@@ -15,6 +15,7 @@
  *   o:<task>                  `round` and its outcome
  *   g:<key>                   `state` and the record of a guard
  * Beside it lie `op:<id>:plan` (a string: large and seldom read), `:checkpoints` (a hash by task: the scheduler does not read them),
+ * `:picture` (a hash of `e:<name>` to an exhibit, and of `s:<series>` to how many numbers it has and each as `at:value`),
  * `:done`, `:rows` (hashes), `:notes` (a list), `:events` (a stream), `:journal` (a hash; each value `place` and the entry, the place
  * being the number of entries before it) and `:given` (a set of the leases it ever had, named as in `leases`).
  *
@@ -27,7 +28,7 @@
  * encoded in Lua (an empty list would come back as an object).
  */
 import { createHash } from 'node:crypto';
-import { beat, checkpoint, claim, finish, shut } from './scripts/attempt.ts';
+import { beat, checkpoint, claim, finish, sample, show, shut } from './scripts/attempt.ts';
 import { commit, create, event, remove } from './scripts/operation.ts';
 import { acquire, endGuard, journal, mayAct, openGuard, release } from './scripts/safety.ts';
 import { exhume, permit, reserve } from './scripts/shared.ts';
@@ -42,6 +43,8 @@ export type ScriptName =
   | 'shut'
   | 'finish'
   | 'checkpoint'
+  | 'show'
+  | 'sample'
   | 'journal'
   | 'openGuard'
   | 'endGuard'
@@ -62,6 +65,8 @@ export const SCRIPTS: Readonly<Record<ScriptName, string>> = {
   shut,
   finish,
   checkpoint,
+  show,
+  sample,
   journal,
   openGuard,
   endGuard,

@@ -1,5 +1,6 @@
 /** What a handler sees of the engine, made for one attempt. */
-import type { Json, Log, Note, Progress, StageSpec, Store, Tally, TaskContext } from '@longshore/core';
+import type { Json, Log, Note, OperationHeader, OtherOperation, Progress, StageSpec, Store, Tally, TaskContext } from '@longshore/core';
+import { EXHIBIT_CHARS } from '@longshore/core';
 import type { AttemptScope } from './attempt-scope.ts';
 import { effects } from './effect.ts';
 import { usableSpools } from './spools.ts';
@@ -26,7 +27,7 @@ export function taskContext(scope: AttemptScope, findings: Findings, params: unk
   const spoolName = task.placement === 'spool' ? task.queue.slice(task.queue.indexOf('.') + 1) : undefined;
   return {
     params,
-    operation: { id, kind, params: header.params },
+    operation: { id, kind, params: header.params, owner: header.owner, ...(header.finish ? { finishAt: header.finish.at } : {}) },
     task: task.unit === undefined ? { id: task.id } : { id: task.id, unit: task.unit },
     worker,
     generation,
@@ -56,6 +57,17 @@ export function taskContext(scope: AttemptScope, findings: Findings, params: unk
     note: (note) => {
       findings.notes.push(note);
     },
+    async show(name, value) {
+      const json = JSON.stringify(value);
+      if (json.length > EXHIBIT_CHARS) throw new TypeError(`the exhibit ${name} has ${json.length} characters, more than ${EXHIBIT_CHARS}`);
+      if (!(await store.show(id, task.id, generation, name, json))) scope.superseded();
+      signal.throwIfAborted();
+    },
+    async sample(series, value) {
+      if (!Number.isFinite(value)) throw new TypeError(`a sample must be a finite number, not ${value} (${series})`);
+      if (!(await store.sample(id, task.id, generation, series, clock.now(), value))) scope.superseded();
+      signal.throwIfAborted();
+    },
     event: (type, text) => store.addEvent(id, { at: clock.now(), type, text }),
     checkpoint: {
       async load<T extends Json>() {
@@ -70,7 +82,19 @@ export function taskContext(scope: AttemptScope, findings: Findings, params: unk
     },
     resultOf: async (other) => (await store.done(id, other))[0]?.output,
     report: async () => (await store.report(id)).rows,
-    operationOf: (other) => operationOf(store, other),
+    operationOf: async (other) => {
+      const found = await store.header(other);
+      return found && otherOperation(store, found);
+    },
+    async operationsOf(wanted, limit) {
+      const { operations } = await store.list({ kind: wanted, limit: limit + 1 });
+      return Promise.all(
+        operations
+          .filter((found) => found.id !== id)
+          .slice(0, limit)
+          .map((found) => otherOperation(store, found)),
+      );
+    },
     liveSpools: async (roles) => usableSpools(await store.workers(), roles),
     target: (name, system) => system.connect(resolveTarget(name, system.system), { clock, random, signal, log }),
     emit: (stages) => {
@@ -80,9 +104,23 @@ export function taskContext(scope: AttemptScope, findings: Findings, params: unk
   };
 }
 
-async function operationOf(store: Store, id: string): ReturnType<TaskContext<unknown>['operationOf']> {
-  const found = await store.header(id);
-  if (!found) return undefined;
-  const planData = (await store.plan(id))?.data;
-  return { live: found.endedAt === undefined, state: found.state, spools: found.spools, planData };
+async function otherOperation(
+  store: Store,
+  { id, kind, params, owner, createdAt, state, endedAt, spools }: OperationHeader,
+): Promise<OtherOperation> {
+  const [snapshot, plan] = await Promise.all([store.load(id), store.plan(id)]);
+  return {
+    id,
+    kind,
+    params,
+    owner,
+    createdAt,
+    state,
+    live: endedAt === undefined,
+    spools,
+    planData: plan?.data,
+    guards: [...(snapshot?.guards.values() ?? [])],
+    journal: () => store.journal(id),
+    resultOf: async (task) => (await store.done(id, task))[0]?.output,
+  };
 }

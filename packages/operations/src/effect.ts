@@ -2,7 +2,7 @@
  * How a handler changes something outside: observe → journal → lease → act → confirm. The journal is written before the target is
  * touched and ended after it was read back; the lease is checked right before the act; the confirmation is never skipped.
  */
-import type { GuardRecord, JournalEntry, Json, TaskContext } from '@longshore/core';
+import type { Confirming, GuardRecord, JournalEntry, Json, TaskContext } from '@longshore/core';
 import type { AttemptScope } from './attempt-scope.ts';
 import { canonicalJson } from './canonical.ts';
 import { STALE_CHECK_MS } from './draft.ts';
@@ -27,7 +27,7 @@ export function effects(scope: AttemptScope): Effects {
     signal.throwIfAborted();
     return kept!;
   };
-  const entries = async (): Promise<JournalEntry[]> => (await store.journal(id)).filter((entry) => entry.task === owner);
+  const entries = async (of: string = owner): Promise<JournalEntry[]> => (await store.journal(id)).filter((entry) => entry.task === of);
   const intent: Effects['journal']['intent'] = (key, { what, before, after }) =>
     write({ task: owner, key, what, before, after, state: 'intent', generation, at: clock.now() });
   /** An undo has entries of its own, beside those of the task it takes back. */
@@ -67,12 +67,17 @@ export function effects(scope: AttemptScope): Effects {
     await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${known.what}: ${as.state}` });
   };
 
-  const confirm: Effects['confirm'] = async (what, check, deadlineMs = CONFIRM_MS) => {
+  const confirm: Effects['confirm'] = async (what, check, how = {}) => {
+    const { deadlineMs = CONFIRM_MS, everyMs }: Confirming = typeof how === 'number' ? { deadlineMs: how } : how;
     const until = clock.now() + deadlineMs;
     for (let pause = CONFIRM_PAUSE_MS; ; pause = Math.min(MAX_CONFIRM_PAUSE_MS, pause * 2)) {
-      if (await check()) return;
-      if (clock.now() >= until) throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000) });
-      await clock.sleep(pause, signal);
+      const seen = await check();
+      if (seen === true) return;
+      const left = until - clock.now();
+      const last = seen === false ? {} : { last: seen };
+      if (left <= 0) throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000), ...last });
+      // The last look is at the deadline, not before it.
+      await clock.sleep(Math.min(everyMs ?? pause, left), signal);
     }
   };
 
@@ -95,7 +100,8 @@ export function effects(scope: AttemptScope): Effects {
           throw GuardRefused({ key: request.key, why: `${request.close.task} with these parameters could not close it` });
         const guard: GuardRecord = { ...request, openedAt: clock.now(), state: 'open', ...(heir === undefined ? {} : { heir }) };
         const before = replaces === undefined ? undefined : await findGuard(replaces);
-        const ended: GuardRecord | undefined = before && { ...before, state: 'replaced', endedAt: clock.now() };
+        const ended: GuardRecord | undefined =
+          before?.state === 'open' ? { ...before, state: 'replaced', by: request.key, endedAt: clock.now() } : undefined;
         const answer = await store.openGuard(id, task.id, generation, guard, ended);
         if ('opened' in answer) {
           // So that its end is waited for from now on, not from the next sweep.
@@ -117,9 +123,10 @@ export function effects(scope: AttemptScope): Effects {
         if (known?.state === 'open' && known.heir === undefined) throw GuardRefused({ key, why: 'nobody had agreed to take it over' });
         await endGuard(key, { state: 'handed-over', ...(known?.heir === undefined ? {} : { by: known.heir }) });
       },
+      replaced: (key, by) => endGuard(key, { state: 'replaced', by }),
     },
     confirm,
-    async effect({ key, what, observe, wanted, act, deadlineMs = CONFIRM_MS, always }) {
+    async effect({ key, what, observe, wanted, act, deadlineMs = CONFIRM_MS, everyMs, always }) {
       const isSo = (seen: Json): boolean => canonicalJson(seen) === canonicalJson(wanted);
       const seen = await observe();
       const entry = await intended(key, { what, before: seen, after: wanted });
@@ -135,20 +142,11 @@ export function effects(scope: AttemptScope): Effects {
         await act();
         await setup.at?.(`${task.task}/${key}`, 'after');
       }
-      let last: Json = seen;
-      try {
-        await confirm(
-          what,
-          async () => {
-            last = await observe();
-            return isSo(last);
-          },
-          deadlineMs,
-        );
-      } catch (error) {
-        if (!NotConfirmed.is(error)) throw error;
-        throw NotConfirmed({ what, seconds: Math.round(deadlineMs / 1000), last: JSON.stringify(last) }, { cause: error });
-      }
+      const look = async (): Promise<boolean | string> => {
+        const last = await observe();
+        return isSo(last) || JSON.stringify(last);
+      };
+      await confirm(what, look, { deadlineMs, ...(everyMs === undefined ? {} : { everyMs }) });
       known?.();
       if (undoing) await write({ ...entry, what, after: wanted, state: 'done', generation, endedAt: clock.now() });
       if (!undoing || (await entries()).some((one) => one.key === key)) await done(key);

@@ -161,6 +161,13 @@ export const NothingToRevert: ErrorEntry<{ id: string; reasons: string[] }> = de
   exitCode: EXIT.refused,
 });
 
+export const NothingEndless: ErrorEntry<{ id: string }> = defineError('LSH_NOTHING_ENDLESS', {
+  message: ({ id }) => `nothing of ${id} goes on until it is asked to finish: it ends by itself`,
+  fix: ({ id }) => `\`longshore drain ${id}\` begins nothing new, \`longshore cancel ${id}\` stops it.`,
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const NothingToRetry: ErrorEntry<{ id: string; why: string }> = defineError('LSH_RETRY_NOTHING', {
   message: ({ id, why }) => `there is nothing of ${id} to be tried again: ${why}`,
   fix: ({ id }) => `\`longshore explain ${id}\` tells where it stands.`,

@@ -42,6 +42,12 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
     lines.push(
       `Stage ${header.stage + 1} of ${header.stages.length} (${title}): ${count(stage.done)} of ${count(stage.total)} done${failed}.`,
     );
+    if (plan?.stages[header.stage]?.bulk?.endless)
+      lines.push(
+        header.finish
+          ? `It was asked to finish by ${header.finish.by}: what had come due by then is done, then it goes on.`
+          : `It goes on until it is asked to end: \`longshore finish ${id}\`.`,
+      );
     if (header.waitsFor) lines.push(sentence(`It waits: ${header.waitsFor}`));
     else if (header.state !== 'paused' && !header.awaits) lines.push(...doing(tasks, now));
   }

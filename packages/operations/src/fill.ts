@@ -1,5 +1,5 @@
 /** Fills the current stage up to its concurrency, and goes on to later ones. */
-import type { StageSpec, StageState, TaskDefinition, TaskRecord, TaskSpec } from '@longshore/core';
+import type { OperationHeader, StageSpec, StageState, TaskDefinition, TaskRecord, TaskSpec } from '@longshore/core';
 import { awaitApproval } from './approvals.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { BadOutput } from './errors.ts';
@@ -24,7 +24,8 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
       if (isUnknown(draft, input, spec, stage)) return 'busy';
       stage.state = 'running';
       stage.startedAt = input.now;
-      stage.total = sizeOf(spec, stage);
+      if (spec.bulk?.endless) stage.endless = true;
+      stage.total = stage.endless ? 0 : sizeOf(header, spec, stage);
       draft.event('stage', `${spec.title}: begins`);
     }
     if (header.revert && mustKeepStill(draft, spec)) return 'busy';
@@ -38,12 +39,12 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
     }
     // Nothing is begun while it is paused, but what is still to come is not given up either.
     if (pausing) return 'busy';
-    const exhausted = blocked || header.intent === 'drain' || stage.cursor >= sizeOf(spec, stage);
+    const exhausted = blocked || header.intent === 'drain' || stage.cursor >= sizeOf(header, spec, stage);
     if (!exhausted) return lacking ? 'no-spool' : 'busy';
     if (live.length > 0) return 'busy';
     if (!keepUp(draft, input, spec, stage, true)) return 'busy';
     // One that was cut short is not done: tried again by hand, it goes on there.
-    const cut = header.ending === 'failed' && !spec.always && stage.done < sizeOf(spec, stage);
+    const cut = header.ending === 'failed' && !spec.always && stage.done < sizeOf(header, spec, stage);
     endStage(draft, stage, stage.failed > 0 || cut ? 'failed' : 'done');
   }
 }
@@ -78,8 +79,11 @@ function isUnknown(draft: Draft, input: DecideInput, spec: StageSpec, stage: Sta
 }
 
 /** What the cursor runs up to; the stage's `total` is less where units went over to another stage. */
-function sizeOf(spec: StageSpec, stage: StageState): number {
-  return spec.bulk ? (spec.bulk.only?.length ?? spec.bulk.count) : (stage.again ?? spec.tasks ?? []).length;
+function sizeOf({ finish }: Pick<OperationHeader, 'finish'>, { bulk, tasks }: StageSpec, stage: StageState): number {
+  if (bulk?.endless === undefined) return bulk ? (bulk.only?.length ?? bulk.count) : (stage.again ?? tasks ?? []).length;
+  if (finish === undefined) return Number.POSITIVE_INFINITY;
+  const { from, everyMs } = bulk.endless;
+  return Math.max(stage.cursor, finish.at < from ? 0 : Math.floor((finish.at - from) / everyMs) + 1);
 }
 
 function endStage(draft: Draft, stage: StageState, state: StageState['state']): void {
@@ -110,7 +114,14 @@ function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: Stag
   const units = new Set<number>();
   for (const task of draft.tasks.values()) if (task.stage === header.stage && task.unit !== undefined) units.add(task.unit);
   const room = Math.min(spec.concurrency, Math.max(2, input.share));
-  while (units.size < room && stage.cursor < sizeOf(spec, stage)) {
+  while (units.size < room && stage.cursor < sizeOf(header, spec, stage)) {
+    if (bulk.endless) {
+      const dueAt = bulk.endless.from + stage.cursor * bulk.endless.everyMs;
+      if (draft.now < dueAt) {
+        draft.wake(dueAt);
+        break;
+      }
+    }
     const index = bulk.only ? bulk.only[stage.cursor]! : stage.cursor;
     const specs = input.kind.expand!(draft.plan!, spec, index);
     const needsSpool = specs.some((one) => one.placement === 'spool');
@@ -126,6 +137,7 @@ function fillBulk(draft: Draft, input: DecideInput, spec: StageSpec, stage: Stag
     }
     units.add(index);
     stage.cursor += 1;
+    if (bulk.endless) stage.total += 1;
   }
   return true;
 }
@@ -171,7 +183,7 @@ function fillTasks(draft: Draft, spec: StageSpec, stage: StageState, input: Deci
     // Those that wait for it lie ready before it can end; they take no room of their own yet.
     for (const follower of followers.get(one.id) ?? []) if (wanted(follower.id)) place(follower);
   };
-  while (stage.cursor < sizeOf(spec, stage) && room > 0) {
+  while (stage.cursor < sizeOf(header, spec, stage) && room > 0) {
     const one = stage.again === undefined ? tasks[stage.cursor]! : byId.get(stage.again[stage.cursor]!)!;
     stage.cursor += 1;
     if (one.after !== undefined && wanted(one.after)) continue;

@@ -19,6 +19,7 @@ export {
   NoSpool,
   NoSuchOperation,
   NotConfirmed,
+  NothingEndless,
   NothingToRetry,
   NothingToRevert,
   PlanRefused,

@@ -90,14 +90,16 @@ export async function keepLeases(
 }
 
 /** The operation whose turn comes before, where the fleet runs only so many at once. */
-async function whoIsAhead({ store, settings }: Engine, header: OperationHeader): Promise<string | undefined> {
+async function whoIsAhead({ store, settings, registry }: Engine, header: OperationHeader): Promise<string | undefined> {
   const atOnce = settings?.operationsAtOnce;
-  if (atOnce === undefined || header.startedAt !== undefined) return undefined;
+  const waits = ({ kind }: OperationHeader): boolean => !registry.kinds.get(kind)?.reads;
+  if (atOnce === undefined || header.startedAt !== undefined || !waits(header)) return undefined;
   let ahead = 0;
   let last: string | undefined;
   for (const id of await store.live()) {
     if (id === header.id) continue;
     const other = await store.header(id);
+    if (other !== undefined && !waits(other)) continue;
     const runs = other !== undefined && other.startedAt !== undefined && other.endedAt === undefined;
     const earlier = other !== undefined && (other.createdAt < header.createdAt || (other.createdAt === header.createdAt && id < header.id));
     if (!runs && !(earlier && other.mode === 'run')) continue;

@@ -1,5 +1,5 @@
-/** Places at a target: no more tasks work on it at once than its configuration allows. */
-import type { Claim } from '@longshore/core';
+/** Places: no more tasks work at once on a target than its configuration allows, nor on whatever else a task has to have a place at. */
+import type { Claim, Json, TaskDefinition } from '@longshore/core';
 import { GateClosed } from '@longshore/core';
 import type { WorkerSetup } from './engine.ts';
 
@@ -19,26 +19,24 @@ export async function takePlaces(
   { task, generation, header }: Extract<Claim, { claim: 'yours' }>,
 ): Promise<Places | GateClosed> {
   const definition = setup.registry.tasks.get(task.task);
-  if (!definition?.targets || !setup.placesOf || task.closes !== undefined) return NONE;
-  const parsed = definition.params.safeParse(task.params);
-  const targets = parsed.success ? definition.targets(parsed.data) : [];
+  // What closes a guard waits for nobody.
+  if (!definition || task.closes !== undefined) return NONE;
+  const wanted = wantedBy(setup, definition, task.params);
+  if (wanted.size === 0) return NONE;
   const holder = `${header.id}/${task.id}/${generation}`;
   const held: { name: string; limit: number }[] = [];
   const take = (name: string, limit: number): Promise<boolean> => setup.store.takePermit(name, holder, limit, setup.clock.now(), PLACE_MS);
   const leave = async (): Promise<void> => {
     for (const { name } of held) await setup.store.dropPermit(name, holder);
   };
-  for (const target of [...new Set(targets)].sort()) {
-    const limit = setup.placesOf(target);
-    if (limit === undefined) continue;
-    const name = `target.${target}`;
+  // In one order everywhere, so that no two wait for each other.
+  for (const [name, { limit, full }] of [...wanted].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!(await take(name, limit))) {
       await leave();
-      return new GateClosed('target', `${limit} tasks work on ${target} already, and its configuration allows no more`, FULL_RETRY_MS);
+      return new GateClosed('target', full, FULL_RETRY_MS);
     }
     held.push({ name, limit });
   }
-  if (held.length === 0) return NONE;
   const stop = new AbortController();
   const renewing = (async (): Promise<void> => {
     while (!stop.signal.aborted) {
@@ -55,4 +53,22 @@ export async function takePlaces(
       await leave();
     },
   };
+}
+
+function wantedBy(
+  { placesOf }: WorkerSetup,
+  { params, targets, places }: TaskDefinition,
+  given: Json,
+): Map<string, { limit: number; full: string }> {
+  const wanted = new Map<string, { limit: number; full: string }>();
+  const parsed = targets || places ? params.safeParse(given) : undefined;
+  if (!parsed?.success) return wanted;
+  for (const target of targets?.(parsed.data) ?? []) {
+    const limit = placesOf?.(target);
+    if (limit !== undefined)
+      wanted.set(`target.${target}`, { limit, full: `${limit} tasks work on ${target} already, and its configuration allows no more` });
+  }
+  for (const { name, atMost } of places?.(parsed.data) ?? [])
+    wanted.set(`place.${name}`, { limit: atMost, full: `${atMost === 1 ? 'a task works' : `${atMost} tasks work`} on ${name} already` });
+  return wanted;
 }

@@ -1,5 +1,5 @@
 /** The shape of what comes back from a kind's planner and from an emitting task, checked before any of it is stored. */
-import type { Json, KindDefinition, OperationHeader, Plan, StageSpec, StoredPlan, TaskDefinition } from '@longshore/core';
+import type { GuardRecord, Json, KindDefinition, OperationHeader, Plan, StageSpec, StoredPlan, TaskDefinition } from '@longshore/core';
 import { z } from 'zod';
 import { isAsked } from './approvals.ts';
 
@@ -18,7 +18,14 @@ const stage = z.strictObject({
   title: z.string().min(1),
   concurrency: z.int().positive(),
   tasks: z.array(task).optional(),
-  bulk: z.strictObject({ count: z.int().nonnegative(), params: json, only: z.array(z.int().nonnegative()).optional() }).optional(),
+  bulk: z
+    .strictObject({
+      count: z.int().nonnegative(),
+      params: json,
+      only: z.array(z.int().nonnegative()).optional(),
+      endless: z.strictObject({ from: z.int().nonnegative(), everyMs: z.int().positive() }).optional(),
+    })
+    .optional(),
   spools: z.array(z.string()).optional(),
   tolerant: z.boolean().optional(),
   always: z.boolean().optional(),
@@ -67,6 +74,8 @@ export function stagesProblem(stages: StageSpec[], tasks: ReadonlyMap<string, Ta
     if (one.approval !== undefined && stages.filter(({ name }) => name === one.name).length > 1)
       return `stage ${one.name} asks for an approval, and there are two of that name`;
     if (one.bulk && !kind.expand) return `stage ${one.name} has units, but ${kind.name} does not say what a unit is`;
+    if (one.bulk?.endless && (one.bulk.only !== undefined || one.bulk.count > 0))
+      return `stage ${one.name} is endless, and its units are counted or chosen all the same`;
     if (one.upkeep && !tasks.has(one.upkeep.task)) return `the upkeep of stage ${one.name} is of the unknown sort ${one.upkeep.task}`;
     const own = new Set<string>();
     for (const { id, task: name, params, after, placement } of one.tasks ?? []) {
@@ -95,6 +104,14 @@ export function askedTwice(stages: StageSpec[], header: Pick<OperationHeader, 'a
   return twice && `two stages that ask for an approval are called ${twice}`;
 }
 
+/** What a kind that only reads must not plan: it waits for nobody, and nobody waits for it. */
+export function readsProblem({ leases, stages }: Plan, kind: KindDefinition): string | undefined {
+  if (!kind.reads) return undefined;
+  if (leases.length > 0) return `${kind.name} only reads, but takes a lease on ${leases[0]!.target}`;
+  const stage = stages.find(({ approval, guard }) => approval !== undefined || guard !== undefined);
+  return stage && `${kind.name} only reads, but stage ${stage.name} is guarded or asks for an approval`;
+}
+
 /** As `stagesProblem`, for stages that a task wants put after the current one. */
 export function emissionProblem(
   stages: StageSpec[],
@@ -102,6 +119,7 @@ export function emissionProblem(
   header: Pick<OperationHeader, 'stage' | 'approvalPolicy'>,
   tasks: ReadonlyMap<string, TaskDefinition>,
   kind: KindDefinition,
+  guards: ReadonlyMap<string, Pick<GuardRecord, 'state'>>,
 ): string | undefined {
   const problem = stagesProblem(stages, tasks, kind);
   if (problem !== undefined) return problem;
@@ -119,6 +137,8 @@ export function emissionProblem(
     for (const key of one.guard?.opens ?? []) open.add(key);
     for (const key of one.guard?.ends ?? []) open.delete(key);
   }
+  // One that was opened and has ended early is no more: what is emitted may open it anew, and may ask before it does.
+  for (const key of open) if ((guards.get(key)?.state ?? 'open') !== 'open') open.delete(key);
   const asking = open.size > 0 ? stages.find((one) => one.approval !== undefined || isAsked(header, one)) : undefined;
   return asking && `stage ${asking.name} would wait for a person inside the guard ${[...open].join(', ')}`;
 }

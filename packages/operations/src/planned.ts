@@ -3,7 +3,7 @@ import type { Json, Plan, StoredPlan } from '@longshore/core';
 import { planHash } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { BadOutput, PlanRefused, PlanStale } from './errors.ts';
-import { askedTwice, parsePlan, stagesProblem } from './plan-schema.ts';
+import { askedTwice, parsePlan, readsProblem, stagesProblem } from './plan-schema.ts';
 import { freshStage } from './stage-state.ts';
 import { differences } from './start.ts';
 
@@ -12,7 +12,11 @@ export function planned(draft: Draft, input: DecideInput, output: Json | undefin
   const { header } = draft;
   const made = parsePlan(output);
   const problem =
-    'problem' in made ? made.problem : (stagesProblem(made.plan.stages, input.tasks, input.kind) ?? askedTwice(made.plan.stages, header));
+    'problem' in made
+      ? made.problem
+      : (stagesProblem(made.plan.stages, input.tasks, input.kind) ??
+        readsProblem(made.plan, input.kind) ??
+        askedTwice(made.plan.stages, header));
   if ('problem' in made || problem !== undefined) {
     header.error ??= BadOutput({ task: 'plan', problem: problem ?? '' }).data;
     draft.state('failed');

@@ -12,6 +12,7 @@ import type {
   OperationHeader,
   OperationQuery,
   OperationSnapshot,
+  Picture,
   Report,
   StoredPlan,
   TaskRecord,
@@ -26,6 +27,7 @@ import {
   NoSuchLetter,
   NoSuchOperation,
   NoSuchStage,
+  NothingEndless,
   NothingToRetry,
   NothingToRevert,
   PlanRefused,
@@ -74,7 +76,7 @@ export interface ActOptions {
   withinMs?: number;
 }
 
-export type Action = 'start' | 'pause' | 'resume' | 'drain' | 'cancel' | 'discard';
+export type Action = 'start' | 'finish' | 'pause' | 'resume' | 'drain' | 'cancel' | 'discard';
 
 export interface OperationView {
   header: OperationHeader;
@@ -112,6 +114,8 @@ export interface Service {
   /** Gives a lost spool up, in every live operation; ids with the number of batches that are done again. */
   forgetSpool(spool: string, by: string): Promise<{ operation: string; batches: number }[]>;
   report(id: string): Promise<Report>;
+  /** What its tasks show beside their progress. */
+  picture(id: string): Promise<Picture>;
   explain(id: string): Promise<string>;
   events(id: string, after: string | undefined, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
 }
@@ -227,6 +231,7 @@ export function createService(engine: Engine): Service {
           const obstacles = (await store.plan(id))?.findings.filter((finding) => finding.level === 'error') ?? [];
           if (obstacles.length > 0 && !options.replan) throw PlanRefused({ findings: obstacles.map(({ text }) => text) });
         }
+        if (action === 'finish' && !hasEndless(found, await store.plan(id))) throw NothingEndless({ id });
         const events = [{ at: clock.now(), type: 'intent', text: `${action} asked by ${by}` }];
         if (!FINAL_STATES.has(next.state)) return { header: next, events };
         next.endedAt = clock.now();
@@ -392,6 +397,11 @@ export function createService(engine: Engine): Service {
       };
     },
 
+    async picture(id) {
+      await header(id);
+      return store.picture(id);
+    },
+
     async explain(id) {
       const found = await snapshot(id);
       const plan = await store.plan(id);
@@ -415,6 +425,12 @@ export function createService(engine: Engine): Service {
 const REPORT_ALWAYS = new Set(['missing', 'extra', 'different']);
 
 const REVERTABLE: ReadonlySet<OperationHeader['state']> = new Set(['succeeded', 'failed', 'cancelled']);
+
+/** Whether something of it goes on until a person asks for its end. */
+function hasEndless({ stages }: OperationHeader, plan: StoredPlan | undefined): boolean {
+  const over: ReadonlySet<string> = new Set(['done', 'failed', 'skipped']);
+  return plan?.stages.some(({ bulk }, at) => bulk?.endless !== undefined && !over.has(stages[at]?.state ?? 'pending')) ?? false;
+}
 
 /** The header after the action, or undefined where it already is so. Throws where the state does not allow it. */
 function apply(
@@ -455,6 +471,11 @@ function apply(
     case 'resume':
       if (found.intent !== 'pause') return state === 'running' ? undefined : refuse();
       delete next.intent;
+      return next;
+    case 'finish':
+      if (found.finish !== undefined) return undefined;
+      if (FINAL_STATES.has(state) || found.ending !== undefined || found.revert || found.intent === 'cancel') return refuse();
+      next.finish = { by, at: now };
       return next;
     case 'drain':
       if (found.intent === 'cancel') return undefined;

@@ -57,7 +57,8 @@ function succeeded(draft: Draft, input: DecideInput, task: TaskRecord, outcome: 
     closed(draft, input, task, task.closes, outcome);
     return;
   }
-  const problem = outcome.emit && draft.plan ? emissionProblem(outcome.emit, draft.plan, draft.header, input.tasks, input.kind) : undefined;
+  const problem =
+    outcome.emit && draft.plan ? emissionProblem(outcome.emit, draft.plan, draft.header, input.tasks, input.kind, draft.guards) : undefined;
   if (problem !== undefined) {
     failed(draft, input, task, { ...outcome, result: 'failed', error: BadOutput({ task: task.id, problem }).data });
     return;

@@ -141,6 +141,39 @@ describe('inside a guard', () => {
     expect((await h.service.get(id)).guards).toMatchObject([{ state: 'closed' }]);
   });
 
+  test('a task that ends the guard early may emit what asks again and opens it anew', async () => {
+    begin();
+    let rounds = 0;
+    h.behaviours.set('drain', async ({ guard, emit }) => {
+      rounds += 1;
+      expect((await guard.find('k'))?.state).toBe('open');
+      // It took too long: writes are allowed again, and all of it begins anew later.
+      h.world.delete('k');
+      await guard.close('k');
+      emit([
+        stage('catch-up', [one('catch-up')]),
+        stage('deny-2', [denies('deny-2', 'k')], { guard: { opens: ['k'] }, approval: 'deny writes once more' }),
+      ]);
+      return undefined;
+    });
+    h.stages.push(
+      stage('deny', [denies('deny', 'k')], { guard: { opens: ['k'] }, approval: 'deny writes' }),
+      stage('drain', [one('drain')]),
+      stage('switch', [one('switch')]),
+      stage('allow', [allows('allow', 'k')], { guard: { ends: ['k'] } }),
+    );
+    const id = await submit('cutover');
+    expect(await awaiting(id)).toEqual(['deny']);
+    await approve(id);
+    await h.settle(id, ({ awaits }) => awaits?.stages[0] === 'deny-2');
+    expect((await h.service.get(id)).guards).toMatchObject([{ key: 'k', state: 'closed' }]);
+    await approve(id);
+    expect((await h.settle(id)).state).toBe('succeeded');
+    expect(rounds).toBe(1);
+    expect(h.begun).toEqual(['deny', 'drain', 'catch-up', 'deny-2', 'switch', 'allow']);
+    expect((await h.service.get(id)).guards).toMatchObject([{ key: 'k', state: 'closed' }]);
+  });
+
   test('agreeing to one stage is not agreeing to another of its name', async () => {
     begin();
     h.behaviours.set('cut', async ({ emit }) => {

@@ -182,6 +182,23 @@ describe('a guard that ends otherwise', () => {
     expect(closings()).toBe(0);
   });
 
+  test('is replaced by something that is no guard, and is not closed any more', async () => {
+    begin();
+    h.behaviours.set('work', async ({ guard }) => {
+      await guard.replaced('k', 'the clients are elsewhere');
+      throw Flaky(false);
+    });
+    h.stages.push(
+      stage('deny', [denies('deny', 'k')], { guard: { opens: ['k'] } }),
+      stage('switch', [one('work')], { guard: { ends: ['k'] } }),
+    );
+    const id = await h.submit();
+    expect((await h.settle(id)).state).toBe('failed');
+    expect(await guardsOf(id)).toMatchObject([{ key: 'k', state: 'replaced', by: 'the clients are elsewhere' }]);
+    expect(h.world.get('k')).toBe(DENIED);
+    expect(closings()).toBe(0);
+  });
+
   test('is handed to the heir named when it was opened', async () => {
     begin();
     h.behaviours.set('after:deny', async ({ guard }) => {

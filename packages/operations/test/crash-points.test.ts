@@ -13,6 +13,8 @@ const ELSEWHERE: Partial<Record<keyof Store, string>> = {
   exhume: 'a person, of what was buried',
   addToken: 'a person, of their access',
   revokeToken: 'a person, of their access',
+  show: 'for pictures only: nothing follows from it',
+  sample: 'for pictures only: nothing follows from it',
   reserve: 'the spool of bulk cargo',
   releaseReservation: 'the spool of bulk cargo',
   setShared: 'the sink gate and the drain of a fleet',

@@ -1,8 +1,11 @@
 /** Room: whose turn it is, places at a target, and how long what is over is kept. */
+import { defineTask } from '@longshore/core';
 import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { sweep } from '../src/index.ts';
 import type { Harness, HarnessOptions } from './engine.ts';
 import { harness, until } from './engine.ts';
+import type { Behaviour } from './engine-tasks.ts';
 import { LEASES, one, stage } from './engine-tasks.ts';
 
 let h: Harness;
@@ -117,6 +120,62 @@ describe('places at a target', () => {
     const from = h.clock.now();
     expect((await h.settle(await submit())).state).toBe('succeeded');
     expect(h.clock.now() - from).toBeGreaterThanOrEqual(30_000);
+  });
+});
+
+describe('places that a task asks for itself', () => {
+  const mover = defineTask({
+    name: 'test.move',
+    role: 'dumper',
+    params: z.strictObject({ name: z.string(), from: z.string(), to: z.string() }),
+    retry: { attempts: 1, firstPauseMs: 1, maxPauseMs: 1 },
+    undo: { none: 'a test changes nothing' },
+    places: ({ from, to }) => [from, to].map((service) => ({ name: `test/${service}`, atMost: 1 })),
+    run: (context) => h.behaviours.get(context.params.name)!(context),
+  });
+  const move = (name: string, from: string, to: string) => ({
+    id: name,
+    task: 'test.move',
+    params: { name, from, to },
+    placement: 'role' as const,
+  });
+
+  test('are had one at a time, over all operations; the others wait at a gate', async () => {
+    begin({ system: { name: 'mover', kinds: [], tasks: [mover] } });
+    const at: Record<string, number> = {};
+    let most = 0;
+    const busy =
+      (from: string, to: string): Behaviour =>
+      async ({ clock, signal }) => {
+        for (const service of [from, to]) {
+          at[service] = (at[service] ?? 0) + 1;
+          most = Math.max(most, at[service]);
+        }
+        await clock.sleep(3_000, signal);
+        for (const service of [from, to]) at[service]! -= 1;
+        return undefined;
+      };
+    const moves = [
+      ['m1', 'a', 'b'],
+      ['m2', 'b', 'a'],
+      ['m3', 'c', 'd'],
+      ['m4', 'a', 'd'],
+    ] as const;
+    for (const [name, from, to] of moves) h.behaviours.set(name, busy(from, to));
+    h.stages.push(
+      stage(
+        's',
+        moves.map(([name, from, to]) => move(name, from, to)),
+        { concurrency: 4 },
+      ),
+    );
+    const ids = [await submit(), await submit()];
+    await h.settle(ids[0]!, () => at.a === 1 && at.c === 1);
+    const waiting = (await h.service.get(ids[0]!)).tasks.filter(({ gate }) => gate !== undefined);
+    expect(waiting.map(({ gate }) => gate!.reason)).toContain('a task works on test/a already');
+    for (const id of ids) expect((await h.settle(id)).state).toBe('succeeded');
+    expect(most).toBe(1);
+    expect(await h.store.permits('place.test/a', h.clock.now())).toEqual([]);
   });
 });
 

@@ -160,6 +160,14 @@ const attempts: Maker[] = [
   (draw, heard) => {
     const [id, task] = [draw.operation(), draw.task()];
     const args = [id, task, generation(draw, heard, id, task), String(draw.number(9))] as const;
+    if (draw.chance(0.3)) {
+      const sample = [args[2], draw.one(['s1', 's 2']), T0 + draw.number(50), draw.number(9) / 4] as const;
+      return step('sample', [id, task, ...sample], (store) => store.sample(id, task, ...sample));
+    }
+    if (draw.chance(0.3)) {
+      const exhibit = [args[2], draw.one(['e1', 'e:2']), args[3]] as const;
+      return step('show', [id, task, ...exhibit], (store) => store.show(id, task, ...exhibit));
+    }
     return step('saveCheckpoint', args, async (store) => [await store.saveCheckpoint(...args), await store.loadCheckpoint(id, task)]);
   },
 ];
@@ -287,6 +295,7 @@ export const readAll = async (store: Store): Promise<unknown> => ({
       journal: await store.journal(id),
       done: (await store.done(id)).sort((a, b) => (a.id < b.id ? -1 : 1)),
       report: await store.report(id),
+      picture: await store.picture(id),
       events: (await store.events(id, undefined, 100, 0)).map(({ id: _, ...rest }) => rest),
       checkpoints: await Promise.all(TASKS.map((task) => store.loadCheckpoint(id, task))),
     })),

@@ -49,7 +49,7 @@ const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(PAGE),
 });
 
-const ACTIONS = ['pause', 'resume', 'cancel'] as const;
+const ACTIONS = ['pause', 'resume', 'finish', 'cancel'] as const;
 
 const approval = z.strictObject({
   /** Default: every stage that waits now. */
@@ -93,6 +93,7 @@ export function operationRoutes(api: Api, service: Service): void {
   api.get('/v1/operations/:id/plan', one, (request) => service.plan(request.params.id));
   api.get('/v1/operations/:id/tasks', one, async (request) => ({ tasks: await service.done(request.params.id) }));
   api.get('/v1/operations/:id/report', one, (request) => service.report(request.params.id));
+  api.get('/v1/operations/:id/picture', one, (request) => service.picture(request.params.id));
   api.get('/v1/operations/:id/explain', one, async (request, reply) =>
     reply.type('text/plain; charset=utf-8').send(await service.explain(request.params.id)),
   );

@@ -1,4 +1,4 @@
-/** Commands about operations that exist: list, show, explain, plan, start, watch, pause, resume, drain, cancel, report. */
+/** Commands about operations that exist: list, show, explain, plan, start, watch, pause, resume, drain, finish, cancel, report. */
 import type { OperationEvent, OperationHeader, OperationState } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import { duration } from '@longshore/operations';
@@ -107,6 +107,18 @@ export function operationCommands(terminal: Terminal): Command[] {
           json,
           terminal,
           `no new work is begun; \`longshore watch ${id}\` shows the rest`,
+        ),
+      ),
+    ),
+    examples(one('finish', 'end what would go on for ever; what has come due is done, and it goes on with what comes next'), [
+      'longshore finish op_ab12cd34',
+    ]).action(
+      withClient(async (client, id, { json }: Flags) =>
+        tellState(
+          await client.act(id, 'finish'),
+          json,
+          terminal,
+          `what has come due is done, then it goes on to its end; \`longshore watch ${id}\` shows it`,
         ),
       ),
     ),

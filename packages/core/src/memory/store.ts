@@ -1,7 +1,7 @@
 /** The store in memory, for simulation and tests. Every value is copied on the way in and out, as a real store would. */
 
 import type { AuditEntry, TokenRecord } from '../access.ts';
-import { EVENTS_KEPT, NOTES_KEPT } from '../limits.ts';
+import { EVENTS_KEPT, NOTES_KEPT, SAMPLES_KEPT } from '../limits.ts';
 import type {
   Beat,
   Change,
@@ -45,6 +45,8 @@ interface Held {
   gates: Map<string, GateNote>;
   outcomes: Map<string, Outcome>;
   checkpoints: Map<string, string>;
+  exhibits: Map<string, string>;
+  series: Map<string, [at: number, value: number][]>;
   /** What attempts that gave their task back had counted. */
   carried: Map<string, Record<string, number>>;
   /** Deliveries of the present round that were lost. */
@@ -110,6 +112,8 @@ export function memoryStore(clock: Clock): Store {
         gates: new Map(),
         outcomes: new Map(),
         checkpoints: new Map(),
+        exhibits: new Map(),
+        series: new Map(),
         carried: new Map(),
         deaths: new Map(),
         guards: new Map(),
@@ -254,6 +258,27 @@ export function memoryStore(clock: Clock): Store {
       return true;
     },
     loadCheckpoint: async (id, task) => operations.get(id)?.checkpoints.get(task),
+    async show(id, task, generation, name, json) {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, generation)) return false;
+      entry.exhibits.set(name, json);
+      return true;
+    },
+    async sample(id, task, generation, series, at, value) {
+      const entry = operations.get(id);
+      if (!entry || !current(entry, task, generation)) return false;
+      const known = entry.series.get(series) ?? [];
+      const kept = known.length < SAMPLES_KEPT ? known : known.filter((_, place) => place % 2 === 0);
+      entry.series.set(series, [...kept, [at, value]]);
+      return true;
+    },
+    async picture(id) {
+      const { exhibits = [], series = [] } = operations.get(id) ?? {};
+      return {
+        exhibits: Object.fromEntries([...exhibits].map(([name, json]) => [name, JSON.parse(json)])),
+        series: copy(Object.fromEntries(series)),
+      };
+    },
 
     async writeJournal(id, task, generation, entry, again = false) {
       const held = operations.get(id);

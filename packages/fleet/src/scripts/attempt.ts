@@ -104,3 +104,37 @@ if generation(KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 return 1
 `;
+
+/**
+ * show: an exhibit, from the last generation of a task.
+ * KEYS op, picture   ARGV task, generation, name, json
+ * → 1 or 0
+ */
+export const show: string = `${GENERATION}
+if generation(KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[2], 'e:' .. ARGV[3], ARGV[4])
+return 1
+`;
+
+/**
+ * sample: a number of a series, from the last generation of a task. Where as many are there as are kept, every second one goes first.
+ * KEYS op, picture   ARGV task, generation, series, `at:value`, how many are kept
+ * → 1 or 0
+ */
+export const sample: string = `${GENERATION}
+if generation(KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+local field = 's:' .. ARGV[3]
+local count, line = string.match(redis.call('HGET', KEYS[2], field) or '0', '^(%d+)(.*)$')
+count = tonumber(count)
+if count >= tonumber(ARGV[5]) then
+  local kept, place = {}, 0
+  for one in string.gmatch(line, '%S+') do
+    place = place + 1
+    if place % 2 == 1 then kept[#kept + 1] = one end
+  end
+  count = #kept
+  line = ' ' .. table.concat(kept, ' ')
+end
+redis.call('HSET', KEYS[2], field, (count + 1) .. line .. ' ' .. ARGV[4])
+return 1
+`;

@@ -1,5 +1,6 @@
 /** The store's part of the workers: attempts, their journal and their guards. */
-import type { GuardRecord, JournalEntry, OperationHeader, Order, Store, TaskRecord } from '@longshore/core';
+import type { GuardRecord, JournalEntry, Json, OperationHeader, Order, Store, TaskRecord } from '@longshore/core';
+import { SAMPLES_KEPT } from '@longshore/core';
 import type { Base } from './base.ts';
 import { leaseField, leasePrefix } from './leases.ts';
 import { guardLine, outcomeLine, parse, parseLine, SEPARATOR } from './records.ts';
@@ -12,6 +13,9 @@ type AttemptCalls = Pick<
   | 'finish'
   | 'saveCheckpoint'
   | 'loadCheckpoint'
+  | 'show'
+  | 'sample'
+  | 'picture'
   | 'writeJournal'
   | 'journal'
   | 'openGuard'
@@ -23,6 +27,11 @@ type ClaimReply = ['ended'] | ['unwanted'] | ['yours', generation: number, task:
 
 /** By way of JSON, as what is read back. */
 const asStored = <T>(value: T): T => parse<T>(JSON.stringify(value));
+
+function asSample(text: string): [at: number, value: number] {
+  const [at, value] = text.split(':');
+  return [Number(at), Number(value)];
+}
 
 export function attemptCalls({ redis, key, op, call }: Base): AttemptCalls {
   return {
@@ -54,6 +63,20 @@ export function attemptCalls({ redis, key, op, call }: Base): AttemptCalls {
     saveCheckpoint: async (id, task, generation, value) =>
       (await call('checkpoint', [op(id), op(id, 'checkpoints')], [task, generation, value])) === 1,
     loadCheckpoint: async (id, task) => (await redis.hget(op(id, 'checkpoints'), task)) ?? undefined,
+
+    show: async (id, task, generation, name, json) =>
+      (await call('show', [op(id), op(id, 'picture')], [task, generation, name, json])) === 1,
+    sample: async (id, task, generation, series, at, value) =>
+      (await call('sample', [op(id), op(id, 'picture')], [task, generation, series, `${at}:${value}`, SAMPLES_KEPT])) === 1,
+    async picture(id) {
+      const fields = Object.entries(await redis.hgetall(op(id, 'picture')));
+      const named = (kind: string): [name: string, text: string][] =>
+        fields.filter(([field]) => field.startsWith(kind)).map(([field, text]) => [field.slice(kind.length), text]);
+      return {
+        exhibits: Object.fromEntries(named('e:').map(([name, json]) => [name, parse<Json>(json)])),
+        series: Object.fromEntries(named('s:').map(([name, text]) => [name, text.split(' ').slice(1).map(asSample)])),
+      };
+    },
 
     async writeJournal(id, task, generation, entry, again = false) {
       const state = again ? 'again' : entry.state;
