@@ -25,6 +25,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   spool: { may: ['core'], because: 'folders and manifests do not know what is in them, nor who queued it' },
   operations: { may: ['core'], because: 'the engine runs on ports, so that thousands of schedules can be simulated without a Redis' },
   fleet: { may: ['core'], because: 'it is the real form of the ports, and replaceable by the in-memory one' },
+  contract: {
+    may: ['core', 'operations'],
+    because: 'it is the HTTP API as types and schemas, for both ends of the wire and for the dashboard',
+  },
   host: { may: ['core', 'operations', 'fleet'], because: 'it is what every process of a fleet has in common, and knows no system' },
   programs: { may: ['core'], because: 'it fetches and starts servers and knows nothing of what they are for' },
   sandbox: { may: ['core'], because: 'a stand-in that shared code with the clients it tests would agree with their mistakes' },
@@ -35,7 +39,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   openio: { may: ['core', 'http', 'zookeeper'], because: SYSTEM_REASON },
   counter: { may: ['core', 'http'], because: SYSTEM_REASON },
   api: {
-    may: [...APP.may, 'web'],
+    may: [...APP.may, 'web', 'contract'],
     because: 'it serves the files of the dashboard, and imports none of them; apps do not know each other otherwise',
   },
   scheduler: APP,
@@ -44,11 +48,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   migrator: APP,
   rebalancer: APP,
   web: {
-    may: ['core', 'operations'],
-    because: 'the dashboard talks to the HTTP API and shares no code with the server, only the types of its answers',
+    may: ['core', 'operations', 'contract'],
+    because: 'the dashboard talks to the HTTP API and shares no code with the server, only the types of the wire and the typed calls of it',
   },
   cli: {
-    may: [...APP.may, ...ROLES, 'http', 'programs', 'sandbox'],
+    may: [...APP.may, ...ROLES, 'contract', 'http', 'programs', 'sandbox'],
     because: 'it starts a whole fleet on one machine, the programs this needs included, and is a client of the HTTP API',
   },
 };
@@ -75,10 +79,10 @@ export const ONLY_FROM: readonly { importer: string; imported: string; file: Reg
     file: /(^|\/)demo[^/]*(\/|\.ts$)/,
     because: 'stand-ins are for the demo and for tests; no real command may meet one',
   },
-  ...['core', 'operations'].map((imported) => ({
+  ...['core', 'operations', 'contract'].map((imported) => ({
     importer: 'web',
     imported,
-    file: /^wire\.ts$/,
+    file: /^(wire|vendor\/contract\.d)\.ts$/,
     because: 'wire.ts has the types of what the API answers; nothing of the server runs in a browser',
   })),
   {

@@ -22,11 +22,13 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Names under `/app/` that libraries are served by; paths are from the main file of each. */
-const LIBRARIES: Readonly<Record<string, { library: string; path: string }>> = {
+const LIBRARIES: Readonly<Record<string, { library: string; path?: string }>> = {
   // Preact, its hooks and htm in one file.
   'vendor/preact.js': { library: 'htm', path: '../preact/standalone.module.js' },
   'vendor/uplot.js': { library: 'uplot', path: 'uPlot.esm.js' },
   'vendor/uplot.css': { library: 'uplot', path: 'uPlot.min.css' },
+  // The typed client's own module, which imports nothing.
+  'vendor/contract.js': { library: '@longshore/contract/caller' },
 };
 
 interface Served {
@@ -80,7 +82,10 @@ function filesOf(web: string): Map<string, string> {
   return new Map([
     ...modules.sort().map((name): [string, string] => [name.replaceAll('\\', '/'), join(source, name)]),
     ...pages.map((name): [string, string] => [name, join(web, 'public', name)]),
-    ...Object.entries(LIBRARIES).map(([name, { library, path }]): [string, string] => [name, join(dirname(find.resolve(library)), path)]),
+    ...Object.entries(LIBRARIES).map(([name, { library, path }]): [string, string] => [
+      name,
+      path === undefined ? find.resolve(library) : join(dirname(find.resolve(library)), path),
+    ]),
   ]);
 }
 

@@ -1,4 +1,6 @@
 /** An API over an in-memory fleet with one kind, `test.copy`, whose tasks nobody runs. */
+import type { Call } from '@longshore/contract';
+import { caller } from '@longshore/contract';
 import type { KindDefinition, OperationHeader, Store } from '@longshore/core';
 import { defineKind, memoryStore, memoryTransport, systemClock, systemRandom } from '@longshore/core';
 import type { Engine } from '@longshore/operations';
@@ -21,6 +23,8 @@ const copy = defineKind({
 
 export interface Fixture {
   server: FastifyInstance;
+  /** The typed client, without a network. Throws the error answer. */
+  call: Call<Record<string, string>>;
   store: Store;
   /** Changes an operation's header as the scheduler would. */
   become(id: string, change: Partial<OperationHeader>): Promise<void>;
@@ -52,8 +56,21 @@ export function makeApi(
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ready: options.ready ?? (async () => undefined),
   });
+  const call = caller(async ({ method, path, headers, body, text }, more: Record<string, string>) => {
+    const reply = await server.inject({
+      method: method as 'GET',
+      url: path,
+      headers: { ...headers, ...more },
+      ...(body === undefined ? {} : { payload: body }),
+    });
+    const answer: unknown = text && reply.statusCode < 400 ? reply.body : reply.json();
+    if (reply.statusCode >= 400)
+      throw Object.assign(new Error(reply.body), { status: reply.statusCode }, (answer as { error: object }).error);
+    return answer;
+  }, {});
   return {
     server,
+    call,
     store,
     async become(id, change) {
       const header = await store.header(id);

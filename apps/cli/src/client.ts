@@ -2,13 +2,24 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type {
-  AccessRole,
-  ApprovalPolicy,
+  ApiRequest,
+  ApprovalGiven,
+  AuditFilter,
+  Call,
+  KindInfo,
+  ListFilter,
+  Me,
+  Submission,
+  TargetInfo,
+  TokenInfo,
+  TokenWanted,
+} from '@longshore/contract';
+import { caller, pathOf } from '@longshore/contract';
+import type {
   AuditEntry,
   DeadLetter,
   DoneRecord,
   JournalEntry,
-  Json,
   OperationEvent,
   OperationHeader,
   Picture,
@@ -16,58 +27,33 @@ import type {
   Report,
   SpoolRecord,
   StoredPlan,
-  TokenRecord,
 } from '@longshore/core';
 import { EXIT, LongshoreError, systemClock, systemRandom } from '@longshore/core';
 import type { HttpReply } from '@longshore/http';
 import { openHttp, retry } from '@longshore/http';
-import type { Action, ActOptions, ApprovalRequest, FleetDrain, OperationView, RevertStep } from '@longshore/operations';
+import type { Action, ActOptions, FleetDrain, OperationView, RevertStep } from '@longshore/operations';
 import { ApiAnswer } from './errors.ts';
 import { readMessages } from './server-sent-events.ts';
 
-export interface KindInfo {
-  name: string;
-  title: string;
-  role: string;
-  params: { properties?: Record<string, { type?: string; description?: string; default?: Json }>; required?: string[] };
-}
-
-export interface NewOperation {
-  kind: string;
-  params: Json;
-  mode?: 'run' | 'plan';
-  reason?: string;
-  approvals?: ApprovalPolicy;
-  deadlineMs?: number;
-}
-
-export interface ListFilter {
-  states?: string[];
-  kind?: string;
-  cursor?: string;
-  limit?: number;
-}
-
-export type TokenInfo = Omit<TokenRecord, 'hash'>;
-
-export interface AuditFilter {
-  /** From this time on, in milliseconds since the epoch. */
-  since?: number;
-  operation?: string;
-  cursor?: string;
-  limit?: number;
+export interface CallOptions {
+  /** For messages: "list operations". */
+  what?: string;
 }
 
 export interface Client extends AsyncDisposable {
   /** For people: `unix:/…/api.sock`, `http://…`. */
   readonly address: string;
-  submit(operation: NewOperation): Promise<string>;
+  /** Any route, typed; the calls below are the ones with something more to them, or used everywhere. */
+  call: Call<CallOptions>;
+  submit(operation: Submission): Promise<string>;
+  /** The same key again gives the same operation, whoever made it and however long ago. */
+  submitOnce(operation: Submission, key: string): Promise<{ id: string; created: boolean }>;
   operation(id: string): Promise<OperationView>;
   operations(filter?: ListFilter): Promise<{ operations: OperationHeader[]; next?: string }>;
   plan(id: string): Promise<StoredPlan>;
   tasks(id: string): Promise<DoneRecord[]>;
   act(id: string, action: Exclude<Action, 'discard'>, options?: ActOptions): Promise<OperationHeader>;
-  approve(id: string, approval: Omit<ApprovalRequest, 'by'>): Promise<OperationHeader>;
+  approve(id: string, approval: ApprovalGiven): Promise<OperationHeader>;
   /** What taking it back would do, newest first. */
   revertSteps(id: string): Promise<RevertStep[]>;
   revert(id: string): Promise<OperationHeader>;
@@ -93,9 +79,10 @@ export interface Client extends AsyncDisposable {
   addSpool(name: string, path: string): Promise<void>;
   /** Operations that had batches there, with how many are done again. */
   forgetSpool(name: string): Promise<{ operation: string; batches: number }[]>;
-  targets(): Promise<{ name: string; system: string }[]>;
+  targets(): Promise<TargetInfo[]>;
+  me(): Promise<Me>;
   /** The answer alone has the token. */
-  createToken(wanted: { name: string; role: AccessRole; lifeMs?: number }): Promise<TokenInfo & { token: string }>;
+  createToken(wanted: TokenWanted): Promise<TokenInfo & { token: string }>;
   tokens(): Promise<TokenInfo[]>;
   revokeToken(name: string): Promise<void>;
   /** Oldest first; with `next` there may be more. */
@@ -119,71 +106,69 @@ export function openClient(base: string, token?: string): Client {
   const headers = token === undefined ? { 'x-longshore-user': user, host: 'localhost' } : { authorization: `Bearer ${token}` };
   const http = openHttp({ base, headers, allow: { linkLocal: true } });
 
-  const call = async <T>(
-    what: string,
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    options: { body?: object; query?: Record<string, string | number | undefined | string[]>; headers?: Record<string, string> } = {},
-  ): Promise<T> => {
+  const send = async (request: ApiRequest, { what = request.route }: CallOptions): Promise<unknown> => {
+    const { method, path, headers: own, body, text } = request;
     const reply = await http.request({
-      method,
+      method: method as 'GET',
       path,
       what,
       deadlineMs: DEADLINE_MS,
-      ...(options.query === undefined ? {} : { query: options.query }),
-      headers: { ...(options.body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      headers: own,
+      ...(body === undefined ? {} : { body }),
     });
     if (reply.status >= 400) throw await errorOf(what, reply);
-    return (await reply.json(MAX_ANSWER_BYTES)) as T;
+    if (text) return reply.text(MAX_ANSWER_BYTES);
+    if (reply.status === 204) return null;
+    if (!reply.headers['content-type']?.startsWith('application/json')) throw ApiAnswer({ what, status: reply.status });
+    return reply.json(MAX_ANSWER_BYTES);
   };
-  const change = async (what: string, where: string, body?: object): Promise<OperationHeader> =>
-    (await call<{ header: OperationHeader }>(what, 'POST', where, body === undefined ? {} : { body })).header;
-  const path = (id: string, rest = ''): string => `/v1/operations/${encodeURIComponent(id)}${rest}`;
+  const call = caller(send, {});
+  const changed = async (answer: Promise<{ header: OperationHeader }>): Promise<OperationHeader> => (await answer).header;
+  const of = (id: string): { params: { id: string } } => ({ params: { id } });
+
+  const submitOnce: Client['submitOnce'] = (operation, key) => {
+    const input = { body: operation, headers: { 'idempotency-key': key } };
+    return retry(SUBMIT_RETRY, systemClock, systemRandom, () => call('POST /v1/operations', input, { what: `submit ${operation.kind}` }));
+  };
 
   return {
     address: http.origin,
+    call,
 
-    async submit(operation) {
-      const key = { 'idempotency-key': randomUUID() };
-      const once = (): Promise<{ id: string }> =>
-        call(`submit ${operation.kind}`, 'POST', '/v1/operations', { body: operation, headers: key });
-      return (await retry(SUBMIT_RETRY, systemClock, systemRandom, once)).id;
+    submit: async (operation) => (await submitOnce(operation, randomUUID())).id,
+    submitOnce,
+    operation: (id) => call('GET /v1/operations/:id', of(id), { what: `look at ${id}` }),
+    operations: (filter = {}) => call('GET /v1/operations', { query: filter }, { what: 'list operations' }),
+    plan: (id) => call('GET /v1/operations/:id/plan', of(id), { what: `read the plan of ${id}` }),
+    tasks: async (id) => (await call('GET /v1/operations/:id/tasks', of(id), { what: `list the tasks of ${id}` })).tasks,
+    act(id, action, { replan, withinMs } = {}) {
+      const options = { what: `${action} ${id}` };
+      if (action === 'start') return changed(call('POST /v1/operations/:id/start', { ...of(id), body: { replan } }, options));
+      if (action === 'drain') return changed(call('POST /v1/operations/:id/drain', { ...of(id), body: { withinMs } }, options));
+      return changed(call(`POST /v1/operations/:id/${action}`, of(id), options));
     },
-    operation: (id) => call(`look at ${id}`, 'GET', path(id)),
-    operations: ({ states, kind, cursor, limit } = {}) =>
-      call('list operations', 'GET', '/v1/operations', { query: { state: states ?? [], kind, cursor, limit } }),
-    plan: (id) => call(`read the plan of ${id}`, 'GET', path(id, '/plan')),
-    tasks: async (id) => (await call<{ tasks: DoneRecord[] }>(`list the tasks of ${id}`, 'GET', path(id, '/tasks'))).tasks,
-    act: (id, action, options) => change(`${action} ${id}`, path(id, `/${action}`), options),
-    approve: (id, approval) => change(`approve ${id}`, path(id, '/approve'), approval),
-    revertSteps: async (id) => (await call<{ steps: RevertStep[] }>(`plan the way back of ${id}`, 'GET', path(id, '/revert'))).steps,
-    revert: (id) => change(`revert ${id}`, path(id, '/revert')),
-    retry: (id) => change(`retry ${id}`, path(id, '/retry')),
-    takeOver: (id, reason) => change(`take over ${id}`, path(id, '/take-over'), { reason }),
-    journal: async (id) => (await call<{ entries: JournalEntry[] }>(`read the journal of ${id}`, 'GET', path(id, '/journal'))).entries,
-    deadLetters: async () => (await call<{ letters: DeadLetter[] }>('list dead letters', 'GET', '/v1/dead-letters')).letters,
-    requeue: (id) => change(`requeue ${id}`, '/v1/dead-letters/requeue', { id }),
-    fleetDrain: async () => (await call<{ drain: FleetDrain | null }>('look at the fleet', 'GET', '/v1/fleet')).drain,
-    drainFleet: async (withinMs) =>
-      (await call<{ drain: FleetDrain }>('drain the fleet', 'POST', '/v1/fleet/drain', { body: { withinMs } })).drain,
-    openFleet: async () => void (await call('open the fleet', 'POST', '/v1/fleet/open')),
-    picture: (id) => call(`read what ${id} shows`, 'GET', path(id, '/picture')),
-    report: (id) => call(`read the report of ${id}`, 'GET', path(id, '/report')),
-
-    async explain(id) {
-      const what = `explain ${id}`;
-      const reply = await http.request({ method: 'GET', path: path(id, '/explain'), what, deadlineMs: DEADLINE_MS });
-      if (reply.status >= 400) throw await errorOf(what, reply);
-      return reply.text(MAX_ANSWER_BYTES);
-    },
+    approve: (id, body) => changed(call('POST /v1/operations/:id/approve', { ...of(id), body }, { what: `approve ${id}` })),
+    revertSteps: async (id) => (await call('GET /v1/operations/:id/revert', of(id), { what: `plan the way back of ${id}` })).steps,
+    revert: (id) => changed(call('POST /v1/operations/:id/revert', of(id), { what: `revert ${id}` })),
+    retry: (id) => changed(call('POST /v1/operations/:id/retry', of(id), { what: `retry ${id}` })),
+    takeOver: (id, reason) =>
+      changed(call('POST /v1/operations/:id/take-over', { ...of(id), body: { reason } }, { what: `take over ${id}` })),
+    journal: async (id) => (await call('GET /v1/operations/:id/journal', of(id), { what: `read the journal of ${id}` })).entries,
+    deadLetters: async () => (await call('GET /v1/dead-letters', {}, { what: 'list dead letters' })).letters,
+    requeue: async (id) => (await call('POST /v1/dead-letters/requeue', { body: { id } }, { what: `requeue ${id}` })).header,
+    fleetDrain: async () => (await call('GET /v1/fleet', {}, { what: 'look at the fleet' })).drain,
+    drainFleet: async (withinMs) => (await call('POST /v1/fleet/drain', { body: { withinMs } }, { what: 'drain the fleet' })).drain,
+    openFleet: async () => void (await call('POST /v1/fleet/open', {}, { what: 'open the fleet' })),
+    report: (id) => call('GET /v1/operations/:id/report', of(id), { what: `read the report of ${id}` }),
+    picture: (id) => call('GET /v1/operations/:id/picture', of(id), { what: `read what ${id} shows` }),
+    explain: (id) => call('GET /v1/operations/:id/explain', of(id), { what: `explain ${id}` }),
 
     async *events(id, { after, follow, signal }) {
       const what = `follow ${id}`;
+      const query = { follow: String(follow) as 'true' };
       const reply = await http.request({
         method: 'GET',
-        path: path(id, '/events'),
-        query: { follow: String(follow) },
+        path: pathOf('GET /v1/operations/:id/events', { params: { id }, query }),
         what,
         deadlineMs: STREAM_DEADLINE_MS,
         ...(after === undefined ? {} : { headers: { 'last-event-id': after } }),
@@ -197,26 +182,19 @@ export function openClient(base: string, token?: string): Client {
       return 'cut';
     },
 
-    kinds: async () => (await call<{ kinds: KindInfo[] }>('list kinds', 'GET', '/v1/kinds')).kinds,
-    workers: async () => (await call<{ workers: Presence[] }>('list workers', 'GET', '/v1/workers')).workers,
-    spools: async () => (await call<{ spools: SpoolRecord[] }>('list spools', 'GET', '/v1/spools')).spools,
-    addSpool: async (name, spoolPath) =>
-      void (await call(`add the spool ${name}`, 'POST', '/v1/spools', { body: { name, path: spoolPath } })),
+    kinds: async () => (await call('GET /v1/kinds', {}, { what: 'list kinds' })).kinds,
+    workers: async () => (await call('GET /v1/workers', {}, { what: 'list workers' })).workers,
+    spools: async () => (await call('GET /v1/spools', {}, { what: 'list spools' })).spools,
+    addSpool: async (name, path) => void (await call('POST /v1/spools', { body: { name, path } }, { what: `add the spool ${name}` })),
     forgetSpool: async (name) =>
-      (
-        await call<{ forgotten: { operation: string; batches: number }[] }>(
-          `forget the spool ${name}`,
-          'DELETE',
-          `/v1/spools/${encodeURIComponent(name)}`,
-        )
-      ).forgotten,
-    targets: async () => (await call<{ targets: { name: string; system: string }[] }>('list targets', 'GET', '/v1/targets')).targets,
-    createToken: (wanted) => call(`make the token ${wanted.name}`, 'POST', '/v1/tokens', { body: wanted }),
-    tokens: async () => (await call<{ tokens: TokenInfo[] }>('list tokens', 'GET', '/v1/tokens')).tokens,
-    revokeToken: async (name) => void (await call(`revoke the token ${name}`, 'DELETE', `/v1/tokens/${encodeURIComponent(name)}`)),
-    audit: ({ since, operation, cursor, limit }) =>
-      call('read the audit log', 'GET', '/v1/audit', { query: { since, operation, cursor, limit } }),
-    ready: async () => void (await call('ask whether the fleet is ready', 'GET', '/readyz')),
+      (await call('DELETE /v1/spools/:name', { params: { name } }, { what: `forget the spool ${name}` })).forgotten,
+    targets: async () => (await call('GET /v1/targets', {}, { what: 'list targets' })).targets,
+    me: () => call('GET /v1/me', {}, { what: 'ask who I am' }),
+    createToken: (wanted) => call('POST /v1/tokens', { body: wanted }, { what: `make the token ${wanted.name}` }),
+    tokens: async () => (await call('GET /v1/tokens', {}, { what: 'list tokens' })).tokens,
+    revokeToken: async (name) => void (await call('DELETE /v1/tokens/:name', { params: { name } }, { what: `revoke the token ${name}` })),
+    audit: (filter) => call('GET /v1/audit', { query: filter }, { what: 'read the audit log' }),
+    ready: async () => void (await call('GET /readyz', {}, { what: 'ask whether the fleet is ready' })),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
 }

@@ -1,5 +1,6 @@
 /** Calls of the API. Errors carry its sentence and its remedy; a lost connection is one of them. */
-import type { ErrorData } from './wire.ts';
+import { caller } from './vendor/contract.js';
+import type { ApiRequest, Call, ErrorData } from './wire.ts';
 
 export class ApiError extends Error {
   /** HTTP status; 0 when there was no answer. */
@@ -29,15 +30,18 @@ function headers(): Record<string, string> {
   return name === '' ? {} : { 'x-longshore-user': name };
 }
 
-/** The answer to a request that went well. Throws `ApiError`, or what `signal` was aborted with. */
-async function request(method: string, path: string, options: Ask = {}): Promise<Response> {
-  const { body, signal, extra } = options;
+interface Options {
+  signal?: AbortSignal;
+}
+
+/** Throws `ApiError`, or what `signal` was aborted with. */
+async function send({ method, path, headers: own, body, text }: ApiRequest, { signal }: Options): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
-      headers: { ...headers(), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...extra },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { ...headers(), ...own },
+      ...(body === undefined ? {} : { body }),
       ...(signal ? { signal } : {}),
     });
   } catch (error) {
@@ -50,33 +54,12 @@ async function request(method: string, path: string, options: Ask = {}): Promise
     });
   }
   if (!response.ok) throw await refusal(response);
-  return response;
+  if (response.status === 204) return null;
+  return text ? response.text() : response.json();
 }
 
-interface Ask {
-  body?: unknown;
-  signal?: AbortSignal;
-  extra?: Record<string, string>;
-}
-
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await (await request('GET', path, signal ? { signal } : {})).json()) as T;
-}
-
-export async function getText(path: string, signal?: AbortSignal): Promise<string> {
-  return (await request('GET', path, signal ? { signal } : {})).text();
-}
-
-export async function post<T>(path: string, body?: unknown, extra?: Record<string, string>): Promise<T> {
-  return (await (await request('POST', path, { body, ...(extra ? { extra } : {}) })).json()) as T;
-}
-
-export async function remove(path: string): Promise<void> {
-  await request('DELETE', path);
-}
-
-export const operationPath = (id: string, part?: string): string =>
-  `/v1/operations/${encodeURIComponent(id)}${part === undefined ? '' : `/${part}`}`;
+/** `call('GET /v1/operations/:id', { params: { id } })`: what each route takes and answers is known. */
+export const call: Call<Options> = caller(send, {});
 
 async function refusal(response: Response): Promise<ApiError> {
   const text = await response.text();

@@ -1,7 +1,6 @@
 /** The frame around every page: where one is, who one is, light or dark. */
 import { AuditPage } from './audit-page.ts';
 import { FleetPage } from './fleet-page.ts';
-import type { Me } from './may.ts';
 import { mayRunFleet, maySubmit } from './may.ts';
 import { OperationPage } from './operation/page.ts';
 import { OperationsPage } from './operations-page.ts';
@@ -13,6 +12,7 @@ import { useSession } from './session.ts';
 import { SubmitPage } from './submit/page.ts';
 import { chooseTheme, chosenTheme, nextTheme } from './theme.ts';
 import { type Content, html, useEffect, useRef, useState } from './vendor/preact.js';
+import type { Me } from './wire.ts';
 
 const TABS: readonly { page: Route['page']; path: string; label: string }[] = [
   { page: 'operations', path: 'operations', label: 'Operations' },

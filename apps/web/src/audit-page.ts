@@ -1,12 +1,12 @@
 /** Who did what, when: every call that changed something, and what Longshore did by itself. */
-import { get } from './api.ts';
+import { call } from './api.ts';
 import { count } from './format.ts';
-import { type Me, mayRunFleet } from './may.ts';
+import { mayRunFleet } from './may.ts';
 import { ErrorBox, Silence, When } from './parts/small.ts';
 import { usePoll } from './poll.ts';
 import { linkTo } from './route.ts';
 import { type Content, html, useState } from './vendor/preact.js';
-import type { AuditEntry } from './wire.ts';
+import type { AuditEntry, Me } from './wire.ts';
 
 const POLL_MS = 5_000;
 const PAGE = 1_000;
@@ -31,13 +31,13 @@ const RESULTS = {
 
 async function read(ms: number, signal: AbortSignal): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = [];
-  let where = `&since=${Date.now() - ms}`;
+  let where: { since?: number; cursor?: string } = { since: Date.now() - ms };
   for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-    const page = await get<{ entries: AuditEntry[]; next?: string }>(`/v1/audit?limit=${PAGE}${where}`, signal);
+    const page = await call('GET /v1/audit', { query: { limit: PAGE, ...where } }, { signal });
     entries.push(...page.entries);
     entries.splice(0, Math.max(0, entries.length - MOST));
     if (page.next === undefined) break;
-    where = `&cursor=${encodeURIComponent(page.next)}`;
+    where = { cursor: page.next };
   }
   return entries.reverse();
 }

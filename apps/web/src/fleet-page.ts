@@ -1,14 +1,14 @@
 /** The fleet: who works, what waits in the queues, what nobody can be trusted with, and whether anything new is taken. */
-import { get, getText, post } from './api.ts';
+import { call } from './api.ts';
 import { bytes, count, plural } from './format.ts';
-import { type Me, mayAct, mayRunFleet } from './may.ts';
+import { mayAct, mayRunFleet } from './may.ts';
 import { Dialog } from './parts/dialog.ts';
 import { Card, ErrorBox, Silence, Since, When } from './parts/small.ts';
 import { usePoll } from './poll.ts';
 import { type QueueDepth, queuesOf } from './queues.ts';
 import { linkTo } from './route.ts';
 import { type Content, html, useState } from './vendor/preact.js';
-import type { DeadLetter, FleetDrain, Presence, SpoolRecord } from './wire.ts';
+import type { DeadLetter, FleetDrain, Me, Presence, SpoolRecord } from './wire.ts';
 
 const POLL_MS = 3_000;
 
@@ -22,11 +22,11 @@ interface Fleet {
 
 async function load(signal: AbortSignal): Promise<Fleet> {
   const [{ drain }, { workers }, { spools }, { letters }, metrics] = await Promise.all([
-    get<{ drain: FleetDrain | null }>('/v1/fleet', signal),
-    get<{ workers: Presence[] }>('/v1/workers', signal),
-    get<{ spools: SpoolRecord[] }>('/v1/spools', signal),
-    get<{ letters: DeadLetter[] }>('/v1/dead-letters', signal),
-    getText('/metrics', signal),
+    call('GET /v1/fleet', {}, { signal }),
+    call('GET /v1/workers', {}, { signal }),
+    call('GET /v1/spools', {}, { signal }),
+    call('GET /v1/dead-letters', {}, { signal }),
+    call('GET /metrics', {}, { signal }),
   ]);
   return { drain, workers, spools, letters, queues: queuesOf(metrics) };
 }
@@ -62,7 +62,7 @@ function State({ fleet: { drain, workers }, me, changed }: { fleet: Fleet; me: M
       asking === 'drain'
         ? html`<${Dialog} title="Drain the fleet?" yes="Drain it" danger=${true} blocked=${!(withinMs > 0)} close=${() => setAsking(undefined)}
           act=${async () => {
-            await post('/v1/fleet/drain', { withinMs });
+            await call('POST /v1/fleet/drain', { body: { withinMs } });
             changed();
           }}>
           <p>Nothing new is taken, neither submissions nor starts nor retries. What is under way is brought to its end.</p>
@@ -74,7 +74,7 @@ function State({ fleet: { drain, workers }, me, changed }: { fleet: Fleet; me: M
       asking === 'open'
         ? html`<${Dialog} title="Open the fleet again?" yes="Open it" close=${() => setAsking(undefined)}
           act=${async () => {
-            await post('/v1/fleet/open');
+            await call('POST /v1/fleet/open');
             changed();
           }}><p>New operations are taken from now on. What was cancelled meanwhile stays cancelled.</p></${Dialog}>`
         : null
@@ -128,7 +128,7 @@ function Letters({ letters, me, changed }: { letters: DeadLetter[]; me: Me; chan
       asking
         ? html`<${Dialog} title=${`Try ${asking.task} again?`} yes="Try again" close=${() => setAsking(undefined)}
           act=${async () => {
-            await post('/v1/dead-letters/requeue', { id: asking.id });
+            await call('POST /v1/dead-letters/requeue', { body: { id: asking.id } });
             changed();
           }}>
           <p>It is taken off the list, and its operation ${asking.operation} is tried again where it failed.</p>

@@ -5,13 +5,6 @@ import type { GuardRecord, OperationHeader, OperationState } from './wire.ts';
 export const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-export interface Me {
-  name: string;
-  role: Role;
-  /** `none`: the API asks nobody for a token. */
-  auth: 'none' | 'tokens';
-}
-
 export type Action =
   | 'start'
   | 'replan'

@@ -1,13 +1,13 @@
 /** All operations, newest first, with how far they are. */
-import { get } from './api.ts';
+import { call } from './api.ts';
 import { count, duration, roughly, short } from './format.ts';
-import { type Me, maySubmit } from './may.ts';
+import { maySubmit } from './may.ts';
 import { Bar, ErrorBox, Silence, Since, StateChip, stateWord } from './parts/small.ts';
 import { usePoll } from './poll.ts';
 import { progressOf, type Sample, speedOf } from './progress.ts';
 import { linkTo } from './route.ts';
 import { type Content, html, useRef, useState } from './vendor/preact.js';
-import type { OperationHeader, OperationState } from './wire.ts';
+import type { ListFilter, Me, OperationHeader, OperationState } from './wire.ts';
 
 const PAGE = 50;
 const POLL_MS = 2_000;
@@ -35,11 +35,16 @@ export function OperationsPage({ me }: { me: Me }): Content {
   const [words, setWords] = useState('');
   const [pages, setPages] = useState(1);
   const states = FILTERS.find(({ name }) => name === filter)?.states ?? [];
-  const query = states.map((state) => `&state=${state}`).join('');
-  const { value, error, silentSince } = usePoll<Page>((signal) => list(query, pages, signal), POLL_MS, [query, pages]);
+  // The API looks for one text; what else was typed is looked for in what it found.
+  const [text] = words.split(/\s+/).toSorted((a, b) => b.length - a.length);
+  const { value, error, silentSince } = usePoll<Page>(
+    (signal) => list({ state: [...states], text: text || undefined }, pages, signal),
+    POLL_MS,
+    [filter, text, pages],
+  );
   const speeds = useSpeeds(value?.operations ?? []);
   const found = (value?.operations ?? []).filter((header) => matches(header, words));
-  const empty = value && value.operations.length === 0 && filter === 'all';
+  const empty = value && value.operations.length === 0 && filter === 'all' && words === '';
   return html`
     <section class="card wide" data-card="operations">
       <div class="row page-head">
@@ -69,19 +74,18 @@ export function OperationsPage({ me }: { me: Me }): Content {
               </label>
             </div>
             ${found.length > 0 ? html`<${Table} operations=${found} speeds=${speeds} />` : null}
-            ${value && found.length === 0 ? html`<p class="soft">None of the ${count(value.operations.length)} loaded fits.</p>` : null}
+            ${value && found.length === 0 ? html`<p class="soft">None fits${value.next ? ' among those that were looked at' : ''}.</p>` : null}
             ${value?.next ? html`<p><button onClick=${() => setPages(pages + 1)}>Show older ones</button></p>` : null}`
       }
     </section>
   `;
 }
 
-async function list(query: string, pages: number, signal: AbortSignal): Promise<Page> {
+async function list(filter: ListFilter, pages: number, signal: AbortSignal): Promise<Page> {
   const operations: OperationHeader[] = [];
   let next: string | undefined;
   for (let page = 0; page < pages; page += 1) {
-    const cursor = next === undefined ? '' : `&cursor=${encodeURIComponent(next)}`;
-    const found = await get<Page>(`/v1/operations?limit=${PAGE}${query}${cursor}`, signal);
+    const found = await call('GET /v1/operations', { query: { ...filter, limit: PAGE, cursor: next } }, { signal });
     operations.push(...found.operations);
     next = found.next;
     if (next === undefined) break;

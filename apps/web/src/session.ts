@@ -1,13 +1,13 @@
 /** Who looks: asked of the API; one that asks nobody for a token lets everybody do everything. */
-import { ApiError, get, nameOfPerson } from './api.ts';
-import type { Me } from './may.ts';
+import { ApiError, call, nameOfPerson } from './api.ts';
 import { useEffect, useState } from './vendor/preact.js';
+import type { Me } from './wire.ts';
 
 export type Session = { state: 'asking' } | { state: 'in'; me: Me } | { state: 'token' } | { state: 'away'; error: Error };
 
 async function whoAmI(): Promise<Session> {
   try {
-    const me = await get<Me>('/v1/me');
+    const me = await call('GET /v1/me');
     return { state: 'in', me: me.auth === 'none' ? { ...me, name: nameOfPerson.get() } : me };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

@@ -1,5 +1,4 @@
 /** The event log of an operation, followed over broken connections: the browser resumes behind the last event it has seen. */
-import { operationPath } from './api.ts';
 import { useEffect, useRef, useState } from './vendor/preact.js';
 import type { OperationEvent } from './wire.ts';
 
@@ -33,7 +32,7 @@ export function useEvents(id: string, over: boolean): Followed {
     };
     const connect = (): void => {
       const after = last.current === undefined ? '' : `?after=${encodeURIComponent(last.current)}`;
-      source = new EventSource(`${operationPath(id, 'events')}${after}`);
+      source = new EventSource(`/v1/operations/${encodeURIComponent(id)}/events${after}`);
       source.onopen = () => show('live');
       source.onmessage = ({ data }: MessageEvent<string>) => {
         const event = JSON.parse(data) as OperationEvent;

@@ -1,4 +1,5 @@
-/** What the API answers with, as types only: nothing of the server's code reaches the browser. */
+/** What the API takes and answers with, as types only: nothing of the server's code reaches the browser. */
+export type { ApiRequest, Call, KindInfo, ListFilter, Me, TargetInfo } from '@longshore/contract';
 export type {
   AuditEntry,
   DeadLetter,

@@ -45,6 +45,7 @@ export type {
   TaskJob,
   Transport,
 } from './ports.ts';
+export { fits } from './query.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type {
   Confirming,

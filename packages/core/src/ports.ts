@@ -105,7 +105,11 @@ export type Durability = 'always' | 'everysec' | 'no' | 'unknown';
 
 export interface OperationQuery {
   states?: OperationState[];
+  /** A kind, or with a dot at its end the beginning of several: `tsdb.`. */
   kind?: string;
+  owner?: string;
+  /** Part of the id, kind, owner, reason or params, in any case. */
+  text?: string;
   /** Exclusive; an id from `next`. */
   after?: string;
   limit: number;

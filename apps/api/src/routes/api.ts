@@ -1,6 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { z } from 'zod';
 
 /** A Fastify server whose handlers see what their zod schemas promise. */
 export type Api = FastifyInstance<
@@ -10,5 +9,3 @@ export type Api = FastifyInstance<
   FastifyBaseLogger,
   ZodTypeProvider
 >;
-
-export const idParams: z.ZodObject<{ id: z.ZodString }, z.core.$strict> = z.strictObject({ id: z.string().min(1).max(64) });

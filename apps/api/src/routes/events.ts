@@ -5,23 +5,16 @@
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { SCHEMAS } from '@longshore/contract';
 import type { Log, OperationEvent } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import type { Service } from '@longshore/operations';
-import { z } from 'zod';
 import { TooManyStreams } from '../errors.ts';
 import type { Api } from './api.ts';
-import { idParams } from './api.ts';
 
 const HEARTBEAT_MS = 15_000;
 
-const query = z.strictObject({
-  /** As `Last-Event-ID`, for clients that cannot set headers. */
-  after: z.string().max(64).optional(),
-  /** `false`: ends with what there is now. */
-  follow: z.enum(['true', 'false']).default('true'),
-});
-const headers = z.object({ 'last-event-id': z.string().max(64).optional() });
+const { params, query, headers } = SCHEMAS['GET /v1/operations/:id/events'];
 
 export function eventRoutes(api: Api, service: Service, log: Log, most: number): void {
   const open = new Set<AbortController>();
@@ -29,7 +22,7 @@ export function eventRoutes(api: Api, service: Service, log: Log, most: number):
     for (const one of open) one.abort();
   });
 
-  api.get('/v1/operations/:id/events', { schema: { params: idParams, querystring: query, headers } }, async (request, reply) => {
+  api.get('/v1/operations/:id/events', { schema: { params, querystring: query, headers } }, async (request, reply) => {
     const { id } = request.params;
     const after = request.headers['last-event-id'] ?? request.query.after;
     // Unknown operations are answered with 404 while there is still a status to send.
@@ -48,7 +41,7 @@ export function eventRoutes(api: Api, service: Service, log: Log, most: number):
     });
     reply.raw.flushHeaders();
     try {
-      const state = await stream(service, id, after, request.query.follow === 'true', reply.raw, gone.signal);
+      const state = await stream(service, id, after, request.query.follow !== 'false', reply.raw, gone.signal);
       if (state !== undefined) reply.raw.write(`event: end\ndata: ${JSON.stringify({ state })}\n\n`);
     } catch (error) {
       // The status is sent already: the client sees a stream without its `end` and comes again.

@@ -1,20 +1,19 @@
 /** Who asks, and a cookie for browsers: the page gives the token once, and its scripts never see it again. */
+import type { Me } from '@longshore/contract';
+import { SCHEMAS } from '@longshore/contract';
 import type { FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import type { Caller } from '../caller.ts';
 import { COOKIE, callerOf, named } from '../caller.ts';
-import type { ApiSetup, Auth } from '../setup.ts';
+import type { ApiSetup } from '../setup.ts';
 import type { Api } from './api.ts';
 
 /** A browser is asked for the token again after a working day. */
 const SESSION_SECONDS = 43_200;
 
-const token = z.strictObject({ token: z.string().max(200) }).nullish();
-
 export function sessionRoutes(api: Api, { engine, auth }: ApiSetup): void {
   const { store, clock } = engine;
 
-  api.post('/v1/session', { schema: { body: token } }, async (request, reply) => {
+  api.post('/v1/session', { schema: SCHEMAS['POST /v1/session'] }, async (request, reply) => {
     if (auth === 'none') return me(named(request));
     const given = request.body?.token ?? '';
     const caller = await callerOf(given, store, clock);
@@ -33,7 +32,7 @@ function isSecure({ protocol, headers }: FastifyRequest): boolean {
   return protocol === 'https' || headers.origin?.startsWith('https:') === true;
 }
 
-function me({ name, role, auth }: Caller): { name: string; role: string; auth: Auth } {
+function me({ name, role, auth }: Caller): Me {
   return { name, role, auth };
 }
 

@@ -1,8 +1,7 @@
 /** Tokens: made, listed and revoked by admins. A token is in the answer that made it and nowhere else. */
+import { SCHEMAS } from '@longshore/contract';
 import type { TokenRecord } from '@longshore/core';
-import { ACCESS_ROLES } from '@longshore/core';
-import { mintToken, TOKEN_NAME } from '@longshore/host';
-import { z } from 'zod';
+import { mintToken } from '@longshore/host';
 import { userOf } from '../caller.ts';
 import { NoSuchToken, TokenTaken, TooManyTokens } from '../errors.ts';
 import type { ApiSetup } from '../setup.ts';
@@ -10,26 +9,13 @@ import type { Api } from './api.ts';
 
 /** One for each person and program is few; more than this is a program gone wrong. */
 const MAX_TOKENS = 1_000;
-const DAY_MS = 86_400_000;
-
-const name = z.string().regex(TOKEN_NAME, 'a name has at most 64 letters, digits and . _ @ + -');
-const wanted = z.strictObject({
-  name,
-  role: z.enum(ACCESS_ROLES),
-  /** Absent: it is good until it is revoked. */
-  lifeMs: z
-    .int()
-    .positive()
-    .max(10 * 366 * DAY_MS)
-    .optional(),
-});
 
 export function tokenRoutes(api: Api, { engine }: ApiSetup): void {
   const { store, clock } = engine;
 
   api.get('/v1/tokens', async () => ({ tokens: (await store.tokens()).map(shown) }));
 
-  api.post('/v1/tokens', { schema: { body: wanted } }, async (request, reply) => {
+  api.post('/v1/tokens', { schema: SCHEMAS['POST /v1/tokens'] }, async (request, reply) => {
     const { name: given, role, lifeMs } = request.body;
     if ((await store.tokens()).length >= MAX_TOKENS) throw TooManyTokens({ most: MAX_TOKENS });
     const now = clock.now();
@@ -39,7 +25,7 @@ export function tokenRoutes(api: Api, { engine }: ApiSetup): void {
     return reply.code(201).send({ token, ...shown(record) });
   });
 
-  api.delete('/v1/tokens/:name', { schema: { params: z.strictObject({ name }) } }, async (request) => {
+  api.delete('/v1/tokens/:name', { schema: SCHEMAS['DELETE /v1/tokens/:name'] }, async (request) => {
     if (!(await store.revokeToken(request.params.name))) throw NoSuchToken({ name: request.params.name });
     return { revoked: request.params.name };
   });

@@ -1,10 +1,10 @@
 /** Commands about who may do what, and who did: tokens of the API and its audit log. */
 import { writeFileSync } from 'node:fs';
+import type { TokenInfo } from '@longshore/contract';
 import type { AccessRole, AuditEntry } from '@longshore/core';
 import { ACCESS_ROLES, auditText } from '@longshore/core';
 import { Command, Option } from 'commander';
 import { parseTime } from '../arguments/time.ts';
-import type { TokenInfo } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
 import type { Terminal } from '../terminal.ts';

@@ -12,7 +12,7 @@ import { clockTime, table } from '../text.ts';
 import { examples, milliseconds, withJson } from './options.ts';
 import { runOperation, watchToEnd } from './run-operation.ts';
 import type { RunningFlags } from './system.ts';
-import { newOperation, withRunning } from './system.ts';
+import { submissionOf, withRunning } from './system.ts';
 
 interface Flags extends ApiOption {
   json?: boolean;
@@ -178,7 +178,7 @@ function submitCommand(terminal: Terminal): Command {
     'longshore submit tsdb.verify --params verify.json --plan',
   ]).action(async (kind: string, flags: SubmitFlags) => {
     await using client = await connectFleet(flags, terminal);
-    const operation = newOperation({ kind, params: { ...flags.params, ...flags.param } }, flags);
+    const operation = submissionOf({ kind, params: { ...flags.params, ...flags.param } }, flags);
     throw new Ended(await runOperation(client, operation, flags, terminal));
   });
 }

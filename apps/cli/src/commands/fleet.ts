@@ -1,6 +1,6 @@
 /** The fleet itself: up, down, kinds, workers, spools. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Log } from '@longshore/core';
+import type { Json, Log } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { processLog, untilStopped } from '@longshore/host';
 import { duration } from '@longshore/operations';
@@ -145,7 +145,7 @@ function downCommand(terminal: Terminal): Command {
 async function liveOperations(record: FleetRecord): Promise<string[]> {
   try {
     await using client = openClient(record.api);
-    const { operations } = await client.operations({ states: ['submitted', 'running', 'paused', 'needs-attention'] });
+    const { operations } = await client.operations({ state: ['submitted', 'running', 'paused', 'needs-attention'] });
     return operations.map(({ id, kind, state }) => `${id} (${kind}) is ${state}; it rests until the fleet is started again.`);
   } catch (error) {
     if (!(error instanceof LongshoreError)) throw error;
@@ -162,6 +162,11 @@ async function cleanUp(home: Home): Promise<boolean> {
   return children > 0 || redis !== undefined;
 }
 
+interface ParamsSchema {
+  properties?: Record<string, { type?: string; description?: string; default?: Json }>;
+  required?: string[];
+}
+
 function kindsCommand(terminal: Terminal): Command {
   const command = withApi(withJson(new Command('kinds').description('kinds of operations this fleet can do, with their parameters')));
   return examples(command, ['longshore kinds', 'longshore kinds --json']).action(async (flags: Flags) => {
@@ -172,8 +177,9 @@ function kindsCommand(terminal: Terminal): Command {
         continue;
       }
       terminal.print(`${terminal.out.style('bold', kind.name)}  ${kind.title}`);
-      const needed = new Set(kind.params.required ?? []);
-      const rows = Object.entries(kind.params.properties ?? {}).map(([name, schema]) => [
+      const { properties = {}, required = [] } = kind.params as ParamsSchema;
+      const needed = new Set(required);
+      const rows = Object.entries(properties).map(([name, schema]) => [
         `  ${name}`,
         schema.type ?? '',
         needed.has(name) ? 'needed' : schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`,

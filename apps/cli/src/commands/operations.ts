@@ -165,13 +165,20 @@ function opsCommand(terminal: Terminal): Command {
   const command = withApi(withJson(new Command('ops').description('operations of the fleet, newest first')))
     .option('--live', 'only those that have not ended')
     .addOption(new Option('--state <state...>', 'only those in these states').choices(STATES))
-    .option('--kind <kind>', 'only those of this kind')
+    .option('--kind <kind>', 'only those of this kind; with a dot at its end of all that begin so: tsdb.')
+    .option('--owner <name>', 'only those of this person')
+    .option('--search <text>', 'only those with this in their id, reason or parameters')
     .option('--limit <n>', 'at most so many', wholeNumber(1, 500), 30);
-  return examples(command, ['longshore ops', 'longshore ops --live', 'longshore ops --state failed --kind tsdb.migrate --json']).action(
-    async (flags: Flags & { live?: boolean; state?: string[]; kind?: string; limit: number }) => {
+  return examples(command, [
+    'longshore ops',
+    'longshore ops --live',
+    'longshore ops --state failed --kind tsdb. --json',
+    'longshore ops --search vm-new',
+  ]).action(
+    async (flags: Flags & { live?: boolean; state?: OperationState[]; kind?: string; owner?: string; search?: string; limit: number }) => {
       await using client = await connectFleet(flags, terminal);
-      const states = flags.state ?? (flags.live ? LIVE : undefined);
-      const filter = { limit: flags.limit, ...(states ? { states } : {}), ...(flags.kind === undefined ? {} : { kind: flags.kind }) };
+      const { limit, kind, owner, search: text } = flags;
+      const filter = { limit, state: flags.state ?? (flags.live ? LIVE : undefined), kind, owner, text };
       const { operations, next } = await client.operations(filter);
       if (flags.json) {
         for (const header of operations) terminal.json(header);

@@ -1,8 +1,9 @@
 /** What every command does that starts an operation: submit, watch, report, and end with the contract's exit code. */
 import { createInterface } from 'node:readline/promises';
+import type { Submission } from '@longshore/contract';
 import type { OperationHeader } from '@longshore/core';
 import { EXIT } from '@longshore/core';
-import type { Client, NewOperation } from '../client.ts';
+import type { Client } from '../client.ts';
 import { viewOf } from '../report/kinds.ts';
 import { planText } from '../report/plan.ts';
 import { reportText, verdict } from '../report/text.ts';
@@ -19,7 +20,7 @@ export interface RunOptions {
 /** Rows of the report shown after watching; `report --all` shows the rest. */
 const ROWS_AFTER_WATCHING = 20;
 
-export async function runOperation(client: Client, operation: NewOperation, options: RunOptions, terminal: Terminal): Promise<number> {
+export async function runOperation(client: Client, operation: Submission, options: RunOptions, terminal: Terminal): Promise<number> {
   const json = options.json === true;
   // At a terminal the plan is shown before it runs, and a warning in it is a question.
   const ask = terminal.err.live && process.stdin.isTTY && !json && !options.yes && !options.detach;

@@ -2,11 +2,13 @@
  * How a system gets its group of commands, `longshore pegasus migrate-table …`: each command says which flags it has and how they become
  * an operation. Everything else (`--plan`, `--json`, `--detach`, approvals, watching, the report, exit codes) is the same for all.
  */
+
+import type { Submission } from '@longshore/contract';
 import type { Json } from '@longshore/core';
 import { APPROVAL_POLICIES } from '@longshore/core';
 import { Command, Option } from 'commander';
 import { parseAddress } from '../arguments/target.ts';
-import type { Client, NewOperation } from '../client.ts';
+import type { Client } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
 import { BadUsage } from '../errors.ts';
@@ -18,7 +20,7 @@ import { runOperation } from './run-operation.ts';
 
 /** What every command that starts an operation takes besides its own flags. */
 export interface RunningFlags extends ApiOption, RunOptions {
-  approvals?: NonNullable<NewOperation['approvals']>;
+  approvals?: NonNullable<Submission['approvals']>;
   deadline?: number;
   reason?: string;
 }
@@ -62,7 +64,7 @@ export function operationCommand<F extends RunningFlags, R extends OperationRequ
     terminal.say(request.headline.charAt(0).toUpperCase() + request.headline.slice(1));
     await using client = await connectFleet(flags, terminal);
     await spec.before?.(client, request, terminal);
-    throw new Ended(await runOperation(client, newOperation(request, flags), flags, terminal));
+    throw new Ended(await runOperation(client, submissionOf(request, flags), flags, terminal));
   });
 }
 
@@ -88,7 +90,7 @@ export function withRunning(command: Command): Command {
     .option('--detach', 'print the id and return at once');
 }
 
-export function newOperation({ kind, params }: Pick<OperationRequest, 'kind' | 'params'>, flags: RunningFlags): NewOperation {
+export function submissionOf({ kind, params }: Pick<OperationRequest, 'kind' | 'params'>, flags: RunningFlags): Submission {
   const { approvals, deadline, reason } = flags;
   return {
     kind,

@@ -1,11 +1,11 @@
 /** The buttons of an operation. Each asks first, in words; what must be chosen or said is part of the question. */
-import { get, operationPath, post } from '../api.ts';
+import { call } from '../api.ts';
 import { askedFor } from '../asked.ts';
-import { type Action, actionsOf, type Me, mayAct } from '../may.ts';
+import { type Action, actionsOf, mayAct } from '../may.ts';
 import { Dialog } from '../parts/dialog.ts';
 import { ErrorBox } from '../parts/small.ts';
 import { type Content, html, useEffect, useState } from '../vendor/preact.js';
-import type { OperationView, RevertStep, StoredPlan } from '../wire.ts';
+import type { Me, OperationView, RevertStep, StoredPlan } from '../wire.ts';
 
 interface ActionsProps {
   view: OperationView;
@@ -51,13 +51,27 @@ function Question({ action, view, plan, changed, close }: QuestionProps): Conten
     (action === 'approve' && stages.length === 0) ||
     (action === 'revert' && !steps?.some(({ none }) => none === undefined));
   const act = async (): Promise<void> => {
-    const path = (part: string): string => operationPath(header.id, part);
-    if (action === 'approve') await post(path('approve'), { reason: reason.trim(), stages });
-    else if (action === 'take-over') await post(path('take-over'), { reason: reason.trim() });
-    else if (action === 'replan') await post(path('start'), { replan: true });
-    else if (action === 'start') await post(path('start'), {});
-    else if (action === 'drain') await post(path('drain'), minutes === '' ? {} : { withinMs: Math.round(Number(minutes) * 60_000) });
-    else await post(path(action === 'discard' ? 'cancel' : action));
+    const of = { params: { id: header.id } };
+    switch (action) {
+      case 'approve':
+        await call('POST /v1/operations/:id/approve', { ...of, body: { reason: reason.trim(), stages: [...stages] } });
+        break;
+      case 'take-over':
+        await call('POST /v1/operations/:id/take-over', { ...of, body: { reason: reason.trim() } });
+        break;
+      case 'start':
+      case 'replan':
+        await call('POST /v1/operations/:id/start', { ...of, body: action === 'replan' ? { replan: true } : {} });
+        break;
+      case 'drain':
+        await call('POST /v1/operations/:id/drain', {
+          ...of,
+          body: minutes === '' ? {} : { withinMs: Math.round(Number(minutes) * 60_000) },
+        });
+        break;
+      default:
+        await call(`POST /v1/operations/:id/${action === 'discard' ? 'cancel' : action}`, of);
+    }
     changed();
   };
   const toggle = (name: string): void => setStages(stages.includes(name) ? stages.filter((one) => one !== name) : [...stages, name]);
@@ -99,7 +113,7 @@ function Question({ action, view, plan, changed, close }: QuestionProps): Conten
 function RevertSteps({ id, steps, found }: { id: string; steps: RevertStep[] | undefined; found(steps: RevertStep[]): void }): Content {
   const [error, setError] = useState<Error | undefined>(undefined);
   useEffect(() => {
-    get<{ steps: RevertStep[] }>(operationPath(id, 'revert')).then(
+    call('GET /v1/operations/:id/revert', { params: { id } }).then(
       (plan) => found(plan.steps),
       (thrown: unknown) => setError(thrown instanceof Error ? thrown : new Error(String(thrown))),
     );

@@ -1,10 +1,9 @@
 /** The top of the page: what it is, how far it is, what can be asked of it. */
 import { bytes, count, duration, roughly, short } from '../format.ts';
-import type { Me } from '../may.ts';
 import { Bar, Since, StateChip, When } from '../parts/small.ts';
 import { progressOf, type Sample, speedOf } from '../progress.ts';
 import { type Content, html } from '../vendor/preact.js';
-import type { OperationHeader, OperationView, StoredPlan } from '../wire.ts';
+import type { Me, OperationHeader, OperationView, StoredPlan } from '../wire.ts';
 import { Actions } from './actions.ts';
 
 export interface HeadProps {

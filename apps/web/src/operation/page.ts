@@ -1,13 +1,13 @@
 /** One operation: what it does, what it waits for, how fast it goes, what became of it. */
-import { ApiError, get, getText, operationPath } from '../api.ts';
-import { isFinal, type Me } from '../may.ts';
+import { ApiError, call } from '../api.ts';
+import { isFinal } from '../may.ts';
 import { Card, ErrorBox, Silence } from '../parts/small.ts';
 import { KindPicture } from '../pictures/pictures.ts';
 import { usePoll } from '../poll.ts';
 import { linkTo } from '../route.ts';
 import { useEvents } from '../stream.ts';
 import { type Content, html, useEffect, useMemo, useRef, useState } from '../vendor/preact.js';
-import type { DoneRecord, OperationView, Report, StoredPlan } from '../wire.ts';
+import type { DoneRecord, Me, OperationView, StoredPlan } from '../wire.ts';
 import { Chart, Samples } from './chart.ts';
 import { Head } from './head.ts';
 import { EventLog } from './log.ts';
@@ -30,7 +30,7 @@ export function OperationPage({ id, me }: { id: string; me: Me }): Content {
     error,
     silentSince,
     reload,
-  } = usePoll((signal) => get<OperationView>(operationPath(id), signal), resting ? REST_MS : LIVE_MS, [id]);
+  } = usePoll((signal) => call('GET /v1/operations/:id', { params: { id } }, { signal }), resting ? REST_MS : LIVE_MS, [id]);
   if (error instanceof ApiError && error.status === 404 && !view)
     return html`<section class="card wide"><h1>There is no operation ${id}</h1><p>It may have been forgotten: the fleet keeps ended ones for a while only. <a href=${linkTo('operations')}>All operations</a></p></section>`;
   if (!view) return error ? html`<${ErrorBox} error=${error} />` : html`<p class="loading">${id} …</p>`;
@@ -60,8 +60,8 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   const bulk = plan?.stages.some((spec) => spec.bulk) ?? false;
   const records = useRecords(id, `${counted}/${header.state}`, plan !== undefined);
   const slow = over || planned ? undefined : SLOW_MS;
-  const report = usePoll((signal) => get<Report>(operationPath(id, 'report'), signal), slow, [id, header.state]).value;
-  const explained = usePoll((signal) => getText(operationPath(id, 'explain'), signal), slow, [
+  const report = usePoll((signal) => call('GET /v1/operations/:id/report', { params: { id } }, { signal }), slow, [id, header.state]).value;
+  const explained = usePoll((signal) => call('GET /v1/operations/:id/explain', { params: { id } }, { signal }), slow, [
     id,
     header.state,
     header.intent,
@@ -119,7 +119,7 @@ function withoutSummary(text: string): string {
 /** Asked for again when it has another hash or more stages. */
 function usePlan(id: string, version: string, there: boolean): StoredPlan | undefined {
   return usePoll<StoredPlan | undefined>(
-    async (signal) => (there ? get<StoredPlan>(operationPath(id, 'plan'), signal) : undefined),
+    async (signal) => (there ? call('GET /v1/operations/:id/plan', { params: { id } }, { signal }) : undefined),
     undefined,
     [id, version, there],
   ).value;
@@ -128,7 +128,7 @@ function usePlan(id: string, version: string, there: boolean): StoredPlan | unde
 /** Records of ended tasks; asked for again when more have ended. */
 function useRecords(id: string, version: string, there: boolean): readonly DoneRecord[] {
   const { value } = usePoll(
-    async (signal) => (there ? (await get<{ tasks: DoneRecord[] }>(operationPath(id, 'tasks'), signal)).tasks : NONE),
+    async (signal) => (there ? (await call('GET /v1/operations/:id/tasks', { params: { id } }, { signal })).tasks : NONE),
     undefined,
     [id, version, there],
   );

@@ -1,7 +1,7 @@
 /** A person gives a token where the API asks for one, and a name where it does not. */
-import { nameOfPerson, post, remove } from '../api.ts';
-import type { Me } from '../may.ts';
+import { call, nameOfPerson } from '../api.ts';
 import { type Content, html, useState } from '../vendor/preact.js';
+import type { Me } from '../wire.ts';
 import { ErrorBox } from './small.ts';
 
 export function Who({ me, done }: { me: Me | undefined; done(): void }): Content {
@@ -21,7 +21,7 @@ export function Who({ me, done }: { me: Me | undefined; done(): void }): Content
   };
   const save = (event: Event): void => {
     event.preventDefault();
-    void attempt(async () => (open ? nameOfPerson.set(text.trim()) : post('/v1/session', { token: text.trim() })));
+    void attempt(async () => (open ? nameOfPerson.set(text.trim()) : call('POST /v1/session', { body: { token: text.trim() } })));
   };
   return html`<form class="card wide" onSubmit=${save} data-card="who">
     <h2>${open ? 'Your name' : me ? `You are ${me.name}, ${me.role}` : 'Your token'}</h2>
@@ -46,7 +46,7 @@ export function Who({ me, done }: { me: Me | undefined; done(): void }): Content
         />
       </label>
       <button class="solid" disabled=${wrong || (!open && text.trim() === '')}>Use it</button>
-      ${me && !open ? html`<button type="button" onClick=${() => attempt(() => remove('/v1/session'))}>Sign out</button>` : null}
+      ${me && !open ? html`<button type="button" onClick=${() => attempt(() => call('DELETE /v1/session'))}>Sign out</button>` : null}
       ${me ? html`<button type="button" class="quiet" onClick=${done}>Leave it</button>` : null}
     </div>
     ${wrong ? html`<p class="bad">At most 64 letters, digits and . _ @ + - without spaces.</p>` : null}

@@ -1,29 +1,18 @@
 /** Choose a kind, fill in its params, see its plan. Nothing is changed until the plan is started on the operation's own page. */
-import { get, post } from '../api.ts';
-import { type Me, maySubmit } from '../may.ts';
+import { call } from '../api.ts';
+import { maySubmit } from '../may.ts';
 import { ErrorBox } from '../parts/small.ts';
 import { usePoll } from '../poll.ts';
 import { go, linkTo } from '../route.ts';
 import { type Content, html, useMemo, useState } from '../vendor/preact.js';
+import type { KindInfo, Me, TargetInfo } from '../wire.ts';
 import { FormField } from './field.ts';
 import { fieldsOf, type JsonSchema, paramsOf } from './schema.ts';
 import { parseDuration } from './values.ts';
 
-interface Kind {
-  name: string;
-  title: string;
-  role: string;
-  params: JsonSchema;
-}
-
-interface Target {
-  name: string;
-  system: string;
-}
-
 export function SubmitPage({ kind: name, me }: { kind: string | undefined; me: Me }): Content {
-  const { value: kinds, error } = usePoll(async (signal) => (await get<{ kinds: Kind[] }>('/v1/kinds', signal)).kinds, undefined, []);
-  const targets = usePoll(async (signal) => (await get<{ targets: Target[] }>('/v1/targets', signal)).targets, undefined, []).value;
+  const { value: kinds, error } = usePoll(async (signal) => (await call('GET /v1/kinds', {}, { signal })).kinds, undefined, []);
+  const targets = usePoll(async (signal) => (await call('GET /v1/targets', {}, { signal })).targets, undefined, []).value;
   if (!maySubmit(me.role))
     return html`<section class="card wide"><h1>Submit</h1><p>As ${me.role} you can look at operations, not submit any.</p></section>`;
   if (error && !kinds) return html`<${ErrorBox} error=${error} />`;
@@ -54,11 +43,11 @@ const POLICIES = [
   ['every-stage', 'every stage asks'],
 ] as const;
 
-function KindForm({ kind, targets }: { kind: Kind; targets: Target[] }): Content {
-  const fields = useMemo(() => fieldsOf(kind.params), [kind]);
+function KindForm({ kind, targets }: { kind: KindInfo; targets: TargetInfo[] }): Content {
+  const fields = useMemo(() => fieldsOf(kind.params as JsonSchema), [kind]);
   const [typed, setTyped] = useState<Record<string, string>>({});
   const [reason, setReason] = useState('');
-  const [approvals, setApprovals] = useState('cutover');
+  const [approvals, setApprovals] = useState<(typeof POLICIES)[number][0]>('cutover');
   const [deadline, setDeadline] = useState('');
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -78,12 +67,12 @@ function KindForm({ kind, targets }: { kind: Kind; targets: Target[] }): Content
       const body = {
         kind: kind.name,
         params,
-        mode: 'plan',
+        mode: 'plan' as const,
         approvals,
         ...(reason.trim() === '' ? {} : { reason: reason.trim() }),
         ...(deadlineMs === undefined ? {} : { deadlineMs }),
       };
-      const { id } = await post<{ id: string }>('/v1/operations', body, { 'idempotency-key': key });
+      const { id } = await call('POST /v1/operations', { body, headers: { 'idempotency-key': key } });
       go('operations', id);
     } catch (thrown) {
       setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -112,7 +101,7 @@ function KindForm({ kind, targets }: { kind: Kind; targets: Target[] }): Content
     <div class="fields">
       <label><span>Reason</span><input name="reason" maxlength="500" value=${reason} onInput=${(event: { currentTarget: HTMLInputElement }) => setReason(event.currentTarget.value)} /><small class="soft">for whoever looks at it later</small></label>
       <label><span>Approvals</span>
-        <select name="approvals" value=${approvals} onChange=${(event: { currentTarget: HTMLSelectElement }) => setApprovals(event.currentTarget.value)}>
+        <select name="approvals" value=${approvals} onChange=${(event: { currentTarget: HTMLSelectElement }) => setApprovals(event.currentTarget.value as (typeof POLICIES)[number][0])}>
           ${POLICIES.map(([policy, words]) => html`<option key=${policy} value=${policy} selected=${policy === approvals}>${policy}: ${words}</option>`)}
         </select>
       </label>

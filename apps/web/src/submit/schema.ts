@@ -138,7 +138,7 @@ function sample(schema: JsonSchema, depth: number): Json {
   return type === 'string' ? '…' : null;
 }
 
-export type Parsed = { params: Json; problems?: undefined } | { params?: undefined; problems: Record<string, string> };
+export type Parsed = { params: Record<string, Json>; problems?: undefined } | { params?: undefined; problems: Record<string, string> };
 
 /** What was typed as params; what is empty is left out, so that the kind's own default holds. */
 export function paramsOf(fields: readonly Field[], typed: Readonly<Record<string, string>>): Parsed {

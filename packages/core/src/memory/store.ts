@@ -17,6 +17,7 @@ import type {
   SpoolUse,
   Store,
 } from '../ports.ts';
+import { fits } from '../query.ts';
 import type {
   AttemptRecord,
   DeadLetter,
@@ -184,10 +185,11 @@ export function memoryStore(clock: Clock): Store {
       return true;
     },
 
-    async list({ states, kind, after, limit }: OperationQuery) {
+    async list(query: OperationQuery) {
+      const { after, limit } = query;
       const all = [...operations.values()].map((entry) => entry.header).sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
       const from = after === undefined ? 0 : all.findIndex((header) => header.id === after) + 1;
-      const wanted = all.slice(from).filter((header) => (!states || states.includes(header.state)) && (!kind || header.kind === kind));
+      const wanted = all.slice(from).filter((header) => fits(header, query));
       const page = wanted.slice(0, limit).map(copy);
       const last = page.at(-1);
       return wanted.length > limit && last ? { operations: page, next: last.id } : { operations: page };

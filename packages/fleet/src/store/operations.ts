@@ -1,6 +1,6 @@
 /** The store's part of the scheduler and of people: operations, their lists, their end. */
 import type { DoneRecord, Note, OperationHeader, OperationQuery, Store, StoredPlan } from '@longshore/core';
-import { EVENTS_KEPT, isAtRest, NOTES_KEPT } from '@longshore/core';
+import { EVENTS_KEPT, fits, isAtRest, NOTES_KEPT } from '@longshore/core';
 import type { Base } from './base.ts';
 import { givenField } from './leases.ts';
 import { changeLists, parse, parseRows, parseSnapshot } from './records.ts';
@@ -87,7 +87,8 @@ export function operationCalls({ redis, key, op, call }: Base): OperationCalls {
       return (await call('commit', keys, args)) === 1;
     },
 
-    async list({ states, kind, after, limit }: OperationQuery) {
+    async list(query: OperationQuery) {
+      const { after, limit } = query;
       const found: OperationHeader[] = [];
       let from = 0;
       if (after !== undefined) {
@@ -103,7 +104,7 @@ export function operationCalls({ redis, key, op, call }: Base): OperationCalls {
           if (error) throw error;
           if (typeof text !== 'string') continue;
           const header = parse<OperationHeader>(text);
-          if ((!states || states.includes(header.state)) && (!kind || header.kind === kind)) found.push(header);
+          if (fits(header, query)) found.push(header);
         }
       }
       const page = found.slice(0, limit);
