@@ -33,7 +33,8 @@ COPY deploy/health.ts deploy/metrics-token.sh /app/deploy/
 RUN chmod 0755 /app/apps/cli/src/main.ts \
   && ln -s /app/apps/cli/src/main.ts /usr/local/bin/longshore \
   && install -d -o node -g node /var/lib/longshore /var/spool/longshore /run/longshore /run/longshore-tokens
-ENV NODE_ENV=production LONGSHORE_HOME=/var/lib/longshore
+# A command that is told of no API brings its fleet along and ends with it.
+ENV NODE_ENV=production LONGSHORE_HOME=/var/lib/longshore LONGSHORE_IN_PROCESS=1
 USER node
 WORKDIR /var/lib/longshore
 VOLUME ["/var/lib/longshore"]

@@ -43,6 +43,8 @@ export interface CallOptions {
 export interface Client extends AsyncDisposable {
   /** For people: `unix:/…/api.sock`, `http://…`. */
   readonly address: string;
+  /** The fleet ends with this client. */
+  readonly ownsFleet?: true;
   /** Any route, typed; the calls below are the ones with something more to them, or used everywhere. */
   call: Call<CallOptions>;
   submit(operation: Submission): Promise<string>;

@@ -101,3 +101,17 @@ export const ListensElsewhere: ErrorEntry<{ wanted: string; now: string }> = def
   retryable: false,
   exitCode: EXIT.refused,
 });
+
+export const BadFile: ErrorEntry<{ file: string; problem: string }> = defineError('LSH_FILE_INVALID', {
+  message: ({ file, problem }) => `${file}: ${problem}`,
+  fix: 'Correct the file; nothing was submitted. `longshore apply --help` shows its shape, `longshore kinds` the parameters of each kind.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
+export const InProcessOnly: ErrorEntry<{ flag: string }> = defineError('LSH_IN_PROCESS', {
+  message: ({ flag }) => `with --in-process the fleet ends with this command, so ${flag} makes no sense`,
+  fix: 'Leave one of the two out: without --in-process the local fleet goes on in the background.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});

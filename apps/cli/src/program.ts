@@ -1,6 +1,7 @@
 /** The `longshore` command: its groups of commands, and what its help says first. */
 import { Command } from 'commander';
 import { accessCommands } from './commands/access.ts';
+import { applyCommand } from './commands/apply.ts';
 import { decisionCommands } from './commands/decisions.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -36,12 +37,12 @@ export function buildProgram(terminal: Terminal): Command {
     program.commandsGroup(heading);
     for (const command of commands) program.addCommand(command);
   };
-  const [up, down, kinds, workers, spools] = fleetCommands(terminal) as [Command, Command, Command, Command, Command];
+  const [up, down, ...fleet] = fleetCommands(terminal) as [Command, Command, ...Command[]];
   group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
-  group('Work:', systemCommands(terminal));
+  group('Work:', [...systemCommands(terminal), applyCommand(terminal)]);
   group('Operations:', operationCommands(terminal));
   group('Decisions:', decisionCommands(terminal));
-  group('The fleet:', [up, down, workers, spools, kinds, ...fleetStateCommands(terminal)]);
+  group('The fleet:', [up, down, ...fleet, ...fleetStateCommands(terminal)]);
   group('Who may do what, and who did:', accessCommands(terminal));
   group('One process of a fleet on many machines:', roleCommands());
   program.hook('preAction', (_program, command) => takeOptionsOfParents(command));

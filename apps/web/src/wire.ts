@@ -10,6 +10,7 @@ export type {
   OperationEvent,
   OperationHeader,
   OperationState,
+  Picture as Shown,
   Presence,
   Report,
   SpoolRecord,

@@ -13,3 +13,4 @@ export type { NewToken } from './tokens.ts';
 export { isTokenOf, mintToken, nameInToken, TOKEN_NAME } from './tokens.ts';
 export type { Running, Setup } from './worker.ts';
 export { openEngine, startScheduler, startWorker } from './worker.ts';
+export { readYaml } from './yaml.ts';

@@ -31,7 +31,14 @@ const SUPERVISOR_STOP_MS = 60_000;
 const POLL_MS = 50;
 
 export function fleetCommands(terminal: Terminal): Command[] {
-  return [upCommand(terminal), downCommand(terminal), kindsCommand(terminal), workersCommand(terminal), spoolsCommand(terminal)];
+  return [
+    upCommand(terminal),
+    downCommand(terminal),
+    kindsCommand(terminal),
+    workersCommand(terminal),
+    spoolsCommand(terminal),
+    targetsCommand(terminal),
+  ];
 }
 
 interface UpFlags {
@@ -266,4 +273,40 @@ function spoolsCommand(terminal: Terminal): Command {
     for (const row of rows.filter(({ dumpers, restorers }) => dumpers === 0 || restorers === 0))
       terminal.say(`${row.name} is not used: it needs a dumper and a restorer.`);
   });
+}
+
+function targetsCommand(terminal: Terminal): Command {
+  const command = withApi(
+    withJson(
+      new Command('targets').description('systems that operations can name, as longshore.yaml has them; addresses and secrets stay there'),
+    ),
+  );
+  return examples(command, ['longshore targets', 'longshore targets --json']).action(async (flags: Flags) => {
+    await using client = await connectFleet(flags, terminal);
+    const targets = (await client.targets()).sort((a, b) => (a.system + a.name < b.system + b.name ? -1 : 1));
+    const kinds = await client.kinds();
+    const rows = targets.map((one) => ({
+      ...one,
+      kinds: kinds.filter(({ params }) => namesSystem(params, one.system)).map(({ name }) => name),
+    }));
+    if (flags.json) {
+      for (const row of rows) terminal.json(row);
+      return;
+    }
+    if (rows.length === 0)
+      return terminal.say('No target is configured. Name them under `targets:` in longshore.yaml; a local fleet takes addresses as well.');
+    terminal.print(
+      table(
+        ['target', 'system', 'for'],
+        rows.map(({ name, system, kinds: its }) => [name, system, its.join(', ')]),
+      ).join('\n'),
+    );
+  });
+}
+
+/** Whether a kind has a parameter that names a target of the system. */
+function namesSystem(schema: Json, system: string): boolean {
+  if (typeof schema !== 'object' || schema === null) return false;
+  if (!Array.isArray(schema) && schema.target === system) return true;
+  return Object.values(schema).some((part) => namesSystem(part, system));
 }

@@ -1,4 +1,5 @@
 /** What every command does that starts an operation: submit, watch, report, and end with the contract's exit code. */
+import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import type { Submission } from '@longshore/contract';
 import type { OperationHeader } from '@longshore/core';
@@ -15,6 +16,8 @@ export interface RunOptions {
   detach?: boolean;
   json?: boolean;
   yes?: boolean;
+  /** What was submitted under the same key is found again, not done again. */
+  key?: string;
 }
 
 /** Rows of the report shown after watching; `report --all` shows the rest. */
@@ -25,7 +28,8 @@ export async function runOperation(client: Client, operation: Submission, option
   // At a terminal the plan is shown before it runs, and a warning in it is a question.
   const ask = terminal.err.live && process.stdin.isTTY && !json && !options.yes && !options.detach;
   const mode = options.plan || ask ? 'plan' : 'run';
-  const id = await client.submit({ ...operation, mode });
+  const { id, created } = await client.submitOnce({ ...operation, mode }, options.key ?? randomUUID());
+  if (!created) return found(client, id, options, terminal);
   if (json) terminal.json({ type: 'operation', id, kind: operation.kind, params: operation.params, mode });
   if (options.detach && !options.plan) return detached(id, json, terminal);
 
@@ -55,6 +59,18 @@ export async function runOperation(client: Client, operation: Submission, option
     await client.act(id, 'start');
   }
   return watchToEnd(client, id, true, json, terminal);
+}
+
+/** It was submitted before: what became of it is told, what still runs is watched. */
+async function found(client: Client, id: string, { json, detach }: RunOptions, terminal: Terminal): Promise<number> {
+  const { header } = await client.operation(id);
+  terminal.say(`This was submitted before, as ${id}: it is ${header.state}. --again does it once more.`);
+  if (detach) {
+    if (json) terminal.json({ type: 'operation', id, kind: header.kind, params: header.params, mode: header.mode, created: false });
+    else terminal.print(id);
+    return EXIT.done;
+  }
+  return watchToEnd(client, id, false, json === true, terminal);
 }
 
 async function agreed(): Promise<boolean> {

@@ -14,6 +14,7 @@ export interface Keys extends Disposable {
 }
 
 const OWNED_HINT = 'Ctrl+C tells how to stop; a closed terminal stops nothing.';
+const IN_PROCESS_HINT = 'Ctrl+C tells how to stop; the fleet ends with this command.';
 
 /** `owned`: this command started the operation, so its Ctrl+C acts on it; otherwise it only ends the watching. */
 export function listenForKeys(client: Client, id: string, owned: boolean, say: (line: string) => void): Keys {
@@ -36,7 +37,9 @@ export function listenForKeys(client: Client, id: string, owned: boolean, say: (
     else if (presses === 1)
       say(
         `${id} goes on. Ctrl+C again: no new work is begun, what is ready is finished. A third time: it is cancelled. ` +
-          `To leave it running, close the terminal; \`longshore watch ${id}\` watches it again.`,
+          (client.ownsFleet
+            ? 'Ended otherwise, it goes on with the next command in this directory.'
+            : `To leave it running, close the terminal; \`longshore watch ${id}\` watches it again.`),
       );
     else if (presses === 2) act('drain', `${id}: no new work is begun, what is ready is finished. Ctrl+C once more cancels it.`);
     else act('cancel', `${id} is being cancelled: running steps stop, its folders are put away. Ctrl+C once more only leaves.`);
@@ -54,7 +57,9 @@ export function listenForKeys(client: Client, id: string, owned: boolean, say: (
     get hint() {
       if (!owned) return 'Ctrl+C ends the watching, not the work.';
       return presses === 0
-        ? OWNED_HINT
+        ? client.ownsFleet
+          ? IN_PROCESS_HINT
+          : OWNED_HINT
         : `Ctrl+C ${['again: finish what is ready', 'once more: cancel', 'once more: leave'][Math.min(presses, 3) - 1]}`;
     },
     [Symbol.dispose]() {

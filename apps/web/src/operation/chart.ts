@@ -74,7 +74,7 @@ export function Chart({ header, samples, done, tick, bulk }: ChartProps): Conten
 
 const isRunning = ({ state }: OperationHeader): boolean => state === 'running';
 
-function Plot({ data, names, tick }: { data: number[][]; names: string[]; tick: number }): Content {
+export function Plot({ data, names, tick }: { data: number[][]; names: string[]; tick: number }): Content {
   const box = useRef<HTMLElement | null>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const now = useRef(data);

@@ -7,12 +7,13 @@ import { usePoll } from '../poll.ts';
 import { linkTo } from '../route.ts';
 import { useEvents } from '../stream.ts';
 import { type Content, html, useEffect, useMemo, useRef, useState } from '../vendor/preact.js';
-import type { DoneRecord, Me, OperationView, StoredPlan } from '../wire.ts';
+import type { DoneRecord, Me, OperationView, Shown, StoredPlan } from '../wire.ts';
 import { Chart, Samples } from './chart.ts';
 import { Head } from './head.ts';
 import { EventLog } from './log.ts';
 import { PlanCard } from './plan.ts';
 import { ReportCard } from './report.ts';
+import { Series } from './series.ts';
 import { Stages } from './stages.ts';
 import { Waits } from './waits.ts';
 
@@ -67,6 +68,7 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
     header.intent,
     header.stage,
   ]).value;
+  const shown = usePoll((signal) => call('GET /v1/operations/:id/picture', { params: { id } }, { signal }), slow, [id, header.state]).value;
   const followed = useEvents(id, over);
   const newest = followed.events[0]?.id;
   const askedAt = useRef(0);
@@ -101,9 +103,10 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
     ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
     <${Card} title="What is happening" name="explain"><pre class="explain">${explained === undefined ? '…' : withoutSummary(explained)}</pre></${Card}>
     <${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />
-    ${plan ? html`<${KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} started=${header.startedAt !== undefined} over=${over} />` : null}
+    ${plan ? html`<${KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} shown=${shown ?? EMPTY} started=${header.startedAt !== undefined} over=${over} />` : null}
     ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
     ${header.startedAt !== undefined ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
+    ${shown ? html`<${Series} series=${shown.series} />` : null}
     <${EventLog} followed=${followed} wide=${header.startedAt === undefined} />
     ${report && header.startedAt !== undefined ? html`<${ReportCard} report=${report} over=${over} />` : null}
   </div>`;
@@ -136,3 +139,4 @@ function useRecords(id: string, version: string, there: boolean): readonly DoneR
 }
 
 const NONE: DoneRecord[] = [];
+const EMPTY: Shown = { exhibits: {}, series: {} };

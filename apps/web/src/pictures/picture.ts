@@ -1,6 +1,6 @@
 /** What a kind's own picture of an operation is made from. */
 import type { Content } from '../vendor/preact.js';
-import type { DoneRecord, GuardRecord, OperationHeader, Report, StoredPlan, TaskView } from '../wire.ts';
+import type { DoneRecord, GuardRecord, OperationHeader, Report, Shown, StoredPlan, TaskView } from '../wire.ts';
 
 export interface PictureProps {
   header: OperationHeader;
@@ -13,6 +13,8 @@ export interface PictureProps {
   done: readonly DoneRecord[];
   /** Rows, columns, notes; absent until it was asked for once. */
   report: Report | undefined;
+  /** What its tasks show (`context.show`) by name, and numbers over time (`context.sample`); empty until it was asked for once. */
+  shown: Shown;
   /** False while it is only planned: what is drawn then is what would be. */
   started: boolean;
   /** Nothing of it changes any more. */
