@@ -142,7 +142,7 @@ export class Replay {
     const master = nextMaster(route === 'POST admin/leave' ? ahead.slice(1) : ahead) ?? overlap(this.#case.old, nextLinked(ahead));
     if (master === undefined) steering.master.delete(this.#base);
     else steering.master.set(this.#base, master);
-    steering.racedLeaves = route === 'POST admin/leave' && isRaced(ahead.slice(1)) ? Object.keys(replyOf(step) as object).length : 0;
+    steering.racedLeaves = route === 'POST admin/leave' && isRaced(ahead.slice(1)) ? Object.keys(replyOf(step) ?? {}).length : 0;
     steering.asleep = route !== undefined && AWAKENING.test(route) ? stillUnknown(ahead.slice(1)) : [];
     steering.nextPoll = undefined;
     const polled = replyOf(step);

@@ -106,4 +106,5 @@ export const Distances = z
 
 export type Scenario = z.infer<typeof Scenario>;
 export type RequestStep = z.infer<typeof RequestStep>;
+export type FilesStep = z.infer<typeof FilesStep>;
 export type Step = Scenario['steps'][number];

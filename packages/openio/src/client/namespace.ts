@@ -12,7 +12,6 @@ import { baseProperties, config, deleted, member, nothing, perPeer, reference, s
 
 /** A proxy answers these for a single service; its HTTP status would be a class of them. */
 const OK = 200;
-export const MASTER_ELSEWHERE = 303;
 export const NO_BASE = 431;
 
 export interface ContainerRow {

@@ -69,11 +69,6 @@ export function masterOf(members: ReadonlyMap<string, MemberState | null>): stri
   return masters.length === 1 ? masters[0] : undefined;
 }
 
-/** Everybody has left, or was never there. */
-export function allLeft(members: ReadonlyMap<string, MemberState | null>): boolean {
-  return [...members.values()].every((member) => member === null || member.state === 'NONE');
-}
-
 /** Nobody takes part with other peers than these: those who have left will read them anew. */
 export function nobodyWithOtherPeers(members: ReadonlyMap<string, MemberState | null>, wanted: readonly string[]): boolean {
   return [...members].every(

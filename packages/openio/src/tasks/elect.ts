@@ -32,7 +32,7 @@ export async function elect(context: Able, namespace: Namespace, { cid, name, wa
     await namespace.status(cid, wanted);
     const until = context.clock.now() + ELECTION_MS;
     for (let look = 0; look < LOOKS && context.clock.now() < until; look += 1) {
-      last = await problems(namespace, cid, wanted, everybody);
+      last = (await lookAt(namespace, cid, wanted, everybody)).problems;
       if (last.length === 0) return;
       await pause(context, look);
     }
@@ -40,19 +40,31 @@ export async function elect(context: Able, namespace: Namespace, { cid, name, wa
   throw StillTakesPart({ container: name, who: last.join('; ') });
 }
 
-/** What is not yet as wanted; services that do not answer are left out, they take no part either. */
-export async function problems(
+/** A member as it is shown to people. */
+export type ShownMember = { id: string; state: string; peers: string[] | null; master: string | null; since: string | null };
+
+/** The election as it is, and what of it is not as wanted. Services that do not answer are left out, they take no part either. */
+export async function lookAt(
   namespace: Namespace,
   cid: string,
   wanted: readonly string[],
   everybody: readonly string[],
-): Promise<string[]> {
+): Promise<{ members: ShownMember[]; problems: string[] }> {
   const { members, silent } = await namespace.debug(cid, everybody);
   const there = wanted.filter((id) => !silent.has(id));
   const away = wanted.filter((id) => silent.has(id));
-  return electionProblems({ members, wanted: there, gone: [] }).filter(
-    (problem) => !away.some((id) => problem.startsWith(`${id} in peers of `)),
-  );
+  return {
+    members: [...members].map(([id, member]) => ({
+      id,
+      state: member?.state ?? 'none',
+      peers: member?.peers ?? null,
+      master: member?.masterUrl ?? null,
+      since: member?.log[0] ?? null,
+    })),
+    problems: electionProblems({ members, wanted: there, gone: [] }).filter(
+      (problem) => !away.some((id) => problem.startsWith(`${id} in peers of `)),
+    ),
+  };
 }
 
 /**
@@ -72,32 +84,6 @@ async function leave(
     if (nobodyWithOtherPeers(members, wanted)) return;
     await pause(context, round);
   }
-}
-
-/** Until nobody takes part at all: nothing may be written into a file before. Throws where clients do not let it come to that. */
-export async function leaveWholly(
-  context: Able,
-  namespace: Namespace,
-  cid: string,
-  name: string,
-  everybody: readonly string[],
-): Promise<void> {
-  let who = '';
-  for (let round = 0; round < LEAVES; round += 1) {
-    await namespace.leave(cid, everybody);
-    // Twice: a peer's ping that was on its way begins it again a moment later.
-    let left = true;
-    for (let look = 0; look < 2; look += 1) {
-      await pause(context, 0);
-      const { members } = await namespace.debug(cid, everybody);
-      const still = [...members].filter(([, member]) => member !== null && member.state !== 'NONE');
-      who = still.map(([id, member]) => `${id} is ${member?.state}`).join(', ');
-      left &&= still.length === 0;
-    }
-    if (left) return;
-    await pause(context, round);
-  }
-  throw StillTakesPart({ container: name, who });
 }
 
 function pause({ clock, signal }: Able, round: number): Promise<void> {

@@ -19,11 +19,12 @@ import type { Facts } from '../plan/facts.ts';
 import { hostsOf, nameOf } from '../plan/facts.ts';
 import { LOOSE, parseConstraint } from '../plan/locations.ts';
 import { nativeProblems, replaced } from '../plan/preflight.ts';
-import { places, restingWhenBusy } from './places.ts';
 import { Relocator } from './relocate.ts';
+import { restingWhenBusy } from './rest.ts';
 import { PATIENT } from './settings.ts';
 
 export interface MoveTaskParams extends Where, Placement {
+  namespace: string;
   cid: string;
   from: string;
   to: string;
@@ -56,6 +57,7 @@ export const move: TaskDefinition<MoveTaskParams> = defineTask({
   role: 'rebalancer',
   params: z.strictObject({
     ...where,
+    namespace: z.string().min(1),
     ...placement,
     cid: ContainerId,
     from: ServiceId,
@@ -64,16 +66,22 @@ export const move: TaskDefinition<MoveTaskParams> = defineTask({
     pauseMs: z.int().min(0),
   }),
   retry: PATIENT,
+  places: ({ namespace, cid, from, to, perService }) => [
+    { name: `openio/${namespace}/container/${cid}`, atMost: 1 },
+    { name: `openio/${namespace}/from/${from}`, atMost: perService },
+    { name: `openio/${namespace}/to/${to}`, atMost: perService },
+  ],
 
   async run(context) {
     const { cid, from, to, pauseMs } = context.params;
     await using namespace = openNamespace(context, context.params);
-    await using _place = await places(context, namespace.name);
     const begun = await context.journal.entries();
-    const found = rowOf(begun) ?? (await findFit(context, namespace));
-    const hosts = replaced(found.hosts, { from, to });
-    const way = { ...found, cid, hosts, incoming: to, outgoing: from, pauseMs, always: false };
-    const { leftover } = await restingWhenBusy(context, namespace, () => new Relocator(context, namespace, way).run(begun));
+    const { found, hosts, leftover } = await restingWhenBusy(context, namespace, async () => {
+      const row = rowOf(begun) ?? (await findFit(context, namespace));
+      const set = replaced(row.hosts, { from, to });
+      const way = { ...row, cid, hosts: set, incoming: to, outgoing: from, pauseMs, always: false };
+      return { found: row, hosts: set, ...(await new Relocator(context, namespace, way).run(begun)) };
+    });
     await context.journal.done(ROW);
     context.tally(found.name, 'moved', 1);
     if (leftover) context.tally(found.name, 'leftovers', 1);

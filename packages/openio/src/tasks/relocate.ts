@@ -24,7 +24,7 @@ import { observe } from '../observe.ts';
 import { masterOf } from '../plan/election.ts';
 import type { Facts } from '../plan/facts.ts';
 import { finalProblems } from '../plan/final-check.ts';
-import { elect, problems } from './elect.ts';
+import { elect, lookAt } from './elect.ts';
 import { CHECK_MS, drawnOut } from './settings.ts';
 
 export interface Relocation {
@@ -195,8 +195,12 @@ export class Relocator {
     );
   }
 
+  /** Shows the election on the way: it is what people want to see of a move. */
   async #electedAs(wanted: readonly string[]): Promise<boolean> {
-    return (await problems(this.#namespace, this.#way.cid, wanted, this.#way.everybody)).length === 0;
+    const { cid, name, hosts, incoming, outgoing, everybody } = this.#way;
+    const { members, problems } = await lookAt(this.#namespace, cid, wanted, everybody);
+    await this.#context.show('election', { name, cid, hosts: [...hosts], incoming, outgoing, members, problems });
+    return problems.length === 0;
   }
 
   #elect(wanted: readonly string[]): Promise<void> {
@@ -239,7 +243,7 @@ export class Relocator {
         continue;
       }
       if (id !== outgoing && !facts.files.includes(id)) continue;
-      if (facts.files.includes(id) && !holdsNothingMore(facts, id, hosts)) {
+      if (facts.files.includes(id) && !holdsNothingMore(facts, id, hosts, id === outgoing)) {
         leftover = true;
         this.#context.note({ level: 'warning', row: name, text: `the file at ${id} holds what the others do not, and stays` });
         continue;
@@ -256,11 +260,11 @@ export class Relocator {
   }
 }
 
-/** Whatever the replica at `id` holds, one of the others holds too. */
-export function holdsNothingMore(facts: Facts, id: string, hosts: readonly string[]): boolean {
+/** Whatever the file at `id` holds, one of the others holds too. One that cannot be read is known to only where it took part until now. */
+function holdsNothingMore(facts: Facts, id: string, hosts: readonly string[], tookPart: boolean): boolean {
   const own = facts.replicas.get(id);
-  // One that cannot be read, or was never initialised, holds nothing that anybody could miss; it was a replica of this very base.
-  if (!own || own.system['sys.m2.init'] !== '1') return facts.unreadable.has(id) || own !== undefined;
+  if (own === undefined) return tookPart;
+  if (own.system['sys.m2.init'] !== '1') return true;
   return hosts.some((host) => {
     const other = facts.replicas.get(host);
     return other !== undefined && ['equal', 'behind'].includes(compareVersions(versionsOf(own.system), versionsOf(other.system)));

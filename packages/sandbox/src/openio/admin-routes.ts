@@ -1,10 +1,10 @@
 /** `/NS/admin/…`: what is asked of all services at once, and what changes one base. */
 
+import type { Answer, Ask, AskedProxy, Route } from './asking.ts';
 import { jsonBody } from './asking.ts';
 import { OioError } from './codes.ts';
 import { asAdmin, changeStatus, onAny, onMaster, propertiesOf } from './containers.ts';
 import type { Meta2 } from './meta2.ts';
-import type { Answer, Ask, OioProxy, Route } from './proxy.ts';
 
 type PerPeer = (service: Meta2, base: string) => Promise<unknown>;
 
@@ -18,7 +18,7 @@ function idsOf({ params }: Ask): string[] | undefined {
 }
 
 /** Every service answers for itself; the whole is a 200 whatever they say. */
-async function runAll(proxy: OioProxy, ids: readonly string[], base: string, run: PerPeer): Promise<Answer> {
+async function runAll(proxy: AskedProxy, ids: readonly string[], base: string, run: PerPeer): Promise<Answer> {
   const answers = await Promise.all(
     ids.map(async (id): Promise<[string, object]> => {
       try {
@@ -38,8 +38,8 @@ function onAll(run: PerPeer): Route {
   return async (proxy, ask) => {
     typed(ask);
     const cid = proxy.cid(ask);
-    proxy.cluster.meta1.get(cid);
     const ids = idsOf(ask);
+    if (!ids) proxy.cluster.meta1.get(cid);
     return runAll(proxy, ids ?? proxy.locate(cid), `${cid}.${proxy.seq(cid)}`, run);
   };
 }
@@ -74,7 +74,7 @@ const has = onAll(async (service, base) => {
 const sync = onAll(async (service, base) => {
   const member = await service.elected(base);
   if (member.state !== 'SLAVE') throw new OioError(301, 'not SLAVE');
-  await service.take(base, service.cluster.service(member.masterUrl ?? ''));
+  await service.cluster.transfer(member.masterUrl ?? '', service.id, base);
 });
 
 const remove: Route = async (proxy, ask) => {

@@ -9,6 +9,7 @@ import { Meta1 } from './meta1.ts';
 import type { ServiceTags } from './meta2.ts';
 import { Meta2 } from './meta2.ts';
 import type { OpenIoSettings } from './settings.ts';
+import type { Surroundings } from './surroundings.ts';
 import { ElectionNodes } from './zookeeper.ts';
 
 /** SHA-256 of account, a zero byte and the container's name. */
@@ -34,7 +35,7 @@ export interface Steering {
 
 const REPLICAS = 3;
 
-export class Cluster {
+export class Cluster implements Surroundings {
   readonly namespace: string;
   readonly settings: OpenIoSettings;
   readonly clock: Clock;

@@ -1,9 +1,9 @@
 /** `/NS/container/…` and `/NS/content/…`: what clients ask for. */
 
+import type { Ask, AskedProxy, Route } from './asking.ts';
 import { jsonBody } from './asking.ts';
 import { OioError } from './codes.ts';
 import { asAdmin, assertInitiated, initiate, onAny, onMaster, propertiesOf, putObject } from './containers.ts';
-import type { Ask, OioProxy, Route } from './proxy.ts';
 
 const create: Route = async (proxy, ask) => {
   const account = ask.params.get('acct');
@@ -24,7 +24,7 @@ const create: Route = async (proxy, ask) => {
 };
 
 /** Through whichever replica: what it knows may be old. */
-async function read(proxy: OioProxy, ask: Ask): Promise<ReturnType<typeof propertiesOf>> {
+async function read(proxy: AskedProxy, ask: Ask): Promise<ReturnType<typeof propertiesOf>> {
   const cid = proxy.cid(ask);
   proxy.cluster.meta1.get(cid);
   return proxy.located(cid, (hosts, base) =>

@@ -1,9 +1,9 @@
 /** `/NS/reference/…`, `/NS/conscience/…`, `/NS/lb/…`: where things are, and where they might go. */
 
+import type { Ask, Route } from './asking.ts';
 import { jsonBody } from './asking.ts';
 import { OioError } from './codes.ts';
 import type { Meta2 } from './meta2.ts';
-import type { Ask, Route } from './proxy.ts';
 
 const DIRECTORY = [
   { seq: 1, type: 'meta0', host: '127.0.0.1:16001', args: '' },

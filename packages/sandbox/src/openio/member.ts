@@ -5,7 +5,7 @@
 
 import type { BaseFile, Versions } from './base-file.ts';
 import { OioError } from './codes.ts';
-import type { Meta2 } from './meta2.ts';
+import type { OwnService } from './surroundings.ts';
 import { electionKey } from './zookeeper.ts';
 
 export type State =
@@ -56,11 +56,11 @@ export class Member {
   readonly log: string[] = [];
   lastAccess = 0;
   lastStatus = 0;
-  readonly #service: Meta2;
+  readonly #service: OwnService;
   /** Raised whenever what was under way is not wanted any more. */
   #epoch = 0;
 
-  constructor(service: Meta2, base: string) {
+  constructor(service: OwnService, base: string) {
     this.#service = service;
     this.base = base;
     this.lastAccess = this.lastStatus = this.#now;

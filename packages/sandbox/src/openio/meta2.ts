@@ -3,9 +3,9 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mutation, Versions } from './base-file.ts';
 import { BaseFile } from './base-file.ts';
-import type { Cluster } from './cluster.ts';
 import { OioError, refusedConnection } from './codes.ts';
 import { Member, standing } from './member.ts';
+import type { OwnService, Surroundings } from './surroundings.ts';
 
 export const FROZEN = '4294967295';
 export const DISABLED = '4294967294';
@@ -29,10 +29,10 @@ export interface ServiceFaults {
 /** How long a change waits for a peer that is about to be a slave. */
 const SLAVE_WAIT_MS = 200;
 
-export class Meta2 {
+export class Meta2 implements OwnService {
   readonly id: string;
   readonly volume: string;
-  readonly cluster: Cluster;
+  readonly cluster: Surroundings;
   readonly tags: ServiceTags;
   readonly faults: ServiceFaults = { diskFull: false, tornCopies: 0 };
   readonly config: Record<string, string> = { 'server.periodic_decache.period': '0', 'server.periodic_decache.max_bases': '1' };
@@ -44,7 +44,7 @@ export class Meta2 {
   readonly #busy = new Set<string>();
   #decaching: NodeJS.Timeout | undefined;
 
-  constructor(cluster: Cluster, id: string, volume: string, tags: ServiceTags) {
+  constructor(cluster: Surroundings, id: string, volume: string, tags: ServiceTags) {
     this.cluster = cluster;
     this.id = id;
     this.volume = volume;

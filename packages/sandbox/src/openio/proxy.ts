@@ -4,27 +4,13 @@
  */
 import type { Exchange, Reply } from '../stand-in.ts';
 import { adminRoutes } from './admin-routes.ts';
+import type { Answer, Ask, AskedProxy, Route } from './asking.ts';
 import type { Cluster } from './cluster.ts';
 import { containerId } from './cluster.ts';
 import { httpStatusOf, noService, OioError } from './codes.ts';
 import { containerRoutes } from './container-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
 import { serviceRoutes } from './service-routes.ts';
-
-/** A request, read as far as any route needs it. */
-export interface Ask {
-  params: URLSearchParams;
-  headers: Exchange['headers'];
-  body: Buffer;
-}
-
-export interface Answer {
-  status: number;
-  json?: unknown;
-  headers?: Record<string, string>;
-}
-
-export type Route = (proxy: OioProxy, ask: Ask) => Promise<Answer>;
 
 const ROUTES: Readonly<Record<string, Route>> = { ...adminRoutes, ...containerRoutes, ...directoryRoutes, ...serviceRoutes };
 /** Routes that name no namespace. */
@@ -34,7 +20,7 @@ const CACHE_ENTRIES = 4_194_304;
 const HIGH_ENTRIES = 2;
 const RETRIES = 3;
 
-export class OioProxy {
+export class OioProxy implements AskedProxy {
   readonly cluster: Cluster;
   readonly #located = new Map<string, string[]>();
   #high = HIGH_ENTRIES;

@@ -1,9 +1,9 @@
 /** `/cache/…` and `/forward/…`: of the proxy itself, and of one service. */
 
+import type { Ask, AskedProxy, Route } from './asking.ts';
 import { jsonBody } from './asking.ts';
 import { OioError } from './codes.ts';
 import type { Meta2 } from './meta2.ts';
-import type { Ask, OioProxy, Route } from './proxy.ts';
 
 function flush(what: string): Route {
   return async (proxy) => {
@@ -12,7 +12,7 @@ function flush(what: string): Route {
   };
 }
 
-function serviceOf(proxy: OioProxy, { params }: Ask): Meta2 {
+function serviceOf(proxy: AskedProxy, { params }: Ask): Meta2 {
   const id = params.get('id');
   if (id === null) throw new OioError(400, 'Missing id');
   return proxy.cluster.service(id);
