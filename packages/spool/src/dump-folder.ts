@@ -10,6 +10,7 @@ import {
   type BatchTotals,
   type ChunkEntry,
   type ChunkFacts,
+  type ChunkSeries,
   chunkLine,
   cutEntries,
   endLine,
@@ -216,7 +217,7 @@ export class DumpFolder {
     if (notes !== undefined) entry.notes = notes;
 
     const newLabels: string[] = [];
-    const digests: (number | string)[] = [];
+    const digests: [number, ChunkSeries][] = [];
     for (const series of facts.series) {
       let index = this.#labels.get(series.labels);
       if (index === undefined) {
@@ -224,13 +225,13 @@ export class DumpFolder {
         this.#labels.set(series.labels, index);
         newLabels.push(series.labels);
       }
-      digests.push(index, series.points, series.hash);
+      digests.push([index, series]);
     }
     await this.#enter(entry, newLabels, digests);
     return entry;
   }
 
-  async #enter(entry: ChunkEntry, newLabels: string[], digests: (number | string)[]): Promise<void> {
+  async #enter(entry: ChunkEntry, newLabels: string[], digests: [number, ChunkSeries][]): Promise<void> {
     try {
       const labelsBefore = this.#state.labels.length;
       const offset = await this.#log.append(chunkLine(this.#owner.nonce, entry, newLabels, digests));

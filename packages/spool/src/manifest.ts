@@ -14,12 +14,13 @@ import { SpoolDamaged } from './errors.ts';
 import type { SpoolFile } from './files.ts';
 import { scanLines } from './line-log.ts';
 
-/** What one series holds in one chunk; `hash` as 16 hex digits, a sum over its timestamps modulo 2^64. */
+/** What one series holds in one chunk; hashes as 16 hex digits, sums modulo 2^64 over its timestamps and, where it is known, over its points. */
 export interface ChunkSeries {
   /** The `metric` object of its import lines, as text. */
   labels: string;
   points: number;
   hash: string;
+  pointsHash?: string;
 }
 
 /** What the dumper knows of a chunk. */
@@ -112,9 +113,19 @@ export function ownerLine(owner: Owner, operation: string, batch: string, meta: 
   return { k: 'owner', v: 1, operation, batch, generation: owner.generation, nonce: owner.nonce, after, meta };
 }
 
-/** `series`: index, points and hash, one after another. */
-export function chunkLine(nonce: string, entry: ChunkEntry, newLabels: string[], series: (number | string)[]): Line {
-  return { k: 'chunk', nonce, ...entry, labels: newLabels, digests: series };
+/**
+ * `series` with the index of the labels of each, which `labels` brings where they are new. Point hashes stand in a list of their own ('' where one is
+ * not known): older workers pass over it.
+ */
+export function chunkLine(
+  nonce: string,
+  entry: ChunkEntry,
+  newLabels: string[],
+  series: readonly [index: number, facts: ChunkSeries][],
+): Line {
+  const digests = series.flatMap(([index, { points, hash }]) => [index, points, hash]);
+  const pointHashes = series.map(([, { pointsHash = '' }]) => pointsHash);
+  return { k: 'chunk', nonce, ...entry, labels: newLabels, digests, pointHashes };
 }
 
 export function endLine(nonce: string, totals: BatchTotals): Line {
@@ -136,7 +147,7 @@ function parseEntry(line: Line): ChunkEntry | undefined {
 
 /** The digests of a chunk's line, with their labels; undefined when they do not fit together. */
 export function parseDigests(line: Line, labels: string[]): ChunkSeries[] | undefined {
-  const { digests } = line;
+  const { digests, pointHashes } = line;
   if (!Array.isArray(digests) || digests.length % 3 !== 0) return undefined;
   const series: ChunkSeries[] = [];
   for (let at = 0; at < digests.length; at += 3) {
@@ -145,7 +156,8 @@ export function parseDigests(line: Line, labels: string[]): ChunkSeries[] | unde
     const hash = digests[at + 2];
     const text = isCount(index) ? labels[index] : undefined;
     if (text === undefined || !isCount(points) || typeof hash !== 'string') return undefined;
-    series.push({ labels: text, points, hash });
+    const pointsHash = Array.isArray(pointHashes) ? pointHashes[at / 3] : undefined;
+    series.push({ labels: text, points, hash, ...(typeof pointsHash === 'string' && pointsHash !== '' ? { pointsHash } : {}) });
   }
   return series;
 }

@@ -189,15 +189,16 @@ export class ReadyBatch {
   }
 
   /** Notes a clean acknowledgement of what this attempt sent. Of a chunk another attempt has begun to send since, it is not noted. */
-  async acknowledged(chunk: number, generation: number): Promise<void> {
-    this.#entry(chunk);
-    await this.#log.acknowledged(chunk, generation);
+  async acknowledged(chunks: number | number[], generation: number): Promise<void> {
+    const list = typeof chunks === 'number' ? [chunks] : chunks;
+    for (const chunk of list) this.#entry(chunk);
+    await this.#log.acknowledged(list, generation);
   }
 
-  /** Notes that a chunk was read back from the sink. */
-  async verified(chunk: number, compared: ComparedPoints): Promise<void> {
-    this.#entry(chunk);
-    await this.#log.verified(chunk, compared);
+  /** Notes that chunks were read back from the sink, and what came of each. */
+  async verified(found: ReadonlyMap<number, ComparedPoints>): Promise<void> {
+    for (const chunk of found.keys()) this.#entry(chunk);
+    await this.#log.verified(found);
   }
 
   /** What the comparisons noted so far add up to. */

@@ -123,21 +123,27 @@ export class RestoreLog {
   }
 
   /** Not flushed: if it is lost, the chunk is looked up once more. */
-  async acknowledged(chunk: number, generation: number): Promise<void> {
-    await this.#append({ k: 'acked', dump: this.#dump, chunk, generation });
-    this.#acknowledged(chunk, generation);
+  async acknowledged(chunks: readonly number[], generation: number): Promise<void> {
+    await this.#append(...chunks.map((chunk): Line => ({ k: 'acked', dump: this.#dump, chunk, generation })));
+    for (const chunk of chunks) this.#acknowledged(chunk, generation);
   }
 
   /** Not flushed, as above. */
-  async verified(chunk: number, compared: ComparedPoints): Promise<void> {
-    await this.#append({ k: 'verified', dump: this.#dump, chunk, compared: COMPARED.map((key) => compared[key]) });
-    this.#verified(chunk, compared);
+  async verified(found: ReadonlyMap<number, ComparedPoints>): Promise<void> {
+    const line = ([chunk, compared]: [number, ComparedPoints]): Line => ({
+      k: 'verified',
+      dump: this.#dump,
+      chunk,
+      compared: COMPARED.map((key) => compared[key]),
+    });
+    await this.#append(...[...found].map(line));
+    for (const [chunk, compared] of found) this.#verified(chunk, compared);
   }
 
-  async #append(line: Line): Promise<LineAppender> {
+  async #append(...lines: Line[]): Promise<LineAppender> {
     this.#appender ??= this.#open();
     const appender = await this.#appender;
-    await appender.append(line);
+    await appender.append(...lines);
     return appender;
   }
 

@@ -14,7 +14,17 @@ const BLOCKS_IN_FLIGHT = 2;
 const compress = promisify(zstdCompress);
 /** Lines shrink to about a fifth: nearly every block comes out in one piece. */
 const COMPRESSED_BYTES = 256 << 10;
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: COMPRESSED_BYTES };
+/** Lines repeat themselves within a few KB. A window and a table this small compress as well, and less memory is touched for each block. */
+const WINDOW_LOG = 17;
+const HASH_LOG = 13;
+const LEVEL_1 = {
+  params: {
+    [constants.ZSTD_c_compressionLevel]: 1,
+    [constants.ZSTD_c_windowLog]: WINDOW_LOG,
+    [constants.ZSTD_c_hashLog]: HASH_LOG,
+  },
+  chunkSize: COMPRESSED_BYTES,
+};
 
 /**
  * Blocks that are through, to be filled again. A new one for every MB makes the collector run for the sake of memory it does not manage:

@@ -150,7 +150,7 @@ test('the restore log is replayed; an acknowledgement ends only its own sending'
   expect(first.progress(0)).toEqual({ state: 'unsent' });
   await first.sending([0, 1, 2], 1, 5000);
   await first.acknowledged(0, 1);
-  await first.verified(0, { points: 6, matched: 6, missing: 0, extra: 0, different: 0, precisionLost: 0 });
+  await first.verified(new Map([[0, { points: 6, matched: 6, missing: 0, extra: 0, different: 0, precisionLost: 0 }]]));
   const second = await openReady(spool, 'b1');
   expect(second.progress(1)).toEqual({ state: 'sending', generation: 1, untilMs: 5000, sends: 1 });
   await second.sending(1, 2, 4000);

@@ -108,7 +108,7 @@ export async function verifyAll(batch: ReadyBatch): Promise<void> {
     if (points === 0) continue;
     await batch.sending(chunk, 1, 1000);
     await batch.acknowledged(chunk, 1);
-    await batch.verified(chunk, { points, matched: points, missing: 0, extra: 0, different: 0, precisionLost: 0 });
+    await batch.verified(new Map([[chunk, { points, matched: points, missing: 0, extra: 0, different: 0, precisionLost: 0 }]]));
   }
   await batch.markVerified();
 }

@@ -20,7 +20,7 @@ export interface TimeRange {
 }
 
 /**
- * What one series holds in one chunk. `hash` is a sum over its timestamps (see `timestampHash`), as 16 hex digits:
+ * What one series holds in one chunk. `hash` is a sum over its timestamps (see `point-hash.ts`), as 16 hex digits:
  * equal multisets of timestamps have equal counts and hashes, whatever the order.
  */
 export interface SeriesDigest {
@@ -28,6 +28,8 @@ export interface SeriesDigest {
   labels: string;
   points: number;
   hash: string;
+  /** The same sum over whole points, times and float64 values; absent when there are values of which the scanner does not know it. */
+  pointsHash?: string;
 }
 
 /** Something in a source's reply that is not a plain point. Never swallowed: goes to the report. */

@@ -168,7 +168,7 @@ async function mend(context: Context, writer: SinkWriter, batch: ReadyBatch): Pr
     if ('sends' in progress && progress.sends < MAX_SENDS) await writer.resend(batch, entry, missingLines, comparison.missing);
     else {
       const { points, matched, missing, extra, different, precisionLost } = comparison;
-      await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
+      await batch.verified(new Map([[entry.chunk, { points, matched, missing, extra, different, precisionLost }]]));
       context.tally(entry.metric, 'missing', missing - known);
       context.note({
         level: 'error',

@@ -3,7 +3,13 @@
 import { zstdCompressSync } from 'node:zlib';
 import type { TaskContext } from '@longshore/core';
 import type { ChunkEntry, ReadyBatch } from '@longshore/spool';
-import type { ChunkComparison, VerifyRequest, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
+import type {
+  ChunkComparison,
+  DigestVerdict,
+  MetricDigests,
+  VerifyRequest,
+  VictoriaMetricsClient,
+} from '../client/victoriametrics/index.ts';
 import type { SinkFacts } from './prove-sink.ts';
 import { BODY_BYTES } from './settings.ts';
 
@@ -21,6 +27,43 @@ export function* groupChunks(entries: readonly ChunkEntry[], most: number = BODY
     bytes += entry.lineBytes;
   }
   if (group.length > 0) yield group;
+}
+
+/** What is asked for in one request for native blocks: bounds its time, its address, and what is kept of series. */
+const MOST_TOGETHER: { lineBytes: number; series: number; nameBytes: number } = { lineBytes: 64 << 20, series: 20_000, nameBytes: 2_000 };
+
+/**
+ * Chunks by metric, so many metrics together as one request may ask for. All of a group's chunks of a metric follow each other without a gap,
+ * so that together they are one range.
+ */
+export function* groupMetrics(
+  entries: readonly ChunkEntry[],
+  most: typeof MOST_TOGETHER = MOST_TOGETHER,
+): Generator<Map<string, ChunkEntry[]>> {
+  let group = new Map<string, ChunkEntry[]>();
+  let sum = { lineBytes: 0, series: 0, nameBytes: 0 };
+  for (const entry of entries) {
+    const chunks = group.get(entry.metric);
+    const added = {
+      lineBytes: sum.lineBytes + entry.lineBytes,
+      series: sum.series + entry.series,
+      nameBytes: sum.nameBytes + (chunks === undefined ? Buffer.byteLength(entry.metric) : 0),
+    };
+    const gap = chunks !== undefined && chunks.at(-1)!.stopMs !== entry.startMs;
+    const tooMuch = added.lineBytes > most.lineBytes || added.series > most.series || added.nameBytes > most.nameBytes;
+    if (group.size > 0 && (gap || tooMuch)) {
+      yield group;
+      group = new Map();
+      sum = { lineBytes: 0, series: 0, nameBytes: 0 };
+      group.set(entry.metric, [entry]);
+      sum = { lineBytes: entry.lineBytes, series: entry.series, nameBytes: Buffer.byteLength(entry.metric) };
+      continue;
+    }
+    if (chunks === undefined) group.set(entry.metric, [entry]);
+    else chunks.push(entry);
+    sum = added;
+  }
+  if (group.size > 0) yield group;
 }
 
 type Context = Pick<TaskContext<unknown>, 'clock' | 'signal' | 'generation' | 'count'>;
@@ -56,10 +99,11 @@ export class SinkWriter {
       this.#untilMs(),
     );
     await this.#import(body);
-    for (const { chunk, points } of group) {
-      await batch.acknowledged(chunk, generation);
-      count('points', points);
-    }
+    await batch.acknowledged(
+      group.map(({ chunk }) => chunk),
+      generation,
+    );
+    for (const { points } of group) count('points', points);
     count('bytesSent', body.length);
   }
 
@@ -88,9 +132,35 @@ export class SinkWriter {
     return this.sink.verifyChunk(await batch.readLines(entry.chunk), { ...this.#request(entry), missingLines });
   }
 
+  /**
+   * What can be told of chunks from the sums in the manifest, which costs the least by far. Chunks that are `unclear`, or not named, are to be
+   * looked at. `renew` is called between requests.
+   */
+  async confirm(batch: ReadyBatch, entries: readonly ChunkEntry[], renew: () => Promise<void>): Promise<Map<number, DigestVerdict>> {
+    const { signal } = this.#context;
+    const { readBack } = this.#facts;
+    const found = new Map<number, DigestVerdict>();
+    if (readBack === 'json') return found;
+    for (const group of groupMetrics(entries)) {
+      const metrics: MetricDigests[] = [];
+      for (const [metric, chunks] of group) {
+        const range = { startMs: chunks[0]!.startMs, stopMs: chunks.at(-1)!.stopMs };
+        const series = (await Promise.all(chunks.map(({ chunk }) => batch.digests(chunk)))).flat();
+        metrics.push({ metric, range, series });
+      }
+      const verdicts = await this.sink.confirmMetrics(metrics, { signal, readBack });
+      for (const [metric, chunks] of group) {
+        const verdict = verdicts.get(metric);
+        if (verdict !== undefined) for (const { chunk } of chunks) found.set(chunk, verdict);
+      }
+      await renew();
+    }
+    return found;
+  }
+
   /** Undefined: not all of the chunk can be seen yet. See `VictoriaMetricsClient.lookForChunk`. */
-  async look(batch: ReadyBatch, entry: ChunkEntry): Promise<ChunkComparison | undefined> {
-    return this.sink.lookForChunk(await batch.readLines(entry.chunk), this.#request(entry));
+  async look(batch: ReadyBatch, entry: ChunkEntry, settled?: ReadonlySet<string>): Promise<ChunkComparison | undefined> {
+    return this.sink.lookForChunk(await batch.readLines(entry.chunk), entry.points, { ...this.#request(entry), settled });
   }
 
   #request({ metric, startMs, stopMs }: ChunkEntry): VerifyRequest {

@@ -4,13 +4,13 @@
  */
 import type { SourceProblem, TimeRange } from '../../model.ts';
 import { MAX_POINTS_PER_LINE } from '../../model.ts';
+import { pointLaneA, pointLaneB, TIMESTAMP_SPLIT, timestampLaneA, timestampLaneB } from '../../point-hash.ts';
 import * as byte from './bytes.ts';
 import type { ReplyInput } from './input.ts';
 import type { LineHead } from './labels.ts';
 import type { Lines } from './lines.ts';
 import { MAX_NUMBER_BYTES } from './lines.ts';
 import type { Problems } from './problems.ts';
-import { TIMESTAMP_SPLIT, timestampLaneA, timestampLaneB } from './timestamp-hash.ts';
 
 /** What becomes of the points of the series. */
 export type Mode = 'emit' | 'hold' | 'drop';
@@ -24,6 +24,13 @@ export interface PointRules {
 }
 
 const MAX_TIMESTAMP_DIGITS = 13;
+/** Powers of ten up to this one are exact, and with them product and quotient with a whole number that is. */
+const EXACT_POWER = 22;
+const POWERS = Float64Array.from({ length: EXACT_POWER + 1 }, (_, power) => Number(`1e${power}`));
+const SAFE = Number.MAX_SAFE_INTEGER;
+const FLOAT = new Float64Array(1);
+/** Its two halves; which is which does not matter, as long as it is the same everywhere on one kind of machine. */
+const HALVES = new Int32Array(FLOAT.buffer);
 const FOUR_ZEROS = 0x30303030;
 /** Added to four bytes less their `FOUR_ZEROS`, carries into the upper half of each that is above 9. */
 const ABOVE_NINE = 0x06060606;
@@ -78,6 +85,10 @@ export class SeriesPoints {
   lastMs: number = Number.NEGATIVE_INFINITY;
   laneA = 0;
   laneB = 0;
+  /** The same of whole points; of no use once a value was met whose float64 is not known at once. */
+  pointA = 0;
+  pointB = 0;
+  exact = true;
   mode: Mode = 'emit';
   /** Line bodies of a series in mode `hold`. */
   held: Buffer[] = [];
@@ -104,6 +115,9 @@ export class SeriesPoints {
     this.lastMs = Number.NEGATIVE_INFINITY;
     this.laneA = 0;
     this.laneB = 0;
+    this.pointA = 0;
+    this.pointB = 0;
+    this.exact = true;
     this.mode = 'emit';
     this.held = [];
     this.heldBytes = 0;
@@ -166,6 +180,9 @@ export class SeriesPoints {
     let count = 0;
     let laneA = this.laneA;
     let laneB = this.laneB;
+    let pointA = this.pointA;
+    let pointB = this.pointB;
+    let exact = this.exact;
     let lastMs = this.lastMs;
     // The upper eight digits change rarely: they are kept as two words, and the bounds as bounds of the lower five.
     let word0 = 0;
@@ -204,23 +221,28 @@ export class SeriesPoints {
       let to = outAt;
       let found = bytes[from]!;
       if (!listForm && bytes[at + 16] !== byte.COLON) break;
-      if (found === byte.MINUS) {
+      const negative = found === byte.MINUS;
+      if (negative) {
         out[to++] = found;
         found = bytes[++from]!;
       }
       if (found === byte.ZERO && byte.isDigit(bytes[from + 1])) break;
       let part = from;
+      let whole = 0;
+      let scale = 0;
       for (;;) {
         const word = view.getInt32(from, true);
         const digits = word ^ FOUR_ZEROS;
         if ((((digits + ABOVE_NINE) | digits) & UPPER_HALVES) !== 0 || to >= outEnd) break;
         outView.setInt32(to, word, true);
+        whole = whole * 10_000 + fourDigits(digits);
         from += 4;
         to += 4;
       }
       found = bytes[from]!;
       while ((found - byte.ZERO) >>> 0 <= 9) {
         out[to++] = found;
+        whole = whole * 10 + (found - byte.ZERO);
         found = bytes[++from]!;
       }
       if (from === part) break;
@@ -232,29 +254,36 @@ export class SeriesPoints {
           const digits = word ^ FOUR_ZEROS;
           if ((((digits + ABOVE_NINE) | digits) & UPPER_HALVES) !== 0 || to >= outEnd) break;
           outView.setInt32(to, word, true);
+          whole = whole * 10_000 + fourDigits(digits);
           from += 4;
           to += 4;
         }
         found = bytes[from]!;
         while ((found - byte.ZERO) >>> 0 <= 9) {
           out[to++] = found;
+          whole = whole * 10 + (found - byte.ZERO);
           found = bytes[++from]!;
         }
         if (from === part) break;
+        scale = part - from;
       }
       if (found === byte.UPPER_E || found === byte.LOWER_E) {
         out[to++] = found;
         found = bytes[++from]!;
-        if (found === byte.MINUS || found === byte.PLUS) {
+        const down = found === byte.MINUS;
+        if (down || found === byte.PLUS) {
           out[to++] = found;
           found = bytes[++from]!;
         }
         part = from;
+        let power = 0;
         while ((found - byte.ZERO) >>> 0 <= 9 && to < outEnd) {
           out[to++] = found;
+          power = power * 10 + (found - byte.ZERO);
           found = bytes[++from]!;
         }
         if (from === part) break;
+        scale += down ? -power : power;
       }
       if (listForm) {
         if (found !== byte.CLOSE_LIST) break;
@@ -269,8 +298,17 @@ export class SeriesPoints {
       timesView.setInt32(timesAt + 8, next2, true);
       timesView.setInt16(timesAt + 12, (digit + byte.ZERO) | (byte.COMMA << 8), true);
       timesAt += 14;
-      laneA = (laneA + timestampLaneA(hi, lo)) | 0;
-      laneB = (laneB + timestampLaneB(hi, lo)) | 0;
+      const timeA = timestampLaneA(hi, lo);
+      const timeB = timestampLaneB(hi, lo);
+      laneA = (laneA + timeA) | 0;
+      laneB = (laneB + timeB) | 0;
+      if (whole > SAFE || scale < -EXACT_POWER || scale > EXACT_POWER) exact = false;
+      else {
+        const size = scale < 0 ? whole / POWERS[-scale]! : whole * POWERS[scale]!;
+        FLOAT[0] = negative && size !== 0 ? -size : size;
+        pointA = (pointA + pointLaneA(timeA, HALVES[0]!, HALVES[1]!)) | 0;
+        pointB = (pointB + pointLaneB(timeB, HALVES[0]!, HALVES[1]!)) | 0;
+      }
       count++;
       leading = byte.COMMA;
       lastLo = lo;
@@ -291,6 +329,9 @@ export class SeriesPoints {
     this.points += count;
     this.laneA = laneA;
     this.laneB = laneB;
+    this.pointA = pointA;
+    this.pointB = pointB;
+    this.exact = exact;
     this.lastMs = lastLo >= 0 ? hi * TIMESTAMP_SPLIT + lastLo : lastMs;
     if (this.lastMs > this.greatestMs) this.greatestMs = this.lastMs;
   }
@@ -393,8 +434,13 @@ export class SeriesPoints {
       lines.points++;
       const hi = Math.floor(time / TIMESTAMP_SPLIT);
       const lo = time - hi * TIMESTAMP_SPLIT;
-      this.laneA = (this.laneA + timestampLaneA(hi, lo)) | 0;
-      this.laneB = (this.laneB + timestampLaneB(hi, lo)) | 0;
+      const timeA = timestampLaneA(hi, lo);
+      const timeB = timestampLaneB(hi, lo);
+      this.laneA = (this.laneA + timeA) | 0;
+      this.laneB = (this.laneB + timeB) | 0;
+      FLOAT[0] = Number(number) + 0; // what makes a zero of a negative one
+      this.pointA = (this.pointA + pointLaneA(timeA, HALVES[0]!, HALVES[1]!)) | 0;
+      this.pointB = (this.pointB + pointLaneB(timeB, HALVES[0]!, HALVES[1]!)) | 0;
       this.firstMs = this.points === 0 ? time : Math.min(this.firstMs, time);
       this.greatestMs = this.points === 0 ? time : Math.max(this.greatestMs, time);
       this.points++;

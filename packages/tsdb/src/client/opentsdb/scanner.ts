@@ -9,6 +9,7 @@
  */
 import type { LongshoreError } from '@longshore/core';
 import type { FrameSummary, LineSink, SeriesDigest, SourceProblem, TimeRange } from '../../model.ts';
+import { addedHashes, hashText } from '../../point-hash.ts';
 import * as byte from './bytes.ts';
 import { ErrorInReply, MalformedReply, TruncatedReply } from './errors.ts';
 import { ReplyInput } from './input.ts';
@@ -17,7 +18,6 @@ import { Lines } from './lines.ts';
 import { SeriesPoints } from './points.ts';
 import { Problems } from './problems.ts';
 import { errorText } from './replies.ts';
-import { TimestampHash, timestampHashText } from './timestamp-hash.ts';
 
 export interface ScannerOptions {
   metric: string;
@@ -453,16 +453,16 @@ export class ReplyScanner {
   }
 
   #addDigest(): void {
-    const { points, laneA, laneB, firstMs, greatestMs } = this.#points;
+    const { points, laneA, laneB, pointA, pointB, exact, firstMs, greatestMs } = this.#points;
     const labels = this.#head.labels;
     const known = this.#series.get(labels);
-    const digest = { labels, points, hash: timestampHashText(laneA, laneB) };
+    const digest: SeriesDigest = { labels, points, hash: hashText(laneA, laneB) };
+    if (exact) digest.pointsHash = hashText(pointA, pointB);
     if (known !== undefined) {
-      const both = new TimestampHash();
-      both.merge(known);
-      both.merge(digest);
-      digest.points = both.points;
-      digest.hash = both.hash;
+      digest.points += known.points;
+      digest.hash = addedHashes(known.hash, digest.hash);
+      if (known.pointsHash === undefined || digest.pointsHash === undefined) delete digest.pointsHash;
+      else digest.pointsHash = addedHashes(known.pointsHash, digest.pointsHash);
     }
     this.#series.set(labels, digest);
     this.#total += points;

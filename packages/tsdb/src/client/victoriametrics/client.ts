@@ -18,8 +18,9 @@ import type { BodyEncoding, ImportResult } from './import.ts';
 import { importLines } from './import.ts';
 import { SeriesKeys } from './labels.ts';
 import { ConfirmBuffers } from './native/confirm.ts';
+import type { DigestOptions, DigestVerdict, MetricDigests } from './native/digests.ts';
 import type { Confirmation } from './native/export.ts';
-import { confirmChunk } from './native/export.ts';
+import { confirmChunk, confirmDigests } from './native/export.ts';
 import { NativeNames } from './native/names.ts';
 import type { ProbeRequest, ProbeResult, ReadBack } from './probe.ts';
 import { DEFAULT_QUEUE_MS, probeSink } from './probe.ts';
@@ -35,6 +36,8 @@ export interface VerifyRequest {
   missingLines?: boolean;
   /** As the probe found; absent: `json`. With native blocks JSON lines decide all the same wherever native blocks do not plainly confirm the chunk. */
   readBack?: ReadBack | undefined;
+  /** As `confirmMetrics` has found: series that need not be looked at again. Points of the comparison are then those of the others. */
+  settled?: ReadonlySet<string> | undefined;
 }
 
 /** Native replies that could not be had or read, one after the other, after which a client asks for no more of them. */
@@ -127,22 +130,49 @@ export class VictoriaMetricsClient implements AsyncDisposable {
 
   /**
    * As `verifyChunk`, for rows that may not be seen yet. Undefined: they are not, by native blocks that hold nothing wrong; look again, and
-   * when that has gone on for too long, `verifyChunk` with `missingLines` says what is not there.
+   * when that has gone on for too long, `verifyChunk` with `missingLines` says what is not there. `points`: of the whole chunk, settled series
+   * included.
    */
-  async lookForChunk(lines: Buffer, request: VerifyRequest): Promise<ChunkComparison | undefined> {
+  async lookForChunk(lines: Buffer, points: number, request: VerifyRequest): Promise<ChunkComparison | undefined> {
     if (request.readBack === undefined || request.readBack === 'json') return this.verifyChunk(lines, request);
     const found = await this.#confirm(lines, request);
-    if (found.confirmed !== undefined || found.kind === 'incomplete') return found.confirmed;
-    return this.verifyChunk(lines, { ...request, readBack: 'json' });
+    if (found.confirmed === undefined)
+      return found.kind === 'incomplete' ? undefined : this.verifyChunk(lines, { ...request, readBack: 'json' });
+    const { comparison } = found.confirmed;
+    const settled = points - comparison.points;
+    return { ...found.confirmed, comparison: { ...comparison, points, matched: comparison.matched + settled } };
   }
 
-  async #confirm(lines: Buffer, { metric, range, signal, readBack }: VerifyRequest): Promise<Confirmation> {
-    if (this.#nativeFailures >= NATIVE_FAILURES) return { confirmed: undefined, reason: 'it has failed too often', kind: 'failed' };
+  /**
+   * What the sink holds of whole metrics, by sums that were made of them earlier: one request, and nothing that was sent is read again.
+   * Flush before. `unclear` where that cannot tell, as it cannot without native blocks: `lookForChunk` does.
+   */
+  async confirmMetrics(
+    metrics: readonly MetricDigests[],
+    { signal, readBack = 'json' }: Pick<VerifyRequest, 'signal' | 'readBack'>,
+  ): Promise<ReadonlyMap<string, DigestVerdict>> {
+    const unclear = new Map(metrics.map(({ metric }) => [metric, { verdict: 'unclear' as const, settled: new Set<string>() }]));
+    if (readBack === 'json' || this.#nativeFailures >= NATIVE_FAILURES) return unclear;
+    const { verdicts, reason } = await this.#native(readBack, (options) => confirmDigests(this.#wire, metrics, options, signal));
+    if (verdicts !== undefined) return verdicts;
+    this.#nativeFailures++;
+    this.#wire.log.warn({ sink: this.sink, reason }, 'native blocks could not be read back; chunks are looked at one by one');
+    return unclear;
+  }
+
+  async #native<T>(readBack: ReadBack, work: (options: DigestOptions) => Promise<T>): Promise<T> {
     const buffers = this.#buffers.pop() ?? new ConfirmBuffers();
     const layout = readBack === 'native-bare' ? 'bare' : 'full';
-    const options = { layout, keys: this.#keys, names: this.#names, buffers } as const;
-    const outcome = await confirmChunk(this.#wire, lines, { metric, range, signal }, options);
+    const done = await work({ layout, keys: this.#keys, names: this.#names, buffers });
     this.#buffers.push(buffers);
+    return done;
+  }
+
+  async #confirm(lines: Buffer, { metric, range, signal, settled, readBack = 'json' }: VerifyRequest): Promise<Confirmation> {
+    if (this.#nativeFailures >= NATIVE_FAILURES) return { confirmed: undefined, reason: 'it has failed too often', kind: 'failed' };
+    const outcome = await this.#native(readBack, (options) =>
+      confirmChunk(this.#wire, lines, { metric, range, signal }, { ...options, settled }),
+    );
     if (outcome.confirmed !== undefined || outcome.kind !== 'failed') this.#nativeFailures = 0;
     else this.#nativeFailures++;
     if (outcome.confirmed !== undefined) return outcome;

@@ -6,4 +6,5 @@ export type { ChunkComparison } from './compare.ts';
 export type { SinkCounters } from './counters.ts';
 export { risen } from './counters.ts';
 export { SinkDropsData, SinkPushesBack } from './errors.ts';
+export type { DigestVerdict, MetricDigests } from './native/digests.ts';
 export type { ProbeRequest, ProbeResult, ReadBack } from './probe.ts';

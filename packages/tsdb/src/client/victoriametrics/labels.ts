@@ -10,10 +10,21 @@ const CACHED_SERIES = 200_000;
  */
 export class SeriesKeys {
   readonly #cache = new Map<string, string>();
+  readonly #texts = new Map<string, string>();
   readonly #whose: string;
 
   constructor(whose: string) {
     this.#whose = whose;
+  }
+
+  /** Of an object given as text. Throws as `keyAt`. */
+  keyOf(labels: string): string {
+    const known = this.#texts.get(labels);
+    if (known !== undefined) return known;
+    const key = canonicalKey(labels, this.#whose);
+    if (this.#texts.size >= CACHED_SERIES) this.#texts.clear();
+    this.#texts.set(labels, key);
+    return key;
   }
 
   /** Of the object in `[start, end)`. Throws LSH_VM_EXPORT when it is not an object of texts. */

@@ -15,9 +15,9 @@ import { viewLines } from '../lines.ts';
 import { DIFFERENT, explains, judgeNumbers, MATCHED, RELATIVE_SMALL } from '../values.ts';
 import type { BlockHead, BlockLayout } from './block.ts';
 import { lowerBound, NativeBlock, readHead } from './block.ts';
-import { unpackedBytes, unpackTogether } from './int64s.ts';
 import type { NativeNames } from './names.ts';
 import { SentPoints } from './sent.ts';
+import { TakenBlocks } from './taken.ts';
 
 interface Expected {
   lines: LineView[];
@@ -38,8 +38,6 @@ export class NotConfirmed extends Error {}
 export class Incomplete extends NotConfirmed {}
 
 const SMALL = 1e6;
-/** So many bytes are decompressed together at most, and one block more. */
-const MOST_TAKEN_BYTES = 1024 * 1024;
 
 /** Buffers for one comparison after the other. */
 export class ConfirmBuffers {
@@ -52,13 +50,14 @@ export interface ConfirmOptions {
   keys: SeriesKeys;
   names: NativeNames;
   buffers: ConfirmBuffers;
+  /** Keys of series that are known to be there, of the chunk and in the sink: they are left out on both sides. */
+  settled?: ReadonlySet<string> | undefined;
 }
 
 export class ChunkConfirm {
   readonly #options: ConfirmOptions;
   readonly #range: TimeRange;
-  #taken: { key: string; head: BlockHead }[] = [];
-  #takenBytes = 0;
+  readonly #taken = new TakenBlocks<string>((key, head) => this.#look(key, head));
   readonly #series = new Map<string, Expected>();
   readonly #comparison: Comparison = { points: 0, matched: 0, missing: 0, extra: 0, different: 0, precisionLost: 0, examples: [] };
 
@@ -68,6 +67,7 @@ export class ChunkConfirm {
     this.#range = range;
     for (const line of viewLines(lines, 'the chunk')) {
       const key = options.keys.keyAt(lines, line.labelsStart, line.labelsEnd);
+      if (options.settled?.has(key)) continue;
       const known = this.#series.get(key);
       if (known === undefined)
         this.#series.set(key, { lines: [line], points: undefined, found: undefined, open: 0, complete: false, largest: -1, told: false });
@@ -77,20 +77,14 @@ export class ChunkConfirm {
 
   /** A part of a native reply, see `NativeReply`. Throws `NotConfirmed`, or `Undecodable`. */
   take(buffer: Buffer, nameStart: number, nameEnd: number, blockStart: number, blockEnd: number): void {
-    const { names, layout } = this.#options;
-    const head = readHead(layout, buffer, blockStart, blockEnd);
-    this.#taken.push({ key: names.keyAt(buffer, nameStart, nameEnd), head });
-    this.#takenBytes += unpackedBytes(head.times) + unpackedBytes(head.values);
-    if (this.#takenBytes > MOST_TAKEN_BYTES) this.settle();
+    const { names, layout, settled } = this.#options;
+    const key = names.keyAt(buffer, nameStart, nameEnd);
+    if (!settled?.has(key)) this.#taken.add(key, readHead(layout, buffer, blockStart, blockEnd));
   }
 
   /** Looks at the parts that were taken since; to be called before their bytes change. Throws as `take`. */
   settle(): void {
-    const taken = this.#taken;
-    this.#taken = [];
-    this.#takenBytes = 0;
-    unpackTogether(taken.flatMap(({ head }) => [head.times, head.values]));
-    for (const { key, head } of taken) this.#look(key, head);
+    this.#taken.settle();
   }
 
   #look(key: string, head: BlockHead): void {

@@ -9,17 +9,27 @@ import type { Wire } from '../wire.ts';
 import { ask, moment } from '../wire.ts';
 import type { ConfirmOptions } from './confirm.ts';
 import { ChunkConfirm, Incomplete, NotConfirmed } from './confirm.ts';
+import type { DigestOptions, DigestVerdict, MetricDigests } from './digests.ts';
+import { DigestConfirm } from './digests.ts';
 import { Undecodable } from './int64s.ts';
 import type { TakePart } from './reply.ts';
 import { NativeReply } from './reply.ts';
 
+export interface NativeRequest {
+  selectors: readonly string[];
+  range: TimeRange;
+  signal?: AbortSignal | undefined;
+  /** For messages. */
+  metric: string;
+}
+
 /**
- * Hands on every part of a native export of a metric and range. Throws LSH_VM_NATIVE when the reply is not exactly that, LSH_VM_READ when
+ * Hands on every part of a native export of some series and a range. Throws LSH_VM_NATIVE when the reply is not exactly that, LSH_VM_READ when
  * the sink refuses, and what `take` and `pause` throw. See `NativeReply`.
  */
 export async function exportNative(
   wire: Wire,
-  { metric, matchers, range, signal }: ExportRequest,
+  { metric, selectors, range, signal }: NativeRequest,
   take: TakePart,
   pause: () => void,
 ): Promise<void> {
@@ -29,7 +39,7 @@ export async function exportNative(
     endpoint: wire.address.select,
     path: '/api/v1/export/native',
     query: {
-      'match[]': selector(metric, matchers),
+      'match[]': selectors,
       start: moment(startMs),
       end: moment(stopMs - 1),
       deny_partial_response: 1,
@@ -60,11 +70,12 @@ export type Confirmation =
 
 /** Whether the sink holds exactly a chunk. Throws only the signal's reason, and LSH_VM_EXPORT when the chunk itself cannot be read. */
 export async function confirmChunk(wire: Wire, lines: Buffer, request: ExportRequest, options: ConfirmOptions): Promise<Confirmation> {
-  const confirm = new ChunkConfirm(lines, asked(request.range), options);
+  const { metric, matchers, range, signal } = request;
+  const confirm = new ChunkConfirm(lines, asked(range), options);
   try {
     await exportNative(
       wire,
-      request,
+      { metric, selectors: [selector(metric, matchers)], range, signal },
       (...part) => confirm.take(...part),
       () => confirm.settle(),
     );
@@ -77,6 +88,35 @@ export async function confirmChunk(wire: Wire, lines: Buffer, request: ExportReq
     });
     if (error instanceof NotConfirmed) return unconfirmed(error instanceof Incomplete ? 'incomplete' : 'other', error);
     if (error instanceof LongshoreError && !request.signal?.aborted) return unconfirmed('failed', error);
+    throw error;
+  }
+}
+
+/**
+ * What the sink holds of whole metrics, by sums. Throws only the signal's reason, and LSH_VM_EXPORT when labels cannot be read; undefined when the
+ * reply could not be had, or not be read.
+ */
+export async function confirmDigests(
+  wire: Wire,
+  metrics: readonly MetricDigests[],
+  options: DigestOptions,
+  signal: AbortSignal | undefined,
+): Promise<{ verdicts: Map<string, DigestVerdict> | undefined; reason: string }> {
+  const clipped = metrics.map((each) => ({ ...each, range: asked(each.range) }));
+  const confirm = new DigestConfirm(clipped, options);
+  const names = clipped.map(({ metric }) => metric);
+  const ranges = clipped.map(({ range }) => range);
+  const range = { startMs: Math.min(...ranges.map(({ startMs }) => startMs)), stopMs: Math.max(...ranges.map(({ stopMs }) => stopMs)) };
+  try {
+    await exportNative(
+      wire,
+      { metric: names.join(', '), selectors: names.map((name) => selector(name)), range, signal },
+      (...part) => confirm.take(...part),
+      () => confirm.settle(),
+    );
+    return { verdicts: confirm.finish(), reason: '' };
+  } catch (error) {
+    if (error instanceof LongshoreError && !signal?.aborted) return { verdicts: undefined, reason: error.message };
     throw error;
   }
 }

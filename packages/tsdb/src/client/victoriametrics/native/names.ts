@@ -27,6 +27,12 @@ export class NativeNames {
   }
 }
 
+/** The metric's name in a canonical key. */
+export function metricOf(key: string): string {
+  const pairs = JSON.parse(key) as [string, string][];
+  return pairs.find(([name]) => name === '__name__')?.[1] ?? '';
+}
+
 function keyOf(name: Buffer): string {
   const [metric = '', ...labels] = texts(name);
   if (labels.length % 2 !== 0) throw new Undecodable('a label has no value');
