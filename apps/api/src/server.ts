@@ -32,7 +32,6 @@ export function buildServer(setup: ApiSetup): FastifyInstance {
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: 128 },
     forceCloseConnections: true,
-    ...(setup.tls === undefined ? {} : { serverFactory: setup.tls }),
   });
   server.setValidatorCompiler(validatorCompiler);
   server.setErrorHandler((error, request, reply) => {
@@ -48,7 +47,7 @@ export function buildServer(setup: ApiSetup): FastifyInstance {
   const { auth } = setup;
   if (setup.metrics) countRequests(server, setup.metrics);
   requireAccess(server);
-  guard(server, auth, setup.tls !== undefined);
+  guard(server, auth);
   awaitStore(server, engine.store);
   checkAccess(server, setup);
   auditRequests(server, engine.store, engine.clock, engine.log);

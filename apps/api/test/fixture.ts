@@ -16,7 +16,6 @@ const copy = defineKind({
   role: 'dumper',
   params: z.strictObject({ from: z.string(), count: z.int().default(1) }),
   tolerant: false,
-  guarded: true,
   plan: async () => ({ summary: ['copies'], stages: [], expect: {}, data: null }),
   columns: ['copied', 'missing'],
   conclude: () => ({ ok: true }),
@@ -32,7 +31,7 @@ export interface Fixture {
 }
 
 export function makeApi(
-  options: Partial<Pick<ApiSetup, 'allowAddresses' | 'auth' | 'metrics' | 'ready' | 'tls'>> & {
+  options: Partial<Pick<ApiSetup, 'allowAddresses' | 'auth' | 'metrics' | 'ready'>> & {
     store?: Store;
     limits?: Partial<ApiSetup['limits']>;
   } = {},
@@ -54,7 +53,6 @@ export function makeApi(
     limits: { requestsPerSecond: 1_000, streams: 20, ...options.limits },
     targets: { old: { system: 'opentsdb' } },
     allowAddresses: options.allowAddresses ?? false,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ready: options.ready ?? (async () => undefined),
   });

@@ -12,7 +12,6 @@ import type {
   OperationHeader,
   OperationQuery,
   OperationSnapshot,
-  OperationState,
   Picture,
   Report,
   StoredPlan,
@@ -90,8 +89,6 @@ export interface OperationView {
 export interface Service {
   submit(submission: Submission): Promise<{ id: string; created: boolean }>;
   get(id: string): Promise<OperationView>;
-  /** Its state alone, for those who ask often. */
-  state(id: string): Promise<OperationState>;
   list(query: OperationQuery): Promise<{ operations: OperationHeader[]; next?: string }>;
   plan(id: string): Promise<StoredPlan>;
   done(id: string): Promise<DoneRecord[]>;
@@ -212,8 +209,6 @@ export function createService(engine: Engine): Service {
       await Promise.all([told, transport.ring(made.id)]);
       return made;
     },
-
-    state: async (id) => (await header(id)).state,
 
     async get(id) {
       const found = await snapshot(id);
