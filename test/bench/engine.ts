@@ -9,6 +9,7 @@ import { redisMemory } from '../faults/raw-redis.ts';
 import { type RealServer, realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { fairSeconds } from './fair-share.ts';
+import { quantile } from './measurement.ts';
 import { CpuMeter } from './processes.ts';
 
 /** What `--only` may name. */
@@ -176,11 +177,6 @@ async function measureLatency(bench: Bench): Promise<Figures[]> {
       submitP50Ms: rounded(quantile(submits, 0.5), 1),
     },
   ];
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
 /** Each operation's time from its submission, against the time it would have had with its share of the throughput of this very run. */

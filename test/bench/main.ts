@@ -1,18 +1,20 @@
 /**
  * Measures Longshore on real servers of this machine:
  *
- *   pnpm bench [tsdb] [engine] [--json] [--only name,…] [--points N] [--rounds N] [--replay-rounds N] [--tasks N] [--fsync everysec,always]
+ *   pnpm bench [tsdb] [engine] [api] [--json] [--only name,…] [--points N] [--rounds N] [--replay-rounds N] [--tasks N] [--fsync everysec,always]
  *
  * Prints a table with ratios, or with `--json` one object a line. `--points`: the least a replay moves (50 million). Measurements on the
  * kilda data set are taken `--rounds` times (3), replays `--replay-rounds` times (1); the run of the middle speed is shown. The engine is
- * measured with `--tasks` tasks (20,000) on a Redis with each `--fsync` (both).
+ * measured with `--tasks` tasks (20,000) on a Redis with each `--fsync` (both), and so is the API: `--rate` submissions a second (200) for
+ * `--seconds` (60) while `--listeners` (1,000) follow event logs.
  */
 import { parseArgs } from 'node:util';
+import { API_NAMES, runApi } from './api.ts';
 import { ENGINE_NAMES, type EngineMeasurement, FSYNCS, type Fsync, runEngine } from './engine.ts';
 import { costs, type Goal, ratios, table } from './measurement.ts';
 import { NAMES, type Options, runTsdb } from './tsdb.ts';
 
-const GROUPS: Readonly<Record<string, readonly string[]>> = { tsdb: NAMES, engine: ENGINE_NAMES };
+const GROUPS: Readonly<Record<string, readonly string[]>> = { tsdb: NAMES, engine: ENGINE_NAMES, api: API_NAMES };
 const GOALS: readonly Goal[] = [
   { name: 'migrate', to: 'source-read', atLeast: 0.8 },
   { name: 'migrate-verified', to: 'source-read', atLeast: 0.6 },
@@ -37,7 +39,15 @@ function fsyncs(text: string): Fsync[] {
   });
 }
 
-function asked(): { json: boolean; options: Options; tasks: number; fsyncs: Fsync[] } {
+interface Asked {
+  json: boolean;
+  options: Options;
+  tasks: number;
+  fsyncs: Fsync[];
+  load: { rate: number; seconds: number; listeners: number };
+}
+
+function asked(): Asked {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
@@ -48,6 +58,9 @@ function asked(): { json: boolean; options: Options; tasks: number; fsyncs: Fsyn
       'replay-rounds': { type: 'string', default: '1' },
       tasks: { type: 'string', default: '20000' },
       fsync: { type: 'string', default: FSYNCS.join(',') },
+      rate: { type: 'string', default: '200' },
+      seconds: { type: 'string', default: '60' },
+      listeners: { type: 'string', default: '1000' },
     },
   });
   const groups = Object.keys(GROUPS);
@@ -61,6 +74,11 @@ function asked(): { json: boolean; options: Options; tasks: number; fsyncs: Fsyn
     json: values.json,
     tasks: wholeNumber('tasks', values.tasks),
     fsyncs: fsyncs(values.fsync),
+    load: {
+      rate: wholeNumber('rate', values.rate),
+      seconds: wholeNumber('seconds', values.seconds),
+      listeners: wholeNumber('listeners', values.listeners),
+    },
     options: {
       only: new Set(only),
       points: wholeNumber('points', values.points),
@@ -84,10 +102,12 @@ function figures({ name, versions, ...rest }: EngineMeasurement): string {
 }
 
 try {
-  const { json, options, tasks, fsyncs } = asked();
+  const { json, options, tasks, fsyncs, load } = asked();
   const { only, say } = options;
   if (ENGINE_NAMES.some((name) => only.has(name)))
     await runEngine({ only, fsyncs, tasks, say, tell: (found) => print(json ? JSON.stringify(found) : figures(found)) });
+  if (API_NAMES.some((name) => only.has(name)))
+    await runApi({ ...load, fsyncs, say, tell: (found) => print(json ? JSON.stringify(found) : figures(found)) });
   if (NAMES.some((name) => only.has(name))) {
     const results = await runTsdb(options);
     if (json) for (const { measurement } of results) print(JSON.stringify(measurement));

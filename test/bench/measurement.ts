@@ -96,3 +96,9 @@ export function costs(results: readonly Result[], names: readonly string[], aims
   );
   return lines;
 }
+
+/** Of values in any order. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}

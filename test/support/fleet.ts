@@ -30,7 +30,9 @@ export interface FleetOptions {
   /** `host:port` for an API process; none without. */
   listen?: string;
   /** More of the API's settings. */
-  api?: { auth?: 'none' | 'tokens'; socket?: string };
+  api?: { auth?: 'none' | 'tokens'; socket?: string; requestsPerSecond?: number; streams?: number };
+  /** Operations that are kept when they are over. */
+  kept?: number;
   fleet?: string;
   targets?: Record<string, { system: string; address: string; settings?: Record<string, unknown> }>;
   spoolPath?: string;
@@ -71,6 +73,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       spools: { local: { path: spoolPath } },
       worker: { concurrency: options.concurrency ?? 2, lockMs: options.lockMs ?? 30_000, stopMs: 5_000 },
       sweepMs: options.sweepMs ?? 2_000,
+      ...(options.kept === undefined ? {} : { operations: { retention: { count: options.kept } } }),
       ...(options.listen === undefined ? {} : { api: { listen: options.listen, ...options.api } }),
     }),
   );

@@ -23,6 +23,13 @@ export const CannotListen: ErrorEntry<{ listen: string; cause: string }> = defin
   exitCode: EXIT.unreachable,
 });
 
+export const BadCertificate: ErrorEntry<{ file: string; why: string }> = defineError('LSH_API_CERTIFICATE', {
+  message: ({ file, why }) => `the API cannot speak TLS with ${file}: ${why}`,
+  fix: 'Correct `api.tls` in longshore.yaml: PEM files, readable by this process, the key belonging to the certificate.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const RequestInvalid: ErrorEntry<{ problems: string[] }> = defineError('LSH_REQUEST_INVALID', {
   message: ({ problems }) => `the request is not right: ${problems.join('; ')}`,
   fix: 'Correct the fields named; nothing was changed.',

@@ -36,11 +36,13 @@ export async function storeAnswers(store: Pick<Store, 'getShared'>, patienceMs: 
   }
 }
 
-export function guard(server: FastifyInstance, auth: Auth): void {
+export function guard(server: FastifyInstance, auth: Auth, tls: boolean): void {
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
     reply.header('cache-control', 'no-store');
+    // A browser that has been here once does not come without TLS again.
+    if (tls) reply.header('strict-transport-security', 'max-age=31536000');
     refuseCrossSite(request, auth);
   });
 }

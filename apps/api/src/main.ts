@@ -9,6 +9,7 @@ import { tsdb } from '@longshore/tsdb';
 import { vitess } from '@longshore/vitess';
 import { authAt, listen } from './listen.ts';
 import { buildServer } from './server.ts';
+import { tlsServer } from './tls.ts';
 
 await runProcess('api', [tsdb, pegasus, openmldb, openio, vitess, counter], async (setup: Setup): Promise<Running> => {
   const { configuration, redisUrl, log } = setup;
@@ -20,6 +21,9 @@ await runProcess('api', [tsdb, pegasus, openmldb, openio, vitess, counter], asyn
   const engine = openEngine(setup);
   if (auth === 'tokens' && socket === undefined && (await engine.store.tokens()).length === 0)
     log.warn({}, 'nobody can use this API: it asks for tokens, there are none, and `api.socket`, where the first one is made, is not set');
+  const { tls } = configuration.api;
+  if (auth === 'tokens' && tls === undefined && !configuration.api.listen.startsWith('unix:'))
+    log.warn({}, 'tokens go over the network as they are: set `api.tls`, or put a proxy with TLS before this API');
   const metrics = processMetrics(engine.store, 'api');
   const servers = places.map((place) =>
     buildServer({
@@ -29,6 +33,7 @@ await runProcess('api', [tsdb, pegasus, openmldb, openio, vitess, counter], asyn
       limits: { requestsPerSecond, streams },
       targets: configuration.targets,
       allowAddresses: configuration.allowAddresses,
+      ...(tls === undefined || place.wanted.startsWith('unix:') ? {} : { tls: tlsServer(tls, log) }),
       metrics,
       ready: async () => void (await checkRedis(redisUrl)),
     }),

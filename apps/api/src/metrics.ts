@@ -1,6 +1,6 @@
 /** The fleet in numbers, in Prometheus's text format. */
 import type { OperationHeader, Presence } from '@longshore/core';
-import { FINAL_STATES, ROLES } from '@longshore/core';
+import { FINAL_STATES, isAtRest, ROLES } from '@longshore/core';
 import type { ProcessMetrics } from '@longshore/host';
 import type { Engine } from '@longshore/operations';
 import type { FastifyInstance } from 'fastify';
@@ -35,8 +35,58 @@ interface Sample {
   value: number;
 }
 
+/**
+ * What must not stay: guards that are open, by the kind that opened them and their target. Only kinds that open any are looked at; how long
+ * one is overdue is a number of its own, since every guard has a limit of its own.
+ */
+async function guardMetrics(engine: Pick<Engine, 'store' | 'registry' | 'clock'>, operations: readonly OperationHeader[]): Promise<string> {
+  const { store, registry, clock } = engine;
+  const now = clock.now();
+  const open = new Map<string, { labels: Record<string, string>; count: number; age: number; overdue: number }>();
+  let attention = 0;
+  for (const { id, kind, attention: wrong } of operations) {
+    if (wrong) attention = Math.max(attention, (now - wrong.since) / 1000);
+    if (registry.kinds.get(kind)?.guarded !== true) continue;
+    for (const guard of (await store.load(id))?.guards.values() ?? []) {
+      if (guard.state !== 'open') continue;
+      const key = `${kind} ${guard.target}`;
+      const found = open.get(key) ?? { labels: { kind, target: guard.target }, count: 0, age: 0, overdue: 0 };
+      const ms = now - guard.openedAt;
+      open.set(key, {
+        labels: found.labels,
+        count: found.count + 1,
+        age: Math.max(found.age, ms / 1000),
+        overdue: Math.max(found.overdue, (ms - guard.maxMs) / 1000),
+      });
+    }
+  }
+  const all = [...open.values()];
+  const samples = (value: (one: (typeof all)[number]) => number): Sample[] => all.map((one) => ({ labels: one.labels, value: value(one) }));
+  return [
+    family(
+      'longshore_guards_open',
+      'States of targets that must not outlive an operation, such as denied writes, open now.',
+      all.length > 0 ? samples(({ count }) => count) : [{ labels: {}, value: 0 }],
+    ),
+    family(
+      'longshore_guard_age_seconds',
+      'How long the oldest open guard has been open.',
+      samples(({ age }) => age),
+    ),
+    family(
+      'longshore_guard_overdue_seconds',
+      'How much longer than it may the longest overdue guard has been open.',
+      samples(({ overdue }) => overdue),
+    ),
+    family('longshore_attention_seconds', 'How long the operation that has needed a person longest has needed one.', [
+      { labels: {}, value: attention },
+    ]),
+  ].join('');
+}
+
 /** Everything the store says of the fleet as a whole; what happens inside a worker it says itself. */
-export async function fleetMetrics({ store, transport, registry, clock }: Engine): Promise<string> {
+export async function fleetMetrics(engine: Engine): Promise<string> {
+  const { store, transport, registry, clock } = engine;
   const spools = await store.spools();
   const prefixes = new Set([...registry.tasks.values()].flatMap(({ queue }) => queue ?? []));
   const roles = new Set([...registry.tasks.values()].map(({ role }) => role));
@@ -61,11 +111,12 @@ export async function fleetMetrics({ store, transport, registry, clock }: Engine
 
   const operations = new Map<string, number>();
   let oldestApproval = 0;
-  for (const { state, awaits } of await newest(store)) {
+  const known = await newest(store);
+  for (const { state, awaits } of known) {
     operations.set(state, (operations.get(state) ?? 0) + 1);
     if (awaits) oldestApproval = Math.max(oldestApproval, (clock.now() - awaits.since) / 1000);
   }
-  for (const state of FINAL_STATES) if (!operations.has(state)) operations.set(state, 0);
+  for (const state of [...FINAL_STATES, 'needs-attention']) if (!operations.has(state)) operations.set(state, 0);
 
   const byRole = Map.groupBy(workers, ({ role }) => role);
   const perRole = (name: 'busy' | 'concurrency'): Sample[] =>
@@ -97,6 +148,10 @@ export async function fleetMetrics({ store, transport, registry, clock }: Engine
     ),
     family('longshore_worker_slots', 'Tasks the workers can run at once.', perRole('concurrency')),
     family('longshore_worker_slots_busy', 'Tasks the workers run now.', perRole('busy')),
+    await guardMetrics(
+      engine,
+      known.filter((header) => !isAtRest(header)),
+    ),
   ].join('');
 }
 

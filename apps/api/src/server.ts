@@ -32,6 +32,7 @@ export function buildServer(setup: ApiSetup): FastifyInstance {
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: 128 },
     forceCloseConnections: true,
+    ...(setup.tls === undefined ? {} : { serverFactory: setup.tls }),
   });
   server.setValidatorCompiler(validatorCompiler);
   server.setErrorHandler((error, request, reply) => {
@@ -47,7 +48,7 @@ export function buildServer(setup: ApiSetup): FastifyInstance {
   const { auth } = setup;
   if (setup.metrics) countRequests(server, setup.metrics);
   requireAccess(server);
-  guard(server, auth);
+  guard(server, auth, setup.tls !== undefined);
   awaitStore(server, engine.store);
   checkAccess(server, setup);
   auditRequests(server, engine.store, engine.clock, engine.log);

@@ -1,5 +1,6 @@
 import type { ProcessMetrics } from '@longshore/host';
 import type { Engine } from '@longshore/operations';
+import type { FastifyServerFactory } from 'fastify';
 
 /** `none`: everybody who reaches the API is an admin, as on a socket that only its owner can open. */
 export type Auth = 'none' | 'tokens';
@@ -15,6 +16,8 @@ export interface ApiSetup {
     /** Event streams open at once. */
     streams: number;
   };
+  /** Absent: plain HTTP. */
+  tls?: FastifyServerFactory;
   /** Named systems; only names and kinds of system are shown. */
   targets: Record<string, { system: string }>;
   /** A fleet of one machine: bare addresses and new spools may be given in requests. */

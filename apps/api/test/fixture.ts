@@ -16,6 +16,7 @@ const copy = defineKind({
   role: 'dumper',
   params: z.strictObject({ from: z.string(), count: z.int().default(1) }),
   tolerant: false,
+  guarded: true,
   plan: async () => ({ summary: ['copies'], stages: [], expect: {}, data: null }),
   columns: ['copied', 'missing'],
   conclude: () => ({ ok: true }),
@@ -31,7 +32,7 @@ export interface Fixture {
 }
 
 export function makeApi(
-  options: Partial<Pick<ApiSetup, 'allowAddresses' | 'auth' | 'metrics' | 'ready'>> & {
+  options: Partial<Pick<ApiSetup, 'allowAddresses' | 'auth' | 'metrics' | 'ready' | 'tls'>> & {
     store?: Store;
     limits?: Partial<ApiSetup['limits']>;
   } = {},
@@ -53,6 +54,7 @@ export function makeApi(
     limits: { requestsPerSecond: 1_000, streams: 20, ...options.limits },
     targets: { old: { system: 'opentsdb' } },
     allowAddresses: options.allowAddresses ?? false,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ready: options.ready ?? (async () => undefined),
   });

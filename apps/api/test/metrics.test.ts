@@ -1,5 +1,5 @@
 /** The fleet in numbers. */
-import type { Presence } from '@longshore/core';
+import type { GuardRecord, Presence } from '@longshore/core';
 import { memoryStore, systemClock } from '@longshore/core';
 import { processMetrics } from '@longshore/host';
 import { afterEach, expect, test } from 'vitest';
@@ -61,4 +61,37 @@ test('a store that is away is a number, not a failed scrape', async () => {
   const reply = await fixture.server.inject('/metrics');
   expect([reply.statusCode, reply.body.includes('longshore_redis_up 0\n')]).toEqual([200, true]);
   metrics.stop();
+});
+
+test('open guards and what needs a person are told with their age, and nothing of either says zero', async () => {
+  fixture = makeApi();
+  const value = async (name: string): Promise<string | undefined> =>
+    new RegExp(`^${name}(\\{[^}]*\\})? (\\S+)$`, 'm').exec(await fixture!.call('GET /metrics'))?.[2];
+  expect([await value('longshore_guards_open'), await value('longshore_attention_seconds')]).toEqual(['0', '0']);
+  expect(await value('longshore_operations\\{state="needs-attention"\\}')).toBe('0');
+
+  const { id } = await fixture.call('POST /v1/operations', { body: { kind: 'test.copy', params: { from: 'a' } } });
+  const now = Date.now();
+  const header = await fixture.store.header(id);
+  const guard = (key: string, openedAt: number): GuardRecord => ({
+    key,
+    what: 'writes are denied',
+    target: 'old',
+    before: false,
+    after: true,
+    openedAt,
+    maxMs: 60_000,
+    close: { task: 'test.close', params: null },
+    state: 'open',
+  });
+  const error = { code: 'LSH_X', message: 'it cannot be closed', fix: 'close it', retryable: false, exitCode: 6 as const };
+  await fixture.store.commit(id, {
+    header: { ...header!, state: 'needs-attention', attention: { since: now - 30_000, error } },
+    guards: [guard('one', now - 90_000), guard('two', now - 10_000), { ...guard('three', now - 500_000), state: 'closed' }],
+  });
+  expect(await value('longshore_guards_open')).toBe('2');
+  expect(Number(await value('longshore_guard_age_seconds'))).toBeGreaterThanOrEqual(90);
+  expect(Number(await value('longshore_guard_overdue_seconds'))).toBeGreaterThanOrEqual(30);
+  expect(Number(await value('longshore_attention_seconds'))).toBeGreaterThanOrEqual(30);
+  expect(await fixture.call('GET /metrics')).toContain('longshore_guards_open{kind="test.copy",target="old"} 2\n');
 });

@@ -10,6 +10,8 @@ import { fleetStateCommands } from './commands/fleet-state.ts';
 import { operationCommands } from './commands/operations.ts';
 import { roleCommands } from './commands/roles.ts';
 import { systemCommands } from './commands/systems.ts';
+import { kildaDumpCommand } from './originals/kilda-dump.ts';
+import { kildaRestoreCommand } from './originals/kilda-restore.ts';
 import type { Terminal } from './terminal.ts';
 
 const VERSION = '0.1.0';
@@ -40,6 +42,7 @@ export function buildProgram(terminal: Terminal): Command {
   const [up, down, ...fleet] = fleetCommands(terminal) as [Command, Command, ...Command[]];
   group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
   group('Work:', [...systemCommands(terminal), applyCommand(terminal)]);
+  group('In place of the kilda tools, also installed under these names:', [kildaDumpCommand(terminal), kildaRestoreCommand(terminal)]);
   group('Operations:', operationCommands(terminal));
   group('Decisions:', decisionCommands(terminal));
   group('The fleet:', [up, down, ...fleet, ...fleetStateCommands(terminal)]);

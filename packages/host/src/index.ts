@@ -6,6 +6,7 @@ export { processLog, silentLog } from './log.ts';
 export { redisOf, runProcess, runRole } from './main.ts';
 export type { ProcessMetrics } from './metrics.ts';
 export { processMetrics } from './metrics.ts';
+export type { Settings } from './settings.ts';
 export { settingsJsonSchema } from './settings.ts';
 export { untilStopped } from './stopping.ts';
 export { targetResolver } from './targets.ts';

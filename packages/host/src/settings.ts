@@ -20,6 +20,8 @@ export interface Settings {
     auth?: 'none' | 'tokens' | undefined;
     /** A Unix socket to listen on as well; whoever may open it is an admin. */
     socket?: string | undefined;
+    /** Files of a certificate and its key, as PEM; with `clientCa` only callers with a certificate of that authority are let in. */
+    tls?: { cert: string; key: string; clientCa?: string | undefined } | undefined;
     /** Requests a second of one caller, in the long run. */
     requestsPerSecond: number;
     /** Event streams open at once. */
@@ -66,6 +68,14 @@ export const schema: z.ZodType<Settings> = z.strictObject({
         .regex(/^\//, 'must be an absolute path')
         .optional()
         .describe('A Unix socket to listen on as well; whoever may open it is an admin, and can make the first token'),
+      tls: z
+        .strictObject({
+          cert: z.string().describe('PEM file with the certificate, and those between it and its authority'),
+          key: z.string().describe('PEM file with its key'),
+          clientCa: z.string().optional().describe('PEM file of an authority: only callers with a certificate of it are let in'),
+        })
+        .optional()
+        .describe('TLS on host:port; sockets never have it. Renewed files are taken up within a minute'),
       requestsPerSecond: z.number().positive().default(100).describe('Requests a second of one caller, in the long run'),
       streams: z.int().positive().default(200).describe('Event streams open at once'),
     })

@@ -12,6 +12,7 @@ import type {
   OperationHeader,
   OperationQuery,
   OperationSnapshot,
+  OperationState,
   Picture,
   Report,
   StoredPlan,
@@ -89,6 +90,8 @@ export interface OperationView {
 export interface Service {
   submit(submission: Submission): Promise<{ id: string; created: boolean }>;
   get(id: string): Promise<OperationView>;
+  /** Its state alone, for those who ask often. */
+  state(id: string): Promise<OperationState>;
   list(query: OperationQuery): Promise<{ operations: OperationHeader[]; next?: string }>;
   plan(id: string): Promise<StoredPlan>;
   done(id: string): Promise<DoneRecord[]>;
@@ -209,6 +212,8 @@ export function createService(engine: Engine): Service {
       await Promise.all([told, transport.ring(made.id)]);
       return made;
     },
+
+    state: async (id) => (await header(id)).state,
 
     async get(id) {
       const found = await snapshot(id);

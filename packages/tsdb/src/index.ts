@@ -1,5 +1,7 @@
 import type { SystemPackage } from '@longshore/core';
 import { dump } from './operations/dump.ts';
+import { kildaDump } from './operations/kilda-dump.ts';
+import { kildaRestore } from './operations/kilda-restore.ts';
 import { migrate } from './operations/migrate.ts';
 import { restore } from './operations/restore.ts';
 import { verify } from './operations/verify.ts';
@@ -9,6 +11,9 @@ import { compareFolder } from './tasks/compare-folder.ts';
 import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
 import { findBatches, findToCompare } from './tasks/find-batches.ts';
+import { kildaDumpMetric } from './tasks/kilda-dump-metric.ts';
+import { kildaRestoreFolder } from './tasks/kilda-restore-folder.ts';
+import { makeFolder } from './tasks/make-folder.ts';
 import { proveSink } from './tasks/prove-sink.ts';
 import { restoreBatch } from './tasks/restore-batch.ts';
 import { settle } from './tasks/settle.ts';
@@ -16,8 +21,22 @@ import { settle } from './tasks/settle.ts';
 /** Everything a program needs to run time-series operations. */
 export const tsdb: SystemPackage = {
   name: 'tsdb',
-  kinds: [migrate, dump, restore, verify],
-  tasks: [proveSink, dumpBatch, restoreBatch, settle, finalCount, findBatches, findToCompare, compareBatch, compareFolder, cleanup],
+  kinds: [migrate, dump, restore, verify, kildaDump, kildaRestore],
+  tasks: [
+    proveSink,
+    dumpBatch,
+    restoreBatch,
+    settle,
+    finalCount,
+    findBatches,
+    findToCompare,
+    compareBatch,
+    compareFolder,
+    cleanup,
+    kildaDumpMetric,
+    kildaRestoreFolder,
+    makeFolder,
+  ],
 };
 
 export type { OpenTsdbClient } from './client/opentsdb/index.ts';

@@ -62,6 +62,8 @@ export interface FrameSummary {
   /** Bytes of the reply as received, before any content decoding. */
   replyBytes: number;
   problems: SourceProblem[];
+  /** Tags over which the source has aggregated what it should not have; absent where it has not. */
+  aggregateTags?: string[];
 }
 
 /**

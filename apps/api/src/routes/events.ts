@@ -26,7 +26,7 @@ export function eventRoutes(api: Api, service: Service, log: Log, most: number):
     const { id } = request.params;
     const after = request.headers['last-event-id'] ?? request.query.after;
     // Unknown operations are answered with 404 while there is still a status to send.
-    await service.get(id);
+    await service.state(id);
     if (open.size >= most) throw TooManyStreams({ most }, { retryAfterMs: HEARTBEAT_MS });
     const gone = new AbortController();
     open.add(gone);
@@ -65,7 +65,7 @@ async function stream(
   let after = start;
   for (;;) {
     // The state is read before the events: what happened up to a final state is then certainly among them.
-    const { state } = (await service.get(id)).header;
+    const state = await service.state(id);
     const last = FINAL_STATES.has(state) || !follow;
     const events = await service.events(id, after, last ? 0 : HEARTBEAT_MS, signal);
     if (signal.aborted) return undefined;

@@ -22,6 +22,8 @@ export interface Watch {
   owned: boolean;
   /** What Ctrl+C does, where that is more than ending the watching. */
   hint?: string;
+  /** Default: as the terminal and `json` have it. */
+  display?: Display;
   /** Ends the watching earlier than the operation's end. */
   until?: (header: OperationHeader) => boolean;
 }
@@ -37,7 +39,7 @@ const EVENTS_KEPT = 50;
 /** Resolves to the header at the end. Throws `Ended` when somebody left the watching. */
 export async function watchOperation(watch: Watch): Promise<{ header: OperationHeader; exitCode: number }> {
   const { client, id, terminal, json, owned, until } = watch;
-  const display = displayFor(terminal, json);
+  const display = watch.display ?? displayFor(terminal, json);
   using keys = listenForKeys(client, id, owned, (line) => display.say(line));
   const stop = new AbortController();
   const stopped = AbortSignal.any([stop.signal, keys.left]);

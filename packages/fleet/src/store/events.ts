@@ -11,15 +11,18 @@ interface EventCalls extends Pick<Store, 'addEvent' | 'events'> {
 
 /** `subscribe` opens the connection of its own that listening takes. */
 export function eventCalls({ redis, key, op, call }: Base, subscribe: () => Connection): EventCalls {
-  const listeners = new Set<(operation: string) => void>();
+  /** By operation: a thousand who watch others are not woken for this one. */
+  const listeners = new Map<string, Set<() => void>>();
   let subscriber: { redis: Connection; listening: Promise<unknown> } | undefined;
   /** Resolves when nothing that happens from now on is missed. */
-  const listen = async (listener: (operation: string) => void): Promise<void> => {
-    listeners.add(listener);
+  const listen = async (id: string, listener: () => void): Promise<void> => {
+    const mine = listeners.get(id);
+    if (mine) mine.add(listener);
+    else listeners.set(id, new Set([listener]));
     if (!subscriber) {
       const own = subscribe();
       own.on('message', (_channel: string, operation: string) => {
-        for (const each of [...listeners]) each(operation);
+        for (const each of [...(listeners.get(operation) ?? [])]) each();
       });
       subscriber = { redis: own, listening: own.subscribe(key('events')) };
     }
@@ -39,13 +42,10 @@ export function eventCalls({ redis, key, op, call }: Base, subscribe: () => Conn
       if (found.length > 0 || waitMs <= 0 || signal?.aborted) return found;
       const { promise, resolve } = Promise.withResolvers<void>();
       const end = (): void => resolve();
-      const listener = (operation: string): void => {
-        if (operation === id) end();
-      };
       const timer = setTimeout(end, waitMs);
       signal?.addEventListener('abort', end, { once: true });
       try {
-        await listen(listener);
+        await listen(id, end);
         // What came between the first look and the listening.
         const missed = await read();
         if (missed.length > 0) return missed;
@@ -54,7 +54,9 @@ export function eventCalls({ redis, key, op, call }: Base, subscribe: () => Conn
       } finally {
         clearTimeout(timer);
         signal?.removeEventListener('abort', end);
-        listeners.delete(listener);
+        const mine = listeners.get(id);
+        mine?.delete(end);
+        if (mine?.size === 0) listeners.delete(id);
       }
     },
     disconnect() {

@@ -190,7 +190,15 @@ function retried(context: Context, metric: string, error: LongshoreError, action
 const problemNotes = z.array(z.object({ kind: z.string(), metric: z.string(), count: z.int(), example: z.string() }));
 
 /** Kinds of problems that leave a point out, as opposed to those that are only worth knowing. */
-const LEAVES_OUT: ReadonlySet<string> = new Set(['nan', 'null', 'infinite', 'unknown-object', 'other-metric', 'aggregated', 'bad-label']);
+export const LEAVES_OUT: ReadonlySet<string> = new Set([
+  'nan',
+  'null',
+  'infinite',
+  'unknown-object',
+  'other-metric',
+  'aggregated',
+  'bad-label',
+]);
 
 /** An earlier attempt has finished the folder and was lost before it could tell what is in it. */
 async function tellFinished(context: Context, spool: Spool, batch: string): Promise<void> {

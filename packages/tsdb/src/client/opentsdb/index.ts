@@ -1,5 +1,8 @@
 /** The door of the OpenTSDB client: what the tasks of this package use. */
 export { NoSuchMetric } from './errors.ts';
 export type { FrameWriter } from './frames.ts';
+export type { Reading } from './queries.ts';
+export type { OpenTsdbSink } from './sink.ts';
+export { openTsdbSink } from './sink.ts';
 export type { OpenTsdbClient } from './source.ts';
 export { openTsdb } from './source.ts';

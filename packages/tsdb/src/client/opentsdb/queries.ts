@@ -11,24 +11,54 @@ export interface FrameQuery {
   asked: TimeRange;
 }
 
+/** How points are asked for, where that is other than raw and for all series. */
+export interface Reading {
+  /** Default `none`. */
+  aggregator?: string;
+  /** Only series that have all of these tags, `*` for any value; one reply object for each set of values. */
+  tags?: Readonly<Record<string, string>>;
+  /** `1m-avg`: points are averaged before they are sent. */
+  downsample?: string;
+  /** With these, `metric` is not looked at. */
+  tsuids?: readonly string[];
+  /** Adds flags to the query. */
+  flags?: Readonly<Record<string, string>>;
+  /** Times of at most 10 digits in the reply are seconds. */
+  seconds?: true;
+}
+
 /** Flags count by their presence alone; `show_tsuids` hangs a TSD that runs on Java 9 or later without JAXB. */
 const FLAGS = { arrays: 'true', no_annotations: 'true' };
 /** Storage takes times below 2^32 for seconds, whatever the query said. */
 const LEAST_MS = 2 ** 32;
 /** Characters that would end the metric's name in `m=`. */
 const NOT_IN_M = /[:{},|]/;
+const NOT_IN_TAGS = /[:{},=()]/;
 
-/** All raw points of one metric in a frame, for all its series. `end` is inclusive at the source, and must be after `start`. */
-export function frameQuery(metric: string, frame: TimeRange): FrameQuery {
+/** All points of one metric in a frame, raw and for all its series unless `reading` says otherwise. `end` is inclusive at the source, and must be after `start`. */
+export function frameQuery(metric: string, frame: TimeRange, reading: Reading = {}): FrameQuery {
   const start = frame.startMs < LEAST_MS ? 0 : frame.startMs;
   const end = Math.max(frame.stopMs - 1, start + 1, LEAST_MS);
   const asked = { startMs: start, stopMs: end + 1 };
-  if (NOT_IN_M.test(metric)) {
-    const queries = [{ aggregator: 'none', metric }];
-    const body = JSON.stringify({ start: timeText(start), end: timeText(end), msResolution: true, noAnnotations: true, queries });
-    return { method: 'POST', path: '/api/query', query: FLAGS, body, asked };
+  const { aggregator = 'none', downsample, tsuids } = reading;
+  const tags = Object.entries(reading.tags ?? {});
+  const flags = reading.flags === undefined ? FLAGS : { ...FLAGS, ...reading.flags };
+  const times = { start: timeText(start), end: timeText(end) };
+  const parts = downsample === undefined ? aggregator : `${aggregator}:${downsample}`;
+  if (tsuids !== undefined) {
+    const query = { ...times, tsuid: `${parts}:${tsuids.join(',')}`, ms: 'true', ...flags };
+    return { method: 'GET', path: '/api/query', query, asked };
   }
-  const query = { start: timeText(start), end: timeText(end), m: `none:${metric}`, ms: 'true', ...FLAGS };
+  if (NOT_IN_M.test(metric) || tags.some((tag) => tag.some((text) => NOT_IN_TAGS.test(text)))) {
+    const filters = tags.map(([tagk, filter]) => ({ type: filter.includes('*') ? 'wildcard' : 'literal_or', tagk, filter, groupBy: true }));
+    const queries = [
+      { aggregator, metric, ...(downsample === undefined ? {} : { downsample }), ...(filters.length === 0 ? {} : { filters }) },
+    ];
+    const body = JSON.stringify({ ...times, msResolution: true, noAnnotations: true, queries });
+    return { method: 'POST', path: '/api/query', query: flags, body, asked };
+  }
+  const braces = tags.length === 0 ? '' : `{${tags.map(([key, value]) => `${key}=${value}`).join(',')}}`;
+  const query = { ...times, m: `${parts}:${metric}${braces}`, ms: 'true', ...flags };
   return { method: 'GET', path: '/api/query', query, asked };
 }
 

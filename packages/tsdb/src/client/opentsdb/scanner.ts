@@ -95,6 +95,7 @@ export class ReplyScanner {
   #sawStats = false;
   #otherMetric: string | undefined;
   #aggregated = false;
+  readonly #aggregateTags = new Set<string>();
 
   constructor(options: ScannerOptions, sink: LineSink) {
     this.#options = options;
@@ -145,6 +146,7 @@ export class ReplyScanner {
       series: [...this.#series.values()],
       lineBytes: this.#lines.written,
       problems: this.#problems.list(),
+      ...(this.#aggregateTags.size === 0 ? {} : { aggregateTags: [...this.#aggregateTags] }),
     };
     if (this.#total > 0) {
       summary.firstMs = this.#firstMs;
@@ -316,12 +318,24 @@ export class ReplyScanner {
       const inside = byte.skipSpace(bytes, at + 1, end);
       if (inside >= end) return 'need-input';
       if (bytes[inside] !== byte.CLOSE_LIST) {
-        if (this.#key === 'aggregateTags') this.#aggregated = true;
-        else this.#problems.add('annotations', 1, () => bytes.toString('utf8', inside, Math.min(end, inside + 160)));
+        if (this.#key === 'aggregateTags') {
+          const behind = byte.valueEnd(bytes, at, end);
+          if (behind === byte.INCOMPLETE) return 'need-input';
+          this.#aggregated = true;
+          this.#addAggregated(bytes.toString('utf8', at, behind));
+        } else this.#problems.add('annotations', 1, () => bytes.toString('utf8', inside, Math.min(end, inside + 160)));
       }
     }
     if (this.#key === 'aggregateTags') this.#sawAggregateTags = true;
     return this.#beginSkip();
+  }
+
+  #addAggregated(list: string): void {
+    try {
+      for (const tag of JSON.parse(list) as unknown[]) if (typeof tag === 'string') this.#aggregateTags.add(tag);
+    } catch {
+      throw this.#malformed('aggregateTags is no list of names');
+    }
   }
 
   #scanError(): Step {

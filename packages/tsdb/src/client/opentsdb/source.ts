@@ -13,6 +13,7 @@ import { discover } from './discovery.ts';
 import { BadSourceSettings, MalformedReply } from './errors.ts';
 import type { RangeOptions, RangeSummary } from './frames.ts';
 import { readRange } from './frames.ts';
+import type { Reading } from './queries.ts';
 import { frameQuery } from './queries.ts';
 import { replyError } from './replies.ts';
 import { ReplyScanner } from './scanner.ts';
@@ -55,9 +56,15 @@ export interface OpenTsdbClient extends AsyncDisposable {
    * Raw points of all series of a metric in a half-open range, as import lines. One request, no retry. After a failure the
    * sink is no longer in use, and what it was given counts for nothing.
    */
-  readFrame(metric: string, range: TimeRange, sink: LineSink, options?: { signal?: AbortSignal }): Promise<FrameSummary>;
+  readFrame(metric: string, range: TimeRange, sink: LineSink, options?: ReadOptions): Promise<FrameSummary>;
   /** The same for a range of any length, in as many frames as it takes; retries, splits and grows by itself. */
-  readRange(metric: string, range: TimeRange, options: RangeOptions): Promise<RangeSummary>;
+  readRange(metric: string, range: TimeRange, options: RangeOptions & ReadOptions): Promise<RangeSummary>;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal;
+  /** Default: raw points of all series. */
+  reading?: Reading;
 }
 
 export interface OpenTsdbDeps {
@@ -134,8 +141,9 @@ export class OpenTsdbSource implements OpenTsdbClient {
     return discover(prefix, suggest, special.success ? special.data['tsd.core.tag.allow_specialchars'] : '');
   }
 
-  async readFrame(metric: string, range: TimeRange, sink: LineSink, options: { signal?: AbortSignal } = {}): Promise<FrameSummary> {
-    const { method, path, query, body, asked } = frameQuery(metric, range);
+  async readFrame(metric: string, range: TimeRange, sink: LineSink, options: ReadOptions = {}): Promise<FrameSummary> {
+    const { reading = {} } = options;
+    const { method, path, query, body, asked } = frameQuery(metric, range, reading);
     const what = `query ${metric} from ${this.name}`;
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
     const request: HttpRequest = {
@@ -151,7 +159,7 @@ export class OpenTsdbSource implements OpenTsdbClient {
     if (signal !== undefined) request.signal = signal;
     const reply = await this.#http.request(request);
     if (reply.status !== 200) throw await this.#refusal(reply, what, metric);
-    const scanner = new ReplyScanner({ metric, frame: range, asked, what }, sink);
+    const scanner = new ReplyScanner({ metric, frame: range, asked, what, seconds: reading.seconds === true }, sink);
     try {
       for await (const chunk of reply.body) {
         const wait = scanner.push(chunk);
@@ -164,10 +172,10 @@ export class OpenTsdbSource implements OpenTsdbClient {
     }
   }
 
-  readRange(metric: string, range: TimeRange, options: RangeOptions): Promise<RangeSummary> {
+  readRange(metric: string, range: TimeRange, options: RangeOptions & ReadOptions): Promise<RangeSummary> {
     const { clock, random, densities = processDensities } = this.#deps;
     const signal = options.signal ?? this.#deps.signal;
-    const ending = signal === undefined ? {} : { signal };
+    const ending = { ...(signal === undefined ? {} : { signal }), ...(options.reading === undefined ? {} : { reading: options.reading }) };
     const key = `${this.#http.origin}\n${metric}`;
     return readRange(
       {

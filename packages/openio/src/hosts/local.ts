@@ -1,0 +1,117 @@
+/** Files on this machine, with the SQLite that comes with Node. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, mkdir, readdir, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { baseOfFile } from '../names.ts';
+import type { BaseOnDisk, Host, OpenBy } from './host.ts';
+
+const PREFIX_DIRECTORY = /^[0-9A-F]{3}$/;
+const LOCK_WAIT_MS = 5_000;
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
+}
+
+export class LocalHost implements Host {
+  readonly name: string = 'this machine';
+
+  async bases(volume: string): Promise<BaseOnDisk[]> {
+    const found: BaseOnDisk[] = [];
+    for (const directory of (await readdir(volume)).filter((name) => PREFIX_DIRECTORY.test(name)))
+      for (const file of await readdir(join(volume, directory))) {
+        const base = baseOfFile(file);
+        if (base === undefined) continue;
+        try {
+          found.push({ base, bytes: (await stat(join(volume, directory, file))).size });
+        } catch (error) {
+          if (!isMissing(error)) throw error;
+        }
+      }
+    return found;
+  }
+
+  async exists(path: string): Promise<boolean> {
+    try {
+      await access(path);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Looks through the descriptors of every process: what of them cannot be seen makes the answer unknown. */
+  async openBy(path: string): Promise<OpenBy> {
+    const real = await realpath(path);
+    const pids: number[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      let descriptors: string[];
+      try {
+        descriptors = await readdir(`/proc/${pid}/fd`);
+      } catch (error) {
+        if (isMissing(error)) continue;
+        return { unknown: `the open files of process ${pid} may not be read` };
+      }
+      for (const descriptor of descriptors)
+        try {
+          if ((await readlink(`/proc/${pid}/fd/${descriptor}`)) !== real) continue;
+          pids.push(Number(pid));
+          break;
+        } catch (error) {
+          if (!isMissing(error)) return { unknown: `an open file of process ${pid} may not be read` };
+        }
+    }
+    return { pids };
+  }
+
+  async quickCheck(path: string): Promise<string> {
+    return this.#with(path, true, (db) => {
+      const rows = db.prepare('PRAGMA quick_check').all() as { quick_check: string }[];
+      return rows.map(({ quick_check: line }) => line).join('; ');
+    });
+  }
+
+  async admin(path: string): Promise<Record<string, string>> {
+    return this.#with(path, true, (db) => {
+      const rows = db.prepare('SELECT k, v FROM admin').all() as { k: string; v: Uint8Array | string | null }[];
+      return Object.fromEntries(rows.map(({ k, v }) => [k, typeof v === 'string' ? v : Buffer.from(v ?? []).toString()]));
+    });
+  }
+
+  async backup(path: string, to: string): Promise<string> {
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    await rm(to, { force: true });
+    this.#with(path, true, (db) => db.prepare('VACUUM INTO ?').run(to));
+    return this.sha256(to);
+  }
+
+  async sha256(path: string): Promise<string> {
+    const hash = createHash('sha256');
+    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) hash.update(part);
+    return hash.digest('hex');
+  }
+
+  async editPeers(path: string, before: string, after: string): Promise<number> {
+    return this.#with(path, false, (db) => {
+      db.exec('BEGIN EXCLUSIVE');
+      const { changes } = db
+        .prepare("UPDATE admin SET v = ? WHERE k = 'sys.peers' AND CAST(v AS TEXT) = ?")
+        .run(Buffer.from(after), before);
+      db.exec('COMMIT');
+      return Number(changes);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #with<T>(path: string, readOnly: boolean, run: (db: DatabaseSync) => T): T {
+    const db = new DatabaseSync(path, { readOnly, timeout: LOCK_WAIT_MS });
+    try {
+      return run(db);
+    } finally {
+      db.close();
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * A folder of the kilda tools, as a target: `file:///var/dumps/march`. So the rule for addresses holds for folders too: whoever may
+ * submit operations to a fleet cannot make its workers write where its configuration does not say so.
+ *
+ *   <metric>.ndjson               the rows (see `rows.ts`)
+ *   <metric>.dmeta.json           {"start": 1678233960.0, "end": 1678234139.0}: the last frame that had data
+ *   <metric>.ndjson.rmeta.json    {"offset": 303}: bytes that have been restored
+ */
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TargetSystem } from '@longshore/core';
+import { z } from 'zod';
+import { FolderTrouble } from './errors.ts';
+import { floatRepr } from './python.ts';
+
+export interface DumpMeta {
+  startS: number;
+  endS: number;
+}
+
+export interface KildaFolder extends AsyncDisposable {
+  readonly path: string;
+  /** Makes it, with its parents. */
+  make(): Promise<void>;
+  /** Names of metrics that have a file here, sorted. */
+  files(): Promise<string[]>;
+  /** Path of the rows in a file of that name (see `fileName`). */
+  rowsPath(file: string): string;
+  dumpMeta(file: string): Promise<DumpMeta | undefined>;
+  setDumpMeta(file: string, meta: DumpMeta): Promise<void>;
+  removeDumpMeta(file: string): Promise<void>;
+  restored(file: string): Promise<number>;
+  setRestored(file: string, offset: number): Promise<void>;
+}
+
+const dumpMetaText = z.object({ start: z.number(), end: z.number() });
+const restoreMetaText = z.object({ offset: z.int().min(0) });
+const ROWS = '.ndjson';
+const MAX_META_BYTES = 4096;
+
+/** Characters that would lead out of the folder, or cannot stand in a name, as `%2F`; everything else as the original has it. */
+export function fileName(metric: string): string {
+  const name = metric.replace(/[/\\%\p{Cc}]/gu, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return name.startsWith('.') ? `%2E${name.slice(1)}` : name;
+}
+
+export const kildaFolder: TargetSystem<KildaFolder> = {
+  system: 'folder',
+  connect(target) {
+    if (!target.address.startsWith('file:///'))
+      throw FolderTrouble({ path: target.address, what: 'it is no address of a folder, such as file:///var/dumps', host: hostname() });
+    return new Folder(fileURLToPath(target.address));
+  },
+};
+
+class Folder implements KildaFolder {
+  readonly path: string;
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async make(): Promise<void> {
+    await this.#trouble('cannot be made', () => mkdir(this.path, { recursive: true }));
+  }
+
+  async files(): Promise<string[]> {
+    const names = await this.#trouble('cannot be read', () => readdir(this.path));
+    return names
+      .filter((name) => name.toLowerCase().endsWith(ROWS))
+      .map((name) => name.slice(0, -ROWS.length))
+      .sort();
+  }
+
+  rowsPath(file: string): string {
+    return join(this.path, `${file}${ROWS}`);
+  }
+
+  async dumpMeta(file: string): Promise<DumpMeta | undefined> {
+    const found = dumpMetaText.safeParse(await this.#json(`${file}.dmeta.json`));
+    return found.success ? { startS: found.data.start, endS: found.data.end } : undefined;
+  }
+
+  async setDumpMeta(file: string, { startS, endS }: DumpMeta): Promise<void> {
+    await this.#replace(`${file}.dmeta.json`, `{"start": ${floatRepr(startS)}, "end": ${floatRepr(endS)}}`);
+  }
+
+  async removeDumpMeta(file: string): Promise<void> {
+    await this.#trouble('cannot be changed', () => rm(join(this.path, `${file}.dmeta.json`), { force: true }));
+  }
+
+  async restored(file: string): Promise<number> {
+    const name = `${file}${ROWS}.rmeta.json`;
+    const found = await this.#json(name);
+    if (found === undefined) return 0;
+    const meta = restoreMetaText.safeParse(found);
+    if (!meta.success)
+      throw FolderTrouble({ path: join(this.path, name), what: 'it does not say how far the restore has come', host: hostname() });
+    return meta.data.offset;
+  }
+
+  async setRestored(file: string, offset: number): Promise<void> {
+    await this.#replace(`${file}${ROWS}.rmeta.json`, `{"offset": ${offset}}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Undefined when there is none, null when it is no JSON. */
+  async #json(name: string): Promise<unknown> {
+    const path = join(this.path, name);
+    const text = await this.#trouble('cannot be read', async () => {
+      try {
+        return (await stat(path)).size > MAX_META_BYTES ? '' : await readFile(path, 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    });
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      return null;
+    }
+  }
+
+  /** The new text is on the disk before it gets its name, and the name after that. */
+  async #replace(name: string, text: string): Promise<void> {
+    const path = join(this.path, name);
+    await this.#trouble('cannot be written', async () => {
+      const draft = await open(`${path}.upd`, 'w');
+      try {
+        await draft.writeFile(text);
+        await draft.datasync();
+      } finally {
+        await draft.close();
+      }
+      await rename(`${path}.upd`, path);
+      const folder = await open(this.path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    });
+  }
+
+  async #trouble<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw FolderTrouble({ path: this.path, what: `it ${what} (${(error as Error).message})`, host: hostname() }, { cause: error });
+    }
+  }
+}
