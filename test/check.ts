@@ -24,6 +24,7 @@ const STEPS: readonly Step[] = [
   { name: 'error-docs', mend: 'node test/docs/errors.ts --write', command: ['node', 'test/docs/errors.ts', '--check'] },
   { name: 'settings-schema', mend: 'node test/docs/settings.ts --write', command: ['node', 'test/docs/settings.ts', '--check'] },
   { name: 'openapi', mend: 'node test/docs/openapi.ts --write', command: ['node', 'test/docs/openapi.ts', '--check'] },
+  { name: 'cli-docs', mend: 'node test/docs/cli.ts --write', command: ['node', 'test/docs/cli.ts', '--check'] },
   { name: 'changelog', mend: 'node test/docs/changelog.ts --write', command: ['node', 'test/docs/changelog.ts', '--check'] },
   { name: 'lockfile', mend: 'npx -y pnpm@12 install, then see what it wrote', command: ['node', 'test/docs/lockfile.ts'] },
 ];

@@ -381,7 +381,12 @@ export interface OperationHeader {
   approvalPolicy?: ApprovalPolicy;
   approvals?: Approval[];
   /** Stages that wait for a person, and since when. */
-  awaits?: { stages: string[]; since: number };
+  awaits?: {
+    stages: string[];
+    since: number;
+    /** It had been approved, but the approval ran out before its stage began. */
+    expired?: ErrorData;
+  };
   /** It fails when it has not ended by then (ms since the epoch). */
   deadlineAt?: number;
   /** Its plan is made again before it starts and compared; with `replan`, taken in place of the old one where they differ. */

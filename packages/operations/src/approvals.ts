@@ -2,7 +2,7 @@
 import type { Approval, OperationHeader, StageSpec, StoredPlan } from '@longshore/core';
 import { APPROVAL_WAIT_MS } from '@longshore/core';
 import type { Draft } from './draft.ts';
-import { BadOutput } from './errors.ts';
+import { ApprovalExpired, BadOutput } from './errors.ts';
 import { stop } from './expire.ts';
 
 export function isAsked(header: Pick<OperationHeader, 'approvalPolicy'>, spec: StageSpec): boolean {
@@ -53,7 +53,10 @@ export function awaitApproval(draft: Draft): boolean {
   }
   const stages = lacking.map(({ name }) => name);
   if (JSON.stringify(stages) !== JSON.stringify(header.awaits?.stages)) {
-    header.awaits = { stages, since: now };
+    const over = given.findLast(({ stage: of }) => stages.includes(of));
+    const expired = over && ApprovalExpired({ stage: over.stage, by: over.by, expiredAt: over.expiresAt }).data;
+    header.awaits = { stages, since: now, ...(expired ? { expired } : {}) };
+    if (expired) draft.event('approval', expired.message);
     draft.wake(now + APPROVAL_WAIT_MS);
     draft.event('approval', `waits for approval of: ${lacking.map((one) => one.approval ?? one.title).join('; ')}`);
   }

@@ -197,6 +197,14 @@ export const ApprovalMissing: ErrorEntry<{ stages: string[]; sinceMs: number }> 
   exitCode: EXIT.refused,
 });
 
+export const ApprovalExpired: ErrorEntry<{ stage: string; by: string; expiredAt: number }> = defineError('LSH_APPROVAL_EXPIRED', {
+  message: ({ stage, by, expiredAt }) =>
+    `the approval of ${by} for ${stage} was good until ${new Date(expiredAt).toISOString()}, and the stage had not begun by then`,
+  fix: 'Nothing was begun. Approve it again, with a longer time if it may take longer.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const ApprovalNotYours: ErrorEntry<{ id: string; by: string }> = defineError('LSH_APPROVAL_OWN', {
   message: ({ id, by }) => `${by} has submitted ${id}, and an approval must come from somebody else`,
   fix: 'Ask a second person to look at the plan and approve it.',

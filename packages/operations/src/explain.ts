@@ -74,12 +74,13 @@ const UNDER_WAY: ReadonlySet<OperationHeader['state']> = new Set(['running', 'pa
 
 /** What a person is asked to agree to. */
 function awaited(header: OperationHeader, plan: StoredPlan | undefined, now: number): string[] {
-  const { stages, since } = header.awaits!;
+  const { stages, since, expired } = header.awaits!;
   const asked = stages.map((name) => {
     const spec = plan?.stages.find((one) => one.name === name);
     return `  ${name}: ${spec?.approval ?? spec?.title ?? name}`;
   });
-  return [`For ${duration(now - since)} it has waited for a person to agree to:`, ...asked];
+  const before = expired ? [sentence(capital(expired.message))] : [];
+  return [...before, `For ${duration(now - since)} it has waited for a person to agree to:`, ...asked];
 }
 
 /** What is unsafe right now, and until when at the latest. */
@@ -172,6 +173,8 @@ function doing(tasks: TaskView[], now: number): string[] {
 }
 
 const RETRIES_SHOWN = 5;
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** With one full stop at its end. */
 function sentence(text: string): string {

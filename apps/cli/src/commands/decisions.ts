@@ -1,11 +1,14 @@
 /** Commands by which a person decides about an operation: submit, approve, retry, revert, take over; and what the journal says. */
 import { readFileSync } from 'node:fs';
 import type { Json, OperationHeader } from '@longshore/core';
+import { readYaml } from '@longshore/host';
 import type { RevertStep } from '@longshore/operations';
 import { Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
 import type { Client } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
+import { BadFile } from '../errors.ts';
 import { Ended } from '../exit.ts';
 import type { Terminal } from '../terminal.ts';
 import { clockTime, table } from '../text.ts';
@@ -151,17 +154,21 @@ function parameter(text: string, known: Record<string, Json> = {}): Record<strin
   }
 }
 
-function parametersFile(path: string): Record<string, Json> {
+function parametersIn(file: string | undefined): Record<string, unknown> {
+  if (file === undefined) return {};
+  const refuse = (problem: string): Error => BadFile({ file, problem });
+  let text: string;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, Json>;
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    throw new InvalidArgumentError(`${path}: ${(error as Error).message}`);
+    throw refuse((error as Error).message);
   }
+  return readYaml(text, z.record(z.string(), z.unknown()), refuse)[0] ?? {};
 }
 
 interface SubmitFlags extends RunningFlags {
   param?: Record<string, Json>;
-  params?: Record<string, Json>;
+  params?: string;
 }
 
 function submitCommand(terminal: Terminal): Command {
@@ -170,15 +177,16 @@ function submitCommand(terminal: Terminal): Command {
       .description('start an operation of any kind')
       .argument('<kind>', 'see `longshore kinds`')
       .option('-p, --param <name=value>', 'one parameter; a value that is JSON is taken as such; may be given again', parameter)
-      .option('--params <file>', 'parameters from a JSON file; --param wins over it', parametersFile),
+      .option('--params <file>', 'parameters from a YAML or JSON file; --param wins over it'),
   );
   return examples(command, [
     'longshore submit counter.noop -p tasks=20 -p bulk=false',
     'longshore submit counter.move -p source=http://127.0.0.1:7801 -p sink=http://127.0.0.1:7802 -p \'counters=["hits"]\' --approvals cutover',
-    'longshore submit tsdb.verify --params verify.json --plan',
+    'longshore submit tsdb.verify --params verify.yaml --plan',
   ]).action(async (kind: string, flags: SubmitFlags) => {
+    const params = { ...parametersIn(flags.params), ...flags.param };
     await using client = await connectFleet(flags, terminal);
-    const operation = submissionOf({ kind, params: { ...flags.params, ...flags.param } }, flags);
+    const operation = submissionOf({ kind, params }, flags);
     throw new Ended(await runOperation(client, operation, flags, terminal));
   });
 }

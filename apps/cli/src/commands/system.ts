@@ -90,7 +90,7 @@ export function withRunning(command: Command): Command {
     .option('--detach', 'print the id and return at once');
 }
 
-export function submissionOf({ kind, params }: Pick<OperationRequest, 'kind' | 'params'>, flags: RunningFlags): Submission {
+export function submissionOf({ kind, params }: Pick<Submission, 'kind' | 'params'>, flags: RunningFlags): Submission {
   const { approvals, deadline, reason } = flags;
   return {
     kind,
