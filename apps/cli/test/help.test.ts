@@ -42,7 +42,10 @@ test.each(commands.filter(({ leaf }) => leaf))('$name has examples, and they wor
     const fresh = program();
     let ran: string | undefined;
     // What a command would do is not done: only how it is understood.
-    for (const command of all(fresh)) command.action(() => void (ran = pathOf(command)));
+    for (const command of all(fresh))
+      command.action(() => {
+        ran = pathOf(command);
+      });
     await fresh.parseAsync(words(example).slice(1), { from: 'user' });
     expect([example, ran]).toEqual([example, name]);
   }
