@@ -481,6 +481,8 @@ const CASES: Record<string, (server: Server) => Promise<unknown>> = {
       [`count_over_time(${q}[3600])`, T + 999],
       [`count_over_time(${q}[1h] offset 30m)`, T + 1_801_000],
       [`count_over_time(${q}[1h]) keep_metric_names`, T + 2000],
+      [`min(rollup_scrape_interval(${q}[1h]))`, T + 2000],
+      [`count(rollup_scrape_interval(${q}[1h])) by (rollup)`, T + 2000],
       [`sum(count_over_time(${q}[1h]))`, T + 2000],
       [`SUM(count_over_time(${q}[1h]))`, T + 2000],
       [`sum(count_over_time(${q}[1h])) by (host, zone)`, T + 2000],

@@ -1,4 +1,4 @@
-/** The little of MetricsQL that a client needs to count what it has stored: selectors, `count_over_time`, and sums of it. */
+/** The little of MetricsQL that a client needs to count what it has stored: selectors, `count_over_time`, `rollup_scrape_interval`, and sums and minima of them. */
 import type { StoredSeries } from './store.ts';
 import { parseDuration } from './time.ts';
 
@@ -8,12 +8,14 @@ export class BadQuery extends Error {}
 export type Selector = (series: StoredSeries) => boolean;
 
 export type Expression =
-  | { kind: 'count'; selector: Selector; windowMs: number; offsetMs: number; keepNames: boolean }
-  | { kind: 'aggregate'; function: 'sum' | 'count'; by: string[] | undefined; of: Expression }
+  | { kind: 'count' | 'intervals'; selector: Selector; windowMs: number; offsetMs: number; keepNames: boolean }
+  | { kind: 'aggregate'; function: Aggregate; by: string[] | undefined; of: Expression }
   | { kind: 'number'; value: number };
 
 const TOKEN =
   /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|((?:[\p{L}_:]|\\.)(?:[\p{L}\p{N}_:.-]|\\.)*)|(\d[\w.]*)|(=~|!~|!=|[{}()[\],=]))/uy;
+
+type Aggregate = 'sum' | 'count' | 'min';
 
 interface Token {
   kind: 'string' | 'name' | 'number' | 'sign' | 'end';
@@ -68,12 +70,15 @@ class Parser {
       return { kind: 'number', value };
     }
     const word = this.#token.kind === 'name' ? this.#token.text.toLowerCase() : '';
-    if (word === 'count_over_time') return this.#countOverTime();
-    if (word === 'sum' || word === 'count') return this.#aggregate(word);
-    throw new BadQuery(`unexpected token "${this.#token.text}"; the stand-in knows count_over_time(), sum() and count() alone`);
+    if (word === 'count_over_time') return this.#rollup('count');
+    if (word === 'rollup_scrape_interval') return this.#rollup('intervals');
+    if (word === 'sum' || word === 'count' || word === 'min') return this.#aggregate(word);
+    throw new BadQuery(
+      `unexpected token "${this.#token.text}"; the stand-in knows count_over_time(), rollup_scrape_interval(), sum(), count() and min() alone`,
+    );
   }
 
-  #aggregate(name: 'sum' | 'count'): Expression {
+  #aggregate(name: Aggregate): Expression {
     this.#next();
     let by = this.#by();
     this.#sign('(');
@@ -96,7 +101,7 @@ class Parser {
     return names;
   }
 
-  #countOverTime(): Expression {
+  #rollup(kind: 'count' | 'intervals'): Expression {
     this.#next();
     this.#sign('(');
     const selector = this.#selector();
@@ -111,7 +116,7 @@ class Parser {
     this.#sign(')');
     const keepNames = this.#token.text.toLowerCase() === 'keep_metric_names';
     if (keepNames) this.#next();
-    return { kind: 'count', selector, windowMs, offsetMs, keepNames };
+    return { kind, selector, windowMs, offsetMs, keepNames };
   }
 
   #duration(): number {
@@ -215,16 +220,16 @@ export interface Vector {
   ambiguous: boolean;
 }
 
-/** Evaluates at one time. `count` gives the number of points of a series with `from < time <= to`. */
+/** Evaluates at one time. `timesOf` gives the times of the points of a series with `from < time <= to`, in order. */
 export function evaluate(
   expression: Expression,
   atMs: number,
   series: StoredSeries[],
-  count: (series: StoredSeries, fromMs: number, toMs: number) => number,
+  timesOf: (series: StoredSeries, fromMs: number, toMs: number) => number[],
 ): Vector {
   if (expression.kind === 'number') return { samples: [{ labels: new Map(), value: expression.value }], fetched: 0, ambiguous: false };
   if (expression.kind === 'aggregate') {
-    const inner = evaluate(expression.of, atMs, series, count);
+    const inner = evaluate(expression.of, atMs, series, timesOf);
     const groups = new Map<string, Sample>();
     for (const sample of inner.samples) {
       const labels = new Map(
@@ -233,23 +238,41 @@ export function evaluate(
         ),
       );
       const key = JSON.stringify([...labels]);
-      const group = groups.get(key) ?? { labels, value: 0 };
-      group.value += expression.function === 'sum' ? sample.value : 1;
+      const group = groups.get(key) ?? { labels, value: expression.function === 'min' ? Number.POSITIVE_INFINITY : 0 };
+      if (expression.function === 'min') group.value = Math.min(group.value, sample.value);
+      else group.value += expression.function === 'sum' ? sample.value : 1;
       groups.set(key, group);
     }
     return { samples: [...groups.values()], fetched: inner.fetched, ambiguous: false };
   }
   const to = atMs - expression.offsetMs;
   const samples: Sample[] = [];
+  let fetched = 0;
   const seen = new Set<string>();
   for (const one of series) {
     if (!expression.selector(one)) continue;
-    const value = count(one, to - expression.windowMs, to);
-    if (value === 0) continue;
-    const labels = new Map(one.labels.filter(([name]) => expression.keepNames || name !== '__name__'));
-    const key = JSON.stringify([...labels]);
-    samples.push({ labels, value });
-    seen.add(key);
+    const times = timesOf(one, to - expression.windowMs, to);
+    if (times.length === 0) continue;
+    fetched += 1;
+    const labels = one.labels.filter(([name]) => expression.keepNames || name !== '__name__');
+    const found = expression.kind === 'count' ? [['', times.length] as const] : intervals(times);
+    for (const [rollup, value] of found) {
+      const of = new Map<string, string>(rollup === '' ? labels : [...labels, ['rollup', rollup]]);
+      samples.push({ labels: of, value });
+      seen.add(JSON.stringify([...of]));
+    }
   }
-  return { samples, fetched: samples.length, ambiguous: seen.size < samples.length };
+  return { samples, fetched, ambiguous: seen.size < samples.length };
+}
+
+/** Least, greatest and mean distance of neighbours, in seconds; of a single point there is none. */
+function intervals(times: readonly number[]): (readonly [rollup: string, seconds: number])[] {
+  const steps = times.slice(1).map((time, at) => (time - times[at]!) / 1000);
+  if (steps.length === 0) return [];
+  const mean = steps.reduce((sum, step) => sum + step, 0) / steps.length;
+  return [
+    ['min', Math.min(...steps)],
+    ['max', Math.max(...steps)],
+    ['avg', mean],
+  ];
 }

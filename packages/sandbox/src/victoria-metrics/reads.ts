@@ -77,7 +77,10 @@ export class Reads {
       queryError(`error when executing query=${JSON.stringify(text)} for (time=${at}, step=300000): ${why}`);
     try {
       const { samples, fetched, ambiguous } = evaluate(parseExpression(text), at, this.#store.visible, (series, from, to) =>
-        this.#store.read(series, from + 1, to, true).reduce((sum, rows) => sum + rows.times.length, 0),
+        this.#store
+          .read(series, from + 1, to, true)
+          .flatMap(({ times }) => [...times])
+          .sort((a, b) => a - b),
       );
       if (ambiguous) return failed('duplicate output timeseries: {}');
       const result = samples

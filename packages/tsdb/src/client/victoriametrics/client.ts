@@ -7,7 +7,7 @@ import type { Endpoint, SinkAddress, SinkSettings } from './address.ts';
 import { SinkSettingsSchema, sinkAddress } from './address.ts';
 import type { ChunkComparison } from './compare.ts';
 import { compareChunk } from './compare.ts';
-import { countPoints, largestNear } from './count.ts';
+import { countPoints, hasDoubled, largestNear } from './count.ts';
 import type { SinkCounters, SinkFlags } from './counters.ts';
 import { readCounters, readFlags } from './counters.ts';
 import { SinkAddressUnusable } from './errors.ts';
@@ -186,6 +186,11 @@ export class VictoriaMetricsClient implements AsyncDisposable {
   /** Points the sink holds of a metric in a range. */
   countPoints(metric: string, range: TimeRange, signal?: AbortSignal): Promise<number> {
     return countPoints(this.#wire, metric, range, signal);
+  }
+
+  /** Whether a series of a metric has two points of one time; see `hasDoubled`. */
+  hasDoubled(metric: string, range: TimeRange, signal?: AbortSignal): Promise<boolean | undefined> {
+    return hasDoubled(this.#wire, metric, range, signal);
   }
 
   /** False when the sink cannot be flushed by us: rows show up seconds later by themselves. See `forceFlush`. */
