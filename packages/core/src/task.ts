@@ -266,6 +266,8 @@ export interface TaskDefinition<P = unknown> {
    * names begin with that of the system. Where all are taken it waits at a gate.
    */
   places?(params: P): Place[];
+  /** Why an operation in which this has ended well cannot be taken back any more: nothing of it is undone then. Undefined where it can. */
+  final?(params: P): string | undefined;
   run(context: TaskContext<P>): Promise<TaskEnd | undefined>;
   /**
    * Takes back what `run` did, or says why there is nothing to take back. It writes even where the outcome of `run` is unknown, since a

@@ -168,6 +168,13 @@ export const NothingEndless: ErrorEntry<{ id: string }> = defineError('LSH_NOTHI
   exitCode: EXIT.refused,
 });
 
+export const NoWayBack: ErrorEntry<{ id: string; why: string }> = defineError('LSH_REVERT_FINAL', {
+  message: ({ id, why }) => `${id} cannot be taken back any more: ${why}`,
+  fix: 'What it did stays. The way back is an operation of its own, in the other direction.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const NothingToRetry: ErrorEntry<{ id: string; why: string }> = defineError('LSH_RETRY_NOTHING', {
   message: ({ id, why }) => `there is nothing of ${id} to be tried again: ${why}`,
   fix: ({ id }) => `\`longshore explain ${id}\` tells where it stands.`,

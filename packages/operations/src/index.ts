@@ -22,6 +22,7 @@ export {
   NothingEndless,
   NothingToRetry,
   NothingToRevert,
+  NoWayBack,
   PlanRefused,
   PlanStale,
   PoisonTask,

@@ -15,6 +15,8 @@ export interface RevertStep {
 export interface RevertPlan {
   /** Newest first: the order in which they are undone. */
   steps: RevertStep[];
+  /** A step was done that has no way back, and none of those before it has one either: why. */
+  final?: string;
   stage: StageSpec | undefined;
 }
 
@@ -43,6 +45,7 @@ export function revertPlan(
   // Of two that ended in the same millisecond the one that stands later in the plan goes first.
   const newestFirst = begun.reverse().sort((a, b) => b.at - a.at);
   const steps: RevertStep[] = [];
+  let final: string | undefined;
   const undos: TaskSpec[] = [];
   for (const { spec } of newestFirst) {
     const definition = tasks.get(spec.task);
@@ -50,14 +53,17 @@ export function revertPlan(
     const step: RevertStep = { task: spec.id, kind: spec.task, changed: (changes.get(spec.id) ?? []).map(({ what }) => what) };
     if (record) step.endedAt = record.endedAt;
     steps.push(step);
+    const params = definition?.final && record?.result === 'ok' ? definition.params.safeParse(spec.params) : undefined;
+    if (params?.success) final ??= definition?.final?.(params.data);
     const undo = definition?.undo ?? { none: 'this version does not know the task' };
     if (typeof undo === 'function')
       undos.push({ id: `undo-${spec.id}`, task: spec.task, params: spec.params, placement: spec.placement, undoes: spec.id });
     else step.none = undo.none;
   }
+  if (final !== undefined) for (const step of steps) step.none ??= final;
   const stage: StageSpec | undefined =
-    undos.length === 0
+    undos.length === 0 || final !== undefined
       ? undefined
       : { name: 'revert', title: 'take back what was done, newest first', concurrency: 1, tasks: undos, always: true };
-  return { steps, stage };
+  return { steps, stage, ...(final === undefined ? {} : { final }) };
 }

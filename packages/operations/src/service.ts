@@ -31,6 +31,7 @@ import {
   NothingEndless,
   NothingToRetry,
   NothingToRevert,
+  NoWayBack,
   PlanRefused,
   SpoolServed,
   StoreNotDurable,
@@ -260,11 +261,12 @@ export function createService(engine: Engine): Service {
 
     revertPlan: revertPlanOf,
     async revert(id, by) {
-      const { steps, stage } = await revertPlanOf(id);
+      const { steps, stage, final } = await revertPlanOf(id);
       return changeTo(id, 'be taken back', async ({ header: found }) => {
         if (found.state === 'reverting' || found.state === 'reverted') return undefined;
         if (settings.fourEyes && found.approvalPolicy !== undefined && by === found.owner) throw ApprovalNotYours({ id, by });
         if (!REVERTABLE.has(found.state)) throw WrongState({ id, state: found.state, action: 'be taken back' });
+        if (final !== undefined) throw NoWayBack({ id, why: final });
         if (!stage)
           throw NothingToRevert({ id, reasons: steps.flatMap(({ task, none }) => (none === undefined ? [] : [`${task}: ${none}`])) });
         const plan = await planOf(id);

@@ -35,6 +35,7 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
       retry,
       deadlineMs: TASK_DEADLINE_MS,
       targets: ({ on }) => (typeof on === 'string' ? [on] : []),
+      final: ({ final }) => (typeof final === 'string' ? final : undefined),
       undo: { none: 'a test changes nothing' },
       async run(context) {
         begun.push(context.params.name);

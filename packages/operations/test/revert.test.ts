@@ -50,6 +50,37 @@ describe('revert', () => {
     ]);
   });
 
+  test('is refused as a whole when a step was done that has no way back', async () => {
+    const last = { ...one('last'), params: { name: 'last', final: 'the old copy is deleted' } };
+    h.stages.push(stage('first', [sets('a', 'x', 'new x')]), stage('second', [last]));
+    const id = await h.submit();
+    expect((await h.settle(id)).state).toBe('succeeded');
+    const { steps, stage: back, final } = await h.service.revertPlan(id);
+    expect([back, final]).toEqual([undefined, 'the old copy is deleted']);
+    expect(steps.map(({ task, none }) => [task, none])).toEqual([
+      ['last', 'a test changes nothing'],
+      ['a', 'the old copy is deleted'],
+    ]);
+    await expect(h.service.revert(id, 'anna')).rejects.toMatchObject({
+      code: 'LSH_REVERT_FINAL',
+      message: expect.stringContaining('the old copy is deleted'),
+    });
+    expect(world()).toEqual({ x: 'new x', z: 'old z' });
+  });
+
+  test('is possible while the step that has no way back has not ended well', async () => {
+    h.behaviours.set('last', async () => {
+      throw Flaky(false);
+    });
+    const last = { ...one('last'), params: { name: 'last', final: 'the old copy is deleted' } };
+    h.stages.push(stage('first', [sets('a', 'x', 'new x')]), stage('second', [last]));
+    const id = await h.submit();
+    expect((await h.settle(id)).state).toBe('failed');
+    await h.service.revert(id, 'anna');
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(world()).toEqual(OLD);
+  });
+
   test('asked for twice is done once', async () => {
     const id = await ran();
     await h.service.revert(id, 'anna');
