@@ -389,6 +389,8 @@ export interface OperationHeader {
   };
   /** It fails when it has not ended by then (ms since the epoch). */
   deadlineAt?: number;
+  /** It waits for a target that another operation has, in place of being refused. */
+  patient?: true;
   /** Its plan is made again before it starts and compared; with `replan`, taken in place of the old one where they differ. */
   recheck?: { replan: boolean };
   /** It is being taken back. */

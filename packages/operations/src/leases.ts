@@ -20,6 +20,7 @@ export async function takeLeases(engine: Engine, header: OperationHeader, plan: 
         waits: `what ${got.heldBy} had sent to ${got.target} may take effect until ${new Date(got.freeAt).toISOString()}`,
         until: got.freeAt,
       };
+    if (header.patient) return { waits: `${got.heldBy} has ${got.target}` };
     return { refused: LeaseHeld({ target: got.target, scope: got.scope, by: got.heldBy }).data };
   }
   const held = header.leases !== undefined;

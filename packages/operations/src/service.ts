@@ -60,6 +60,8 @@ export interface Submission {
   approvals?: ApprovalPolicy;
   /** It fails when it has not ended so long after its submission. */
   deadlineMs?: number;
+  /** It waits for a target that another operation has, in place of being refused. */
+  patient?: boolean;
 }
 
 export interface ApprovalRequest {
@@ -176,7 +178,7 @@ export function createService(engine: Engine): Service {
   };
 
   return {
-    async submit({ kind, params, mode = 'run', owner, reason, idempotencyKey, approvals, deadlineMs }) {
+    async submit({ kind, params, mode = 'run', owner, reason, idempotencyKey, approvals, deadlineMs, patient }) {
       const parsed = registry.parseParams(kind, params);
       const now = clock.now();
       await assertOpen(store);
@@ -202,6 +204,7 @@ export function createService(engine: Engine): Service {
         spools: [],
         ...(approvals === undefined || approvals === 'none' ? {} : { approvalPolicy: approvals }),
         ...(deadlineMs === undefined ? {} : { deadlineAt: now + deadlineMs }),
+        ...(patient ? { patient } : {}),
       };
       const made = await store.create(fresh, idempotencyKey);
       if (!made.created) {

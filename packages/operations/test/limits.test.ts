@@ -17,7 +17,7 @@ afterEach(() => h.stop());
 const forEver = (...names: string[]): void => {
   for (const name of names) h.behaviours.set(name, ({ signal }) => until(signal));
 };
-const submit = async (more: { deadlineMs?: number; mode?: 'run' | 'plan' } = {}): Promise<string> => {
+const submit = async (more: { deadlineMs?: number; mode?: 'run' | 'plan'; patient?: boolean } = {}): Promise<string> => {
   // Submitted one after another.
   h.clock.advance(1);
   return (await h.service.submit({ kind: 'test.kind', params: {}, owner: 'tester', ...more })).id;
@@ -83,6 +83,22 @@ describe('one operation at a time', () => {
       error: { code: 'LSH_PLAN_STALE' },
     });
   });
+});
+
+test('a patient operation waits for a target that another one has, and takes its turn', async () => {
+  begin({ leases: LEASES });
+  const gate = Promise.withResolvers<undefined>();
+  h.behaviours.set('a', () => gate.promise);
+  h.stages.push(stage('s', [one('a')]));
+  const first = await submit();
+  await h.settle(first, ({ state }) => state === 'running');
+  const patient = await submit({ patient: true });
+  const waiting = await h.settle(patient, ({ waitsFor }) => waitsFor !== undefined);
+  expect(waiting.waitsFor).toBe(`${first} has t`);
+  expect((await h.settle(await submit())).error?.code).toBe('LSH_LEASE_HELD');
+  gate.resolve(undefined);
+  expect((await h.settle(patient)).state).toBe('succeeded');
+  expect((await h.store.header(patient))!.startedAt).toBeGreaterThanOrEqual((await h.store.header(first))!.endedAt!);
 });
 
 describe('places at a target', () => {
