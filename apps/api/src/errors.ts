@@ -9,6 +9,13 @@ export const NotLoopback: ErrorEntry<{ listen: string }> = defineError('LSH_API_
   exitCode: EXIT.usage,
 });
 
+export const AutomationNotLoopback: ErrorEntry<{ listen: string }> = defineError('LSH_API_AUTOMATION_LISTEN', {
+  message: ({ listen }) => `the automation of old is to listen on ${listen}, where other machines can reach it, and it knows no tokens`,
+  fix: 'Set `api.automation` to 127.0.0.1:15002, [::1]:15002 or unix:/path/to.sock; from elsewhere use the HTTP API.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const BadListen: ErrorEntry<{ listen: string }> = defineError('LSH_API_ADDRESS', {
   message: ({ listen }) => `the API cannot listen on "${listen}": that is no address`,
   fix: 'Give `api.listen` as 127.0.0.1:8750, [::1]:8750, 0.0.0.0:8750 or unix:/path/to.sock.',

@@ -7,7 +7,7 @@ import type { Auth } from './setup.ts';
 
 export type ListenAddress = { path: string } | { host: string; port: number };
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
+export const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1']);
 
 /** Reads `host:port`, `[::1]:port`, `unix:/path`. Throws `LSH_API_ADDRESS` for anything else. */
 export function parseListen(listen: string): ListenAddress {

@@ -4,9 +4,11 @@ import type { Running, Setup } from '@longshore/host';
 import { openEngine, processMetrics, runProcess } from '@longshore/host';
 import { openio } from '@longshore/openio';
 import { openmldb } from '@longshore/openmldb';
+import { createService } from '@longshore/operations';
 import { pegasus } from '@longshore/pegasus';
 import { tsdb } from '@longshore/tsdb';
 import { vitess } from '@longshore/vitess';
+import { listenAutomation } from './automation.ts';
 import { authAt, listen } from './listen.ts';
 import { buildServer } from './server.ts';
 import { tlsServer } from './tls.ts';
@@ -39,9 +41,13 @@ await runProcess('api', [tsdb, pegasus, openmldb, openio, vitess, counter], asyn
     }),
   );
   for (const [at, { wanted, auth: its }] of places.entries()) log.info({ address: await listen(servers[at]!, wanted), auth: its }, 'ready');
+  const old = configuration.api.automation;
+  const automation = old === undefined ? undefined : await listenAutomation(old, engine, createService(engine));
+  if (automation) log.info({ address: old, port: automation.port }, 'the automation of old is ready');
   return {
     worker: `api-${configuration.host}-${process.pid}`,
     async stop() {
+      await automation?.[Symbol.asyncDispose]();
       for (const server of servers) await server.close();
       await engine.close();
     },

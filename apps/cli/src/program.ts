@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { accessCommands } from './commands/access.ts';
 import { applyCommand } from './commands/apply.ts';
+import { automationClientCommand } from './commands/automation-client.ts';
 import { decisionCommands } from './commands/decisions.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -43,6 +44,7 @@ export function buildProgram(terminal: Terminal): Command {
   group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
   group('Work:', [...systemCommands(terminal), applyCommand(terminal)]);
   group('In place of the kilda tools, also installed under these names:', [kildaDumpCommand(terminal), kildaRestoreCommand(terminal)]);
+  group('In place of the client of the old Vitess automation:', [automationClientCommand(terminal)]);
   group('Operations:', operationCommands(terminal));
   group('Decisions:', decisionCommands(terminal));
   group('The fleet:', [up, down, ...fleet, ...fleetStateCommands(terminal)]);

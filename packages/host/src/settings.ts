@@ -22,6 +22,8 @@ export interface Settings {
     socket?: string | undefined;
     /** Files of a certificate and its key, as PEM; with `clientCa` only callers with a certificate of that authority are let in. */
     tls?: { cert: string; key: string; clientCa?: string | undefined } | undefined;
+    /** Where the automation of Vitess up to version 7 is served as well, over gRPC; absent: nowhere. */
+    automation?: string | undefined;
     /** Requests a second of one caller, in the long run. */
     requestsPerSecond: number;
     /** Event streams open at once. */
@@ -76,6 +78,10 @@ export const schema: z.ZodType<Settings> = z.strictObject({
         })
         .optional()
         .describe('TLS on host:port; sockets never have it. Renewed files are taken up within a minute'),
+      automation: z
+        .string()
+        .optional()
+        .describe('Where automation_client of Vitess up to version 7 is answered, over gRPC: host:port of the loopback; absent: nowhere'),
       requestsPerSecond: z.number().positive().default(100).describe('Requests a second of one caller, in the long run'),
       streams: z.int().positive().default(200).describe('Event streams open at once'),
     })

@@ -5,12 +5,19 @@ import { shownAddress } from '@longshore/fleet';
 import { AddressNotAllowed, MissingSecret, UnknownTarget } from './errors.ts';
 import type { Settings } from './settings.ts';
 
-/** Turns a name, or an address where those are allowed, into a target with its secrets read. */
+/**
+ * Turns a name, or an address where those are allowed, into a target with its secrets read. The address of a configured target stands for
+ * it, so that programs of old, which know nothing but addresses, get its secrets and are no exception to what is allowed.
+ */
 export function targetResolver(
   configuration: Settings,
   environment: NodeJS.ProcessEnv = process.env,
 ): (name: string, system: string) => Target {
+  const secretsOf = ({ secrets }: Settings['targets'][string]): Record<string, string> =>
+    Object.fromEntries(Object.entries(secrets).map(([key, reference]) => [key, readSecret(reference, environment)]));
   return (wanted, system) => {
+    const same = Object.values(configuration.targets).find((target) => target.system === system && target.address === wanted);
+    if (same) return { name: shownAddress(wanted), system, address: wanted, settings: same.settings, secrets: secretsOf(same) };
     if (/^[a-z]+:\/\//i.test(wanted)) {
       if (!configuration.allowAddresses) throw AddressNotAllowed({ address: shownAddress(wanted) });
       return { name: shownAddress(wanted), system, address: wanted, settings: {}, secrets: {} };
@@ -20,8 +27,7 @@ export function targetResolver(
       const known = Object.entries(configuration.targets).filter(([, target]) => target.system === system);
       throw UnknownTarget({ name: wanted, system, known: known.map(([other]) => other) });
     }
-    const secrets = Object.fromEntries(Object.entries(found.secrets).map(([key, reference]) => [key, readSecret(reference, environment)]));
-    return { name: wanted, system, address: found.address, settings: found.settings, secrets };
+    return { name: wanted, system, address: found.address, settings: found.settings, secrets: secretsOf(found) };
   };
 }
 

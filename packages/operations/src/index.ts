@@ -14,6 +14,7 @@ export {
   GuardLeftOpen,
   GuardRefused,
   GuardTimedOut,
+  KeyReused,
   LeaseHeld,
   LeaseLost,
   NoSpool,

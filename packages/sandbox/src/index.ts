@@ -26,3 +26,14 @@ export type { VictoriaMetricsOptions, VictoriaMetricsStandIn } from './victoria-
 export { startVictoriaMetrics } from './victoria-metrics/server.ts';
 export type { NativeExport, VictoriaMetricsSettings, VictoriaMetricsVersion } from './victoria-metrics/settings.ts';
 export type { Labels, Rows, SeriesStore, StoredSeries } from './victoria-metrics/store.ts';
+export type { CallFault, OrderedFault } from './vitess/call-faults.ts';
+export type { ClusterOptions } from './vitess/cluster.ts';
+export { Cluster } from './vitess/cluster.ts';
+export type { Command, CommandServer, LogLine } from './vitess/command-server.ts';
+export { CommandStatus, startCommandServer } from './vitess/command-server.ts';
+export type { LegacyStandIn } from './vitess/legacy.ts';
+export { startLegacy } from './vitess/legacy.ts';
+export type { VtctldStandIn } from './vitess/vtctld.ts';
+export { startVtctld } from './vitess/vtctld.ts';
+export type { Writer } from './vitess/writer.ts';
+export { keepWriting } from './vitess/writer.ts';

@@ -5,34 +5,21 @@
  * it is its operation that ends with the error.
  */
 import type { ErrorData, OperationHeader, StageState, StoredPlan, TaskRecord } from '@longshore/core';
-import { afterEach, describe, expect, test } from 'vitest';
-import type { Harness } from './engine.ts';
-import { harness } from './engine.ts';
-import type { Script, VectorDefinition, VectorOperation, VectorTask } from './vectors.ts';
-import { called, KIND, problem, scripted, shown, specOf, stageOf, vectors } from './vectors.ts';
+import { expect } from 'vitest';
+import type { Harness } from '../../packages/operations/test/engine.ts';
+import { harness } from '../../packages/operations/test/engine.ts';
+import type { Script, VectorOperation, VectorTask } from './vitess-scripted.ts';
+import { called, KIND, problem, scripted, shown, specOf, stageOf } from './vitess-scripted.ts';
+import type { Resume } from './vitess-shapes.ts';
 
-interface Case {
-  case: string;
-  before: VectorOperation;
-  after: VectorOperation;
-  execution_order: string[];
-  in_active: boolean;
-  in_finished: boolean;
-}
-interface Resume {
-  task_definitions: Record<string, VectorDefinition>;
-  cases: Case[];
-}
-
-let h: Harness;
-afterEach(() => h.stop());
+type Case = Resume['cases'][number];
 
 const tasksOf = ({ serial_tasks }: VectorOperation): VectorTask[] => serial_tasks.flatMap(({ parallel_tasks }) => parallel_tasks);
 const failure = (message: string): ErrorData => ({ code: 'LSH_VECTOR', message, fix: 'none', retryable: false, exitCode: 1 });
 const DEAD_MS = 60_000;
 
 /** Puts the operation into the store as it lay there when its scheduler and its workers died. */
-async function stored(before: VectorOperation): Promise<string> {
+async function stored(h: Harness, before: VectorOperation): Promise<string> {
   const id = `op_${before.id}`;
   const now = h.clock.now();
   const error = tasksOf(before).find((task) => task.error !== '')?.error;
@@ -115,25 +102,27 @@ function ours({ before, after }: Case): VectorOperation {
   return wanted;
 }
 
-for (const { file, vector } of vectors().filter(({ kind }) => kind === 'resume')) {
-  const { task_definitions, cases } = vector as Resume;
+export async function runResume({ task_definitions, cases }: Resume): Promise<string> {
   const definitions = new Map(Object.entries(task_definitions));
-  describe(file, () => {
-    test.each(cases.map((one): [string, Case] => [one.case, one]))('%s', async (_name, one) => {
-      const executed: string[] = [];
-      const during: Script['during'] = async (_operation, { name, parameters }) => void executed.push(called(name, parameters));
-      const counters = new Map([[`op_${one.before.id}`, Math.max(0, ...tasksOf(one.before).map(({ id }) => Number(id)))]]);
-      h = harness({ system: scripted({ definitions, during }, counters) });
+  for (const one of cases) {
+    const executed: string[] = [];
+    const during: Script['during'] = async (_operation, { name, parameters }) => void executed.push(called(name, parameters));
+    const counters = new Map([[`op_${one.before.id}`, Math.max(0, ...tasksOf(one.before).map(({ id }) => Number(id)))]]);
+    const h = harness({ system: scripted({ definitions, during }, counters) });
+    try {
       const unknown = tasksOf(one.before).find(({ name }) => !definitions.has(name));
-      const id = await stored(one.before);
+      const id = await stored(h, one.before);
       const header = await h.settle(id);
-      expect(await h.store.live()).toEqual([]);
+      expect(await h.store.live(), one.case).toEqual([]);
       if (unknown) {
-        expect(header).toMatchObject({ state: 'failed', error: { code: 'LSH_TASK_OUTPUT' } });
-        expect(header.error?.message).toContain(unknown.name);
-        expect(problem(unknown.name, unknown.parameters, definitions)).toBe(one.after.error);
-      } else expect(await shown(h.service, id, one.before.id)).toEqual(ours(one));
-      expect(executed).toEqual(one.execution_order);
-    });
-  });
+        expect(header, one.case).toMatchObject({ state: 'failed', error: { code: 'LSH_TASK_OUTPUT' } });
+        expect(header.error?.message, one.case).toContain(unknown.name);
+        expect(problem(unknown.name, unknown.parameters, definitions), one.case).toBe(one.after.error);
+      } else expect(await shown(h.service, id, one.before.id), one.case).toEqual(ours(one));
+      expect(executed, one.case).toEqual(one.execution_order);
+    } finally {
+      await h.stop();
+    }
+  }
+  return 'better: ids are never given twice, what a failed task said is kept';
 }

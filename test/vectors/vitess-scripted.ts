@@ -2,11 +2,10 @@
  * The recorded cases of Vitess' old automation scheduler, and its words for what the engine does: a container is a stage, an operation is
  * one container with one task that emits the rest, ids are counters, errors are texts. All of that is said here and nowhere in the engine.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Json, OperationHeader, StageSpec, StoredPlan, SystemPackage, TaskSpec } from '@longshore/core';
 import { defineKind, defineTask, LongshoreError } from '@longshore/core';
 import { z } from 'zod';
-import type { Service } from '../src/index.ts';
+import type { Service } from '@longshore/operations';
 
 export type Parameters = Record<string, string>;
 
@@ -32,19 +31,6 @@ export interface VectorDefinition {
   output: string;
   error: string;
   emits: { parallel_tasks: { name: string; parameters: Parameters }[] }[];
-}
-
-const FOLDER = new URL('../../../test/vectors/vitess/', import.meta.url);
-
-/** Every file of the folder; `kind` tells its shape. */
-export function vectors(): { file: string; kind: string; vector: unknown }[] {
-  return readdirSync(FOLDER)
-    .filter((file) => file.endsWith('.json'))
-    .sort()
-    .map((file) => {
-      const vector = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as { kind: string };
-      return { file, kind: vector.kind, vector };
-    });
 }
 
 /** How the original names a run of a task in its lists: by its only parameter. */
@@ -185,5 +171,9 @@ export function problem(name: string, parameters: Parameters, definitions: Scrip
   const definition = definitions.get(name);
   if (!definition) return `no implementation found for: ${name}`;
   const missing = definition.required.filter((key) => !(key in parameters));
-  return missing.length > 0 ? `required parameters are missing: [${missing.join(' ')}]` : undefined;
+  if (missing.length > 0) return `required parameters are missing: [${missing.join(' ')}]`;
+  const { required, optional } = definition;
+  const unknown = Object.keys(parameters).find((key) => !required.includes(key) && !optional.includes(key));
+  if (unknown === undefined) return undefined;
+  return `parameter ${unknown} is not allowed. Allowed required parameters: [${required.join(' ')}] optional parameters: [${optional.join(' ')}]`;
 }

@@ -1,0 +1,51 @@
+/** Tables move to another keyspace while clients write to them. */
+import { keepWriting } from '@longshore/sandbox';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { World } from './world.ts';
+import { errorOf, expectServed, KEYSPACE, startWorld, UNSHARDED } from './world.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await startWorld();
+  await world.writer.stop();
+  world.cluster.topology.keyspace(KEYSPACE).vschema.set('product', true);
+  world.writer = keepWriting(world.cluster, UNSHARDED, 'product');
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const MOVE = {
+  kind: 'vitess.move-tables',
+  params: {
+    cluster: 'vt',
+    sourceKeyspace: UNSHARDED,
+    targetKeyspace: KEYSPACE,
+    tables: ['product'],
+    workflow: 'mv',
+    vtgates: ['gate'],
+    watchMs: 20,
+    pollMs: 10,
+  },
+};
+
+test('clients find them at the target under either name, and the source has them no more', async () => {
+  expect(errorOf(await world.fleet.run(MOVE))).toEqual(['succeeded', undefined]);
+  expect([...world.cluster.topology.shard(UNSHARDED, '0').tables.keys()]).toEqual([]);
+  await expectServed(world);
+});
+
+test('taken back after the writes were switched, nothing that was written meanwhile is lost', async () => {
+  const { id, state } = await world.fleet.run({ ...MOVE, params: { ...MOVE.params, complete: false } });
+  expect(state).toBe('succeeded');
+  await world.writer.reached(world.writer.acknowledged + 20);
+  await world.fleet.service.revert(id, 'tester');
+  expect((await world.fleet.finished(id)).state).toBe('reverted');
+  expect(world.cluster.topology.route(UNSHARDED, 'product', '1', 'PRIMARY').keyspace).toBe(UNSHARDED);
+  expect(world.cluster.workflows.all).toEqual([]);
+  await expectServed(world);
+});
+
+test('a switch of writes that stands half-way is finished by the closing of the guard', async () => {
+  world.vtctld.failSwitch('after-journal');
+  expect(errorOf(await world.fleet.run(MOVE))).toEqual(['failed', 'LSH_VITESS_REFUSED']);
+  await expectServed(world);
+});
