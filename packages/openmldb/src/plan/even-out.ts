@@ -47,8 +47,7 @@ interface Step {
 
 function fullest(load: readonly number[], settled: ReadonlySet<number>): number | undefined {
   let found: number | undefined;
-  for (let at = 0; at < load.length; at += 1)
-    if (!settled.has(at) && (found === undefined || load[at]! > load[found]!)) found = at;
+  for (let at = 0; at < load.length; at += 1) if (!settled.has(at) && (found === undefined || load[at]! > load[found]!)) found = at;
   return found;
 }
 

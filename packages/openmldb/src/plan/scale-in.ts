@@ -46,7 +46,9 @@ export function planScaleIn(cluster: ClusterSnapshot, leaving: readonly string[]
   }
   if (obstacles.length > 0) return { changes: [], obstacles, recovered };
 
-  const load = countBy(cluster.tables.flatMap(({ partitions }) => partitions.flatMap(({ replicas }) => replicas.map(({ endpoint }) => endpoint))));
+  const load = countBy(
+    cluster.tables.flatMap(({ partitions }) => partitions.flatMap(({ replicas }) => replicas.map(({ endpoint }) => endpoint))),
+  );
   const items: Item[] = [];
   for (const table of cluster.tables)
     for (const partition of table.partitions) {
@@ -60,7 +62,8 @@ export function planScaleIn(cluster: ClusterSnapshot, leaving: readonly string[]
       for (const { endpoint, alive } of partition.replicas) {
         if (alive && healthy.has(endpoint)) continue;
         if (healthy.has(endpoint)) recovered.push(`${name} at ${endpoint}`);
-        else if (partition.replicas.length > 1 && leaving.includes(leader.endpoint)) obstacles.push({ why: 'away', partition: name, endpoint });
+        else if (partition.replicas.length > 1 && leaving.includes(leader.endpoint))
+          obstacles.push({ why: 'away', partition: name, endpoint });
       }
       items.push({ table, partition, goal: placementOf(partition), given: [] });
     }

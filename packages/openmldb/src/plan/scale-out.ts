@@ -30,7 +30,8 @@ export function planScaleOut(cluster: ClusterSnapshot): ScaleOutPlan {
   /** Replicas of all databases: decides between tablets that are even in one. */
   const total = endpoints.map(() => 0);
   for (const { partitions } of cluster.tables)
-    for (const { replicas } of partitions) for (const { endpoint } of replicas) if (indexOf.has(endpoint)) total[indexOf.get(endpoint)!]! += 1;
+    for (const { replicas } of partitions)
+      for (const { endpoint } of replicas) if (indexOf.has(endpoint)) total[indexOf.get(endpoint)!]! += 1;
   const changes: Change[] = [];
   const leftAlone: string[] = [];
   for (const [, tables] of byDatabase(cluster.tables)) {
@@ -78,8 +79,7 @@ class Shelf {
   }
   /** The first that the other tablet does not have. */
   movableTo(endpoint: string): Item | undefined {
-    for (const shelf of [this.followers, this.leaders])
-      for (const item of shelf) if (!item.goal.replicas.includes(endpoint)) return item;
+    for (const shelf of [this.followers, this.leaders]) for (const item of shelf) if (!item.goal.replicas.includes(endpoint)) return item;
     return undefined;
   }
 }
@@ -159,10 +159,12 @@ function evenLeaders(
     const at = indexOf.get(leaderOf(partition)?.endpoint ?? '');
     if (at !== undefined) base[at]! += 1;
   }
-  const choices = items.map(({ goal }): Choice => ({
-    at: indexOf.get(goal.leader!)!,
-    places: goal.replicas.map((endpoint) => indexOf.get(endpoint)!),
-  }));
+  const choices = items.map(
+    ({ goal }): Choice => ({
+      at: indexOf.get(goal.leader!)!,
+      places: goal.replicas.map((endpoint) => indexOf.get(endpoint)!),
+    }),
+  );
   evenOut(choices, base);
   items.forEach((item, at) => {
     item.goal.leader = endpoints[choices[at]!.at]!;

@@ -58,7 +58,12 @@ export function planPreUpgrade(cluster: ClusterSnapshot, endpoint: string, allow
 }
 
 /** A follower on a healthy tablet: alive, where there is one; else one that is recovered first. */
-function nextLeader(partition: Partition, endpoint: string, healthy: readonly string[], leads: ReadonlyMap<string, number>): string | undefined {
+function nextLeader(
+  partition: Partition,
+  endpoint: string,
+  healthy: readonly string[],
+  leads: ReadonlyMap<string, number>,
+): string | undefined {
   const others = partition.replicas.filter((replica) => replica.endpoint !== endpoint && healthy.includes(replica.endpoint));
   return leastOf(
     others,
