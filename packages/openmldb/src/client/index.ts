@@ -1,0 +1,4 @@
+export { ACTION_MS } from './brpc.ts';
+export type { OpenmldbClient, PartitionRef, TabletInfo } from './client.ts';
+export { openmldbCluster, tableOf } from './client.ts';
+export type { TableInfo } from './wire.ts';
