@@ -67,9 +67,6 @@ export interface Op {
   forReplicaCluster: boolean;
 }
 
-/** Ops of a whole table carry this number in place of a partition's. */
-export const WHOLE_TABLE = 4_294_967_295;
-
 export function isUnfinished({ status }: Pick<Op, 'status'>): boolean {
   return status === 'kInited' || status === 'kDoing';
 }

@@ -45,13 +45,10 @@ const bounds = {
   foreign: z.enum(['wait', 'refuse']).default('wait').describe('what becomes of the operation while ops of others are in progress'),
 } as const;
 
-export interface RecoverDataParams extends Bounds {
+export interface WholeClusterParams extends Bounds {
   cluster: string;
 }
-export const RecoverDataParams: z.ZodType<RecoverDataParams> = z.strictObject({ cluster: ClusterName, ...bounds });
-
-export type ScaleOutParams = RecoverDataParams;
-export const ScaleOutParams: z.ZodType<ScaleOutParams> = RecoverDataParams;
+export const WholeClusterParams: z.ZodType<WholeClusterParams> = z.strictObject({ cluster: ClusterName, ...bounds });
 
 export interface ScaleInParams extends Bounds {
   cluster: string;

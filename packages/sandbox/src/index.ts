@@ -11,11 +11,9 @@ export type { OpenIoOptions, OpenIoStandIn } from './openio/server.ts';
 export { startOpenIo } from './openio/server.ts';
 export type { OpenIoSettings } from './openio/settings.ts';
 
-
 export type { OpenIoOptions, OpenIoStandIn } from './openio/server.ts';
 export { startOpenIo } from './openio/server.ts';
 export type { OpenIoSettings } from './openio/settings.ts';
-
 
 export type { OpenmldbOptions, OpenmldbStandIn, ZooKeeperSession } from './openmldb/cluster.ts';
 export { startOpenmldb } from './openmldb/cluster.ts';
@@ -23,7 +21,6 @@ export type { OpFaults } from './openmldb/queues.ts';
 export type { ClusterState, OpState, TabletState } from './openmldb/state.ts';
 export type { Holding, RecordedCluster, RecordedTable } from './openmldb/vector.ts';
 export { holdingOf, restore } from './openmldb/vector.ts';
-
 
 export type { OpenTsdbOptions, OpenTsdbStandIn } from './opentsdb/server.ts';
 export { startOpenTsdb } from './opentsdb/server.ts';

@@ -57,7 +57,12 @@ export function framed(frame: Frame): PlanDraft {
           roundStage(role, { cluster: name, round: 1, concurrency, opDeadlineMs, unsettledMs, mayPromote }),
           one('release-failover', 'set auto_failover back', 'release-failover', { cluster: name }, { guard: { ends: [FAILOVER_KEY] } }),
         ];
-  const data: PlanData = { changes, matrix: matrixOf(snapshot, changes), lines: frame.lines ?? [] };
+  const data: PlanData = {
+    changes,
+    matrix: matrixOf(snapshot, changes),
+    tables: snapshot.tables.map(({ db, name: own }) => ({ db, name: own })),
+    lines: frame.lines ?? [],
+  };
   return {
     summary: frame.summary,
     findings: [...frame.findings, ...(changes.length === 0 ? [] : foreignFindings(cluster.cluster, snapshot.ops, foreign))],

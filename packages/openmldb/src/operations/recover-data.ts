@@ -6,17 +6,17 @@
 import type { Finding, KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { ACTION_MS, openmldbCluster } from '../client/index.ts';
-import { RecoverDataParams } from '../params.ts';
+import { WholeClusterParams } from '../params.ts';
 import { named } from '../plan/findings.ts';
 import { planRecover, type RecoverPlan } from '../plan/recover.ts';
 import { snapshotOf } from '../tasks/look.ts';
 import { COLUMNS, conclude, counted, framed } from './frame.ts';
 
-export const recoverData: KindDefinition<RecoverDataParams> = defineKind({
+export const recoverData: KindDefinition<WholeClusterParams> = defineKind({
   name: 'openmldb.recover-data',
   title: 'OpenMLDB: recover partitions after tablets restarted or were lost',
   role: 'rebalancer',
-  params: RecoverDataParams,
+  params: WholeClusterParams,
   tolerant: false,
   guarded: true,
   actionMs: ACTION_MS,

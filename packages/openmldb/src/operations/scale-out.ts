@@ -6,17 +6,17 @@ import type { KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { ACTION_MS, openmldbCluster } from '../client/index.ts';
 import type { Change } from '../model.ts';
-import { ScaleOutParams } from '../params.ts';
+import { WholeClusterParams } from '../params.ts';
 import { named } from '../plan/findings.ts';
 import { planScaleOut } from '../plan/scale-out.ts';
 import { snapshotOf } from '../tasks/look.ts';
 import { COLUMNS, conclude, counted, framed } from './frame.ts';
 
-export const scaleOut: KindDefinition<ScaleOutParams> = defineKind({
+export const scaleOut: KindDefinition<WholeClusterParams> = defineKind({
   name: 'openmldb.scale-out',
   title: 'OpenMLDB: spread partitions and leaders over all tablets',
   role: 'rebalancer',
-  params: ScaleOutParams,
+  params: WholeClusterParams,
   tolerant: false,
   guarded: true,
   actionMs: ACTION_MS,

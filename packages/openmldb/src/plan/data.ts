@@ -7,6 +7,8 @@ import type { Matrix } from './matrix.ts';
 export type PlanData = {
   changes: Change[];
   matrix: Matrix;
+  /** All there are, in the cluster's order. */
+  tables: { db: string; name: string }[];
   /** Of an upgrade. */
   lines: StatLine[];
 };

@@ -97,8 +97,8 @@ export function warningsOf({ tid, replica_num, table_partition: partitions }: Ta
 /** `%` stands for anything, `_` for one character, as in SQL; capitals count. */
 function like(pattern: string): (text: string) => boolean {
   const source = [...pattern]
-    .map((character) => (character === '%' ? '[^]*' : character === '_' ? '[^]' : character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')))
+    .map((character) => (character === '%' ? '.*' : character === '_' ? '.' : character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')))
     .join('');
-  const expression = new RegExp(`^${source}$`);
+  const expression = new RegExp(`^${source}$`, 's');
   return (text) => expression.test(text);
 }

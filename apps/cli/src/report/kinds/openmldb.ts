@@ -1,4 +1,60 @@
-/** Tables of OpenMLDB's plans and reports. */
-import type { KindView } from '../view.ts';
+/** Who holds what before and after: replicas of each table by tablet, and how many of them lead. */
+import type { StoredPlan } from '@longshore/core';
+import type { KindView, Table } from '../view.ts';
 
-export const openmldbView: KindView = { kinds: 'openmldb.' };
+type Count = [replicas: number, leaders: number];
+interface Matrix {
+  tablets: { endpoint: string; healthy: boolean }[];
+  tables: string[];
+  cells: { before: Count; after: Count }[][];
+  tablesLeftOut: number;
+}
+
+const SUCCESS: Readonly<Record<string, string>> = {
+  'openmldb.scale-out': 'every partition lies and is led where it was planned.',
+  'openmldb.scale-in': 'nothing lies on the tablets any more; they can be taken away.',
+  'openmldb.pre-upgrade': 'the tablet leads nothing that could be moved; it can be stopped.',
+  'openmldb.post-upgrade': 'the tablet leads what it led before, and no extra replica is left.',
+  'openmldb.recover-data': 'every partition is whole.',
+};
+
+export const openmldbView: KindView = {
+  kinds: 'openmldb.',
+  rowName: 'table',
+  success: (kind) => SUCCESS[kind],
+  planTables: (plan) => matrixTables(plan),
+};
+
+/** Tables side by side: more do not fit on a line. */
+const COLUMNS = 6;
+
+function matrixTables({ data }: StoredPlan): Table[] {
+  const matrix = matrixOf(data);
+  if (!matrix) return [];
+  const found: Table[] = [];
+  for (let first = 0; first < matrix.tables.length; first += COLUMNS) {
+    const names = matrix.tables.slice(first, first + COLUMNS);
+    found.push({
+      title: first === 0 ? 'Replicas by tablet, of these leaders in brackets' : '',
+      heads: ['tablet', ...names],
+      rows: matrix.tablets.map(({ endpoint, healthy }, row) => [
+        healthy ? endpoint : `${endpoint} (away)`,
+        ...names.map((_, column) => cellText(matrix.cells[row]?.[first + column])),
+      ]),
+      numbers: names.map((_, column) => column + 1),
+    });
+  }
+  return found;
+}
+
+function cellText(cell: { before: Count; after: Count } | undefined): string {
+  if (!cell) return '';
+  const before = `${cell.before[0]} (${cell.before[1]})`;
+  const after = `${cell.after[0]} (${cell.after[1]})`;
+  return before === after ? before : `${before} → ${after}`;
+}
+
+function matrixOf(data: StoredPlan['data']): Matrix | undefined {
+  if (typeof data !== 'object' || data === null || !('matrix' in data)) return undefined;
+  return data.matrix as unknown as Matrix;
+}
