@@ -7,17 +7,15 @@ export type { DemoDataOptions } from './demo-data.ts';
 export { demoData } from './demo-data.ts';
 export type { Effect, Fault, Knobs, Match, SeenRequest } from './knobs.ts';
 export { dpsFaults, errorInsideReply } from './knobs.ts';
-export type { OpenIoOptions, OpenIoOptions, OpenIoStandIn, OpenIoStandIn } from './openio/server.ts';
-export { startOpenIo, startOpenIo } from './openio/server.ts';
-export type { OpenIoSettings, OpenIoSettings } from './openio/settings.ts';
-
+export type { OpenIoOptions, OpenIoStandIn } from './openio/server.ts';
+export { startOpenIo } from './openio/server.ts';
+export type { OpenIoSettings } from './openio/settings.ts';
 export type { OpenmldbOptions, OpenmldbStandIn, ZooKeeperSession } from './openmldb/cluster.ts';
 export { startOpenmldb } from './openmldb/cluster.ts';
 export type { OpFaults } from './openmldb/queues.ts';
 export type { ClusterState, OpState, TabletState } from './openmldb/state.ts';
 export type { Holding, RecordedCluster, RecordedTable } from './openmldb/vector.ts';
 export { holdingOf, restore } from './openmldb/vector.ts';
-
 export type { OpenTsdbOptions, OpenTsdbStandIn } from './opentsdb/server.ts';
 export { startOpenTsdb } from './opentsdb/server.ts';
 export type { OpenTsdbSettings } from './opentsdb/settings.ts';
