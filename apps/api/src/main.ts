@@ -20,7 +20,7 @@ await runProcess('api', [tsdb, pegasus, openmldb, openio, vitess, counter], asyn
   const places = [{ wanted: configuration.api.listen, auth }];
   if (socket !== undefined) places.push({ wanted: `unix:${socket}`, auth: 'none' });
   await awaitRedis(redisUrl, log);
-  const engine = openEngine(setup);
+  const engine = await openEngine(setup);
   if (auth === 'tokens' && socket === undefined && (await engine.store.tokens()).length === 0)
     log.warn({}, 'nobody can use this API: it asks for tokens, there are none, and `api.socket`, where the first one is made, is not set');
   const { tls } = configuration.api;

@@ -14,6 +14,8 @@ export {
   RedisWrongMode,
 } from './errors.ts';
 export { SCRIPTS } from './scripts.ts';
+export type { ServerClock } from './server-clock.ts';
+export { serverClock } from './server-clock.ts';
 export type { RedisStore } from './store.ts';
 export { redisStore } from './store.ts';
 export type { TransportSettings } from './transport.ts';

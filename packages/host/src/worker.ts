@@ -2,8 +2,9 @@
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Consumer, Log, Presence, Role, SpoolMount, SystemPackage } from '@longshore/core';
-import { systemClock, systemRandom } from '@longshore/core';
-import { awaitRedis, bullTransport, redisStore } from '@longshore/fleet';
+import { systemRandom } from '@longshore/core';
+import type { ServerClock } from '@longshore/fleet';
+import { awaitRedis, bullTransport, redisStore, serverClock } from '@longshore/fleet';
 import type { Engine, EngineSettings, WorkerSetup } from '@longshore/operations';
 import { advanceAndCount, createRegistry, runTask, sweep } from '@longshore/operations';
 import { collectInOneGo } from './collector.ts';
@@ -18,6 +19,7 @@ import { advanceMetrics, spoolMetrics, taskMetrics } from './task-metrics.ts';
 
 const PRESENCE_MS = 2_000;
 const PRESENCE_TTL_MS = 8_000;
+const SYNC_MS = 5_000;
 
 export interface Running {
   worker: string;
@@ -31,19 +33,29 @@ export interface Setup {
   log: Log;
 }
 
-export function openEngine({ configuration, redisUrl, systems, log }: Setup): Engine & { close(): Promise<void> } {
+export type OpenEngine = Engine & { clock: ServerClock; close(): Promise<void> };
+
+/** The engine on Redis. Its time is the server's: asked for here, and again every few seconds. */
+export async function openEngine({ configuration, redisUrl, systems, log }: Setup): Promise<OpenEngine> {
   const address = { url: redisUrl, fleet: configuration.fleet };
-  const store = redisStore(address);
+  const clock: ServerClock = serverClock(() => store.time());
+  const store = redisStore(address, clock);
+  await clock.sync();
+  const timer = setInterval(() => {
+    clock.sync().catch((error: unknown) => log.warn({ err: error }, 'could not ask Redis for the time; going on by what it said before'));
+  }, SYNC_MS);
+  timer.unref();
   const transport = bullTransport(address, log, { lockMs: configuration.worker.lockMs });
   return {
     store,
     transport,
     registry: createRegistry(systems),
-    clock: systemClock,
+    clock,
     random: systemRandom,
     log,
     settings: engineSettings(configuration),
     async close() {
+      clearInterval(timer);
       await transport.close();
       await store.close();
     },
@@ -86,7 +98,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
   for (const { name, path } of spools.values())
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw SpoolNotThere({ name, path });
   await awaitRedis(setup.redisUrl, setup.log);
-  const engine = openEngine(setup);
+  const engine = await openEngine(setup);
   const worker = `${role}-${hostname()}-${process.pid}`;
   const { concurrency } = setup.configuration.worker;
   const tasks = [...engine.registry.tasks.values()].filter((task) => task.role === role);
@@ -123,14 +135,14 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
     const quota = spool.quotaBytes === undefined ? {} : { quotaBytes: spool.quotaBytes };
     await engine.store.putSpool({ name: spool.name, path: spool.path, host: hostname(), ...quota });
   }
-  const startedAt = Date.now();
+  const startedAt = engine.clock.now();
   const presence = present(engine, () => ({
     worker,
     role,
     host: hostname(),
     pid: process.pid,
     startedAt,
-    seenAt: Date.now(),
+    seenAt: engine.clock.now(),
     tasks: tasks.map((task) => task.name),
     concurrency,
     busy,
@@ -162,7 +174,7 @@ const GATHER_MS = 5;
 
 export async function startScheduler(setup: Setup): Promise<Running> {
   await awaitRedis(setup.redisUrl, setup.log);
-  const engine = openEngine(setup);
+  const engine = await openEngine(setup);
   const worker = `scheduler-${hostname()}-${process.pid}`;
   const metrics = processMetrics(engine.store, 'scheduler');
   const observe = advanceMetrics(metrics.registry);
@@ -171,14 +183,14 @@ export async function startScheduler(setup: Setup): Promise<Running> {
     if ((await observe('advance', () => advanceAndCount(engine, operation))) >= WELL_SUPPLIED) await engine.clock.sleep(GATHER_MS);
   });
   const sweeps = engine.transport.consumeSweeps(setup.configuration.sweepMs, () => observe('sweep', () => sweep(engine)));
-  const startedAt = Date.now();
+  const startedAt = engine.clock.now();
   const presence = present(engine, () => ({
     worker,
     role: 'scheduler',
     host: hostname(),
     pid: process.pid,
     startedAt,
-    seenAt: Date.now(),
+    seenAt: engine.clock.now(),
     tasks: [],
     concurrency: ADVANCES,
     busy: 0,
