@@ -23,7 +23,16 @@ const redisAway =
     chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, operations: 50, stormMs: redisAwayMs + 2 * AROUND_MS, redisAwayMs });
 
 export const ENGINE_CASES: ReadonlyMap<string, EngineCase> = new Map<string, EngineCase>([
-  ['engine-kills', ({ dir, random, say }) => chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, stormMs: STORM_MS })],
+  [
+    'engine-kills',
+    async ({ dir, random, say }) => {
+      const { problems, figures } = await chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, stormMs: STORM_MS });
+      // A storm in which nothing of this came about would say nothing of it.
+      for (const what of ['retried', 'taken back', 'approved', 'paused', 'cancelled'])
+        if (!(Number(figures[what]) > 0)) problems.push(`in ${STORM_MS / 1000} s nothing was ${what}`);
+      return { problems, figures };
+    },
+  ],
   ['engine-redis-away-3s', redisAway(3_000)],
   ['engine-redis-away-60s', redisAway(60_000)],
 ]);

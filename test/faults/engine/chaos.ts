@@ -6,14 +6,17 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OperationHeader, Random } from '@longshore/core';
-import { FINAL_STATES, LongshoreError } from '@longshore/core';
+import { FINAL_STATES } from '@longshore/core';
 import { findRedis, startRedis } from '@longshore/programs';
 import type { Traffic } from '@longshore/sandbox';
 import { keepAdding, startCounterService } from '@longshore/sandbox';
-import type { Fleet, RoleName } from '../../support/fleet.ts';
+import type { Fleet } from '../../support/fleet.ts';
 import { startFleet } from '../../support/fleet.ts';
 import type { CaseResult } from '../case.ts';
 import { checkOperations, checkTargets, placeOf } from './checks.ts';
+import { Killer, LOCK_MS } from './killer.ts';
+import { observed } from './observed.ts';
+import { People } from './people.ts';
 import type { Target } from './targets.ts';
 import { COUNTERS, MOVED_SERVICES, SERVICES, START_VALUE } from './targets.ts';
 
@@ -32,13 +35,11 @@ export interface ChaosOptions {
 
 /** Services whose first counter has clients that keep adding. */
 const BUSY = 4;
-/** How often people look. */
-const PEOPLE_MS = 150;
 /** Two kills lie so far apart at least, and twice as much more at most. */
 const BREATH_MS = 600;
-/** A member is started so often before its not coming up is an error. */
-const STARTS = 5;
-const LOCK_MS = 2_000;
+/** A service takes no changes this often, and for so long. */
+const OUTAGE_EVERY_MS = 6_000;
+const OUTAGE_MS = 3_000;
 const SWEEP_MS = 500;
 /** How long a step of an operation is drawn out, so that something is always in the middle. */
 const STEP_MS = 60;
@@ -85,7 +86,7 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
   for (let at = 0; at < BUSY; at += 1)
     traffics.push(keepAdding({ service: targets[at]!.service.url, counter: `k${at}-0`, clients: 1, restMs: 20 }));
   const begun = Date.now();
-  const figures: Record<string, number | string> = { operations: 0, kills: 0, 'redis away': 0, retried: 0, 'taken back': 0 };
+  const figures: Record<string, number | string> = { operations: 0, kills: 0, 'redis away': 0 };
   const ids: string[] = [];
   const kills = new Killer(fleet, random, say);
 
@@ -106,79 +107,46 @@ export async function chaos(options: ChaosOptions): Promise<CaseResult> {
     redis = await startOurs(port);
     figures['redis away'] = options.redisAwayMs;
   });
-  const deciding = observed(() => decideForThem(fleet, ids, random, () => Date.now() - begun < stormMs, figures));
+  const people = new People(fleet, random);
+  const deciding = observed(() => people.whileStormy(() => Date.now() - begun < stormMs));
+  const failing = observed(() => failNowAndThen(targets, random, () => Date.now() - begun < stormMs));
   while (Date.now() - begun < stormMs) {
     await pause(BREATH_MS * (1 + 2 * random.next()));
     await kills.one();
   }
-  await Promise.all([submitting, redisKilling, deciding]);
+  await Promise.all([submitting, redisKilling, deciding, failing]);
   await kills.settled();
   figures.operations = ids.length;
   figures.kills = kills.count;
   say(`${kills.count} kills; now everything must come to its end`);
 
-  const approving = observed(() => approveAll(fleet, ids));
   const healedAt = Date.now();
+  const calm = observed(() => people.afterwards());
+  await ended(fleet, ids);
+  await calm;
+  // What was tried again in the calm has come to its end by now, too.
   const headers = await ended(fleet, ids);
-  await approving;
+  for (const header of headers) people.note(header);
+  Object.assign(figures, people.counts);
   figures['healed within'] = Math.round((Date.now() - healedAt) / 1000);
   for (const traffic of traffics) await traffic.stop();
-  const problems = [...(await checkOperations(fleet, headers)), ...checkTargets(targets, headers, traffics)];
+  const problems = [...people.problems, ...(await checkOperations(fleet, headers)), ...checkTargets(targets, headers, traffics)];
   for (const [state, group] of Map.groupBy(headers, ({ state }) => state)) figures[state] = group.length;
+  for (const [code, count] of people.reasons) figures[code] = count;
   figures.effects = targets.reduce((sum, { service }) => sum + service.store.effects.length, 0);
   figures.adds = traffics.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   return { problems, figures: { ...figures, seconds: Math.round((Date.now() - begun) / 1000) } };
 }
 
-/** People, as long as it storms: they approve, try again what failed, and take back some of what went well. */
-async function decideForThem(
-  fleet: Fleet,
-  ids: readonly string[],
-  random: Random,
-  stormy: () => boolean,
-  figures: Record<string, number | string>,
-): Promise<void> {
+/** Now and then a service takes no changes for longer than a step inside a guard tries. */
+async function failNowAndThen(targets: readonly Target[], random: Random, stormy: () => boolean): Promise<void> {
   while (stormy()) {
-    await pause(PEOPLE_MS);
-    const id = ids[Math.floor(random.next() * ids.length)];
-    const header = id === undefined ? undefined : await fleet.store.header(id);
-    if (!header) continue;
-    try {
-      if (header.state === 'awaiting-approval') await fleet.service.approve(header.id, { by: 'somebody', reason: 'it is time' });
-      else if (header.state === 'failed' && header.startedAt !== undefined) {
-        await fleet.service.retry(header.id, 'somebody');
-        figures.retried = Number(figures.retried) + 1;
-      } else if (header.state === 'succeeded' && random.next() < 0.2) {
-        await fleet.service.revert(header.id, 'somebody');
-        figures['taken back'] = Number(figures['taken back']) + 1;
-      }
-    } catch (error) {
-      // Somebody else has worked there since, or holds it now: that is what they are told.
-      if (!(error instanceof LongshoreError)) throw error;
-    }
+    await pause(OUTAGE_EVERY_MS * (0.5 + random.next()));
+    const { knobs } = targets[Math.floor(random.next() * targets.length)]!.service;
+    const outage = knobs.always(/^PUT /, { kind: 'status', status: 503 });
+    await pause(OUTAGE_MS);
+    outage.remove();
   }
-}
-
-/** Until nothing waits for a person any more. */
-async function approveAll(fleet: Fleet, ids: readonly string[]): Promise<void> {
-  for (const id of ids)
-    for (;;) {
-      const header = (await fleet.store.header(id))!;
-      if (FINAL_STATES.has(header.state)) break;
-      if (header.state === 'awaiting-approval')
-        await fleet.service.approve(id, { by: 'somebody', reason: 'it is time' }).catch((error: unknown) => {
-          // It may have gone on meanwhile.
-          if (!(error instanceof LongshoreError)) throw error;
-        });
-      await pause(PEOPLE_MS);
-    }
-}
-
-/** Begins work that is waited for later; until then its failure is nobody's. */
-function observed(work: () => Promise<void>): Promise<void> {
-  const running = work();
-  running.catch(() => undefined);
-  return running;
 }
 
 /** Mostly moves of one or two counters, the rest evening out; many of them want what others have. */
@@ -202,71 +170,9 @@ async function submitOne(fleet: Fleet, targets: readonly Target[], random: Rando
   const second = `k${home}-${some(COUNTERS)}`;
   if (second !== counters[0] && placeOf(moved, second)?.name === source) counters.push(second);
   const sink = `c${(Number(source.slice(1)) + 1 + some(MOVED_SERVICES - 1)) % MOVED_SERVICES}`;
-  return submit('counter.move', { source, sink, counters, maxDenialMs: 20_000, pauseMs: STEP_MS });
-}
-
-type Child = Fleet['members'] extends Map<string, { child: infer C }> ? C : never;
-
-/** Kills members of the fleet and starts them again; never the last scheduler. */
-class Killer {
-  count = 0;
-  readonly #fleet: Fleet;
-  readonly #random: Random;
-  readonly #say: (line: string) => void;
-  readonly #away: Set<string> = new Set();
-  readonly #returning: Promise<void>[] = [];
-
-  constructor(fleet: Fleet, random: Random, say: (line: string) => void) {
-    this.#fleet = fleet;
-    this.#random = random;
-    this.#say = say;
-  }
-
-  async one(): Promise<void> {
-    const there = [...this.#fleet.members.values()].filter(({ name }) => !this.#away.has(name));
-    const member = there[Math.floor(this.#random.next() * there.length)];
-    if (!member) return;
-    const { name, role, child } = member;
-    this.#away.add(name);
-    this.count += 1;
-    const stopped = this.#random.next() < 0.2;
-    const awayMs = stopped ? LOCK_MS + this.#random.next() * 3_000 : this.#random.next() * 1_500;
-    this.#say(`${name} is ${stopped ? 'stopped' : 'killed'} for ${Math.round(awayMs)} ms`);
-    this.#returning.push(observed(() => (stopped ? this.#stop(name, child, awayMs) : this.#kill(name, role, child, awayMs))));
-  }
-
-  async #stop(name: string, child: Child, awayMs: number): Promise<void> {
-    child.kill('SIGSTOP');
-    await pause(awayMs);
-    child.kill('SIGCONT');
-    this.#away.delete(name);
-  }
-
-  async #kill(name: string, role: RoleName, child: Child, awayMs: number): Promise<void> {
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await gone;
-    await pause(awayMs);
-    await this.#revive(name, role);
-    this.#away.delete(name);
-  }
-
-  /** As whoever runs it would: a process that gave up waiting for Redis (exit 5) is started again. */
-  async #revive(name: string, role: RoleName): Promise<void> {
-    for (let left = STARTS; ; left -= 1) {
-      try {
-        await this.#fleet.start(name, role);
-        return;
-      } catch (error) {
-        if (left === 0) throw error;
-        this.#say(`${name} did not come up: ${(error as Error).message}`);
-      }
-    }
-  }
-
-  async settled(): Promise<void> {
-    await Promise.all(this.#returning);
-  }
+  // Some have so little time that a death inside the guard makes them fail.
+  const maxDenialMs = random.next() < 0.5 ? 1_500 : 20_000;
+  return submit('counter.move', { source, sink, counters, maxDenialMs, pauseMs: STEP_MS });
 }
 
 /** Every operation at its end; throws with what the first that is not says of itself. */
