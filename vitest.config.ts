@@ -25,7 +25,8 @@ export default defineConfig({
           ],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each file has servers of its own, or data of its own in a shared one; what they wait for is seldom the processor.
+          maxWorkers: 2,
         },
       },
     ],

@@ -23,6 +23,7 @@ import {
 import { kildaDataset } from '../dataset/index.ts';
 import { ensureDataset } from './dataset.ts';
 import { redisInDocker, victoriaMetricsInDocker } from './docker.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { OpenTsdbImpossible, runningOpenTsdb, sharedOpenTsdbDirectory, startOpenTsdb } from './opentsdb.ts';
 import { openTsdbVersion, redisVersion, victoriaMetricsVersion, zooKeeperVersion } from './version.ts';
 
@@ -126,8 +127,12 @@ async function onThisMachine(name: ServerName, options: RealServerOptions): Prom
   if (name === 'opentsdb') {
     if (options.own) return ownOpenTsdb(options);
     const dir = sharedOpenTsdbDirectory();
-    const server = (await runningOpenTsdb(dir)) ?? (await startOpenTsdb({ dir, say }));
-    if (options.dataset) await ensureDataset(server.url, kildaDataset(), { dir, say });
+    // Two test files that need it may begin at once.
+    const server = await oneAtATime(`${dir}.starting`, async () => {
+      const running = (await runningOpenTsdb(dir)) ?? (await startOpenTsdb({ dir, say }));
+      if (options.dataset) await ensureDataset(running.url, kildaDataset(), { dir, say });
+      return running;
+    });
     return there(name, server.url, 'local', async () => {}, server);
   }
   const dir = await mkdtemp(join(tmpdir(), `longshore-${name}-`));
