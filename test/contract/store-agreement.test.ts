@@ -3,12 +3,14 @@ import type { Claim, LeaseGrant, LeaseRequest } from '@longshore/core';
 import { ManualClock, memoryStore, seededRandom, systemClock, systemRandom } from '@longshore/core';
 import { redisStore } from '@longshore/fleet';
 import { afterAll, describe, expect, test } from 'vitest';
+import { askRedis } from '../faults/raw-redis.ts';
 import { realServer } from '../servers/real.ts';
 import type { Heard } from './store/sequences.ts';
 import { drawFrom, firstSteps, nextStep, readAll } from './store/sequences.ts';
 
 const SEQUENCES = 300;
 const STEPS = 120;
+const DAY_MS = 86_400_000;
 /** One of them alone, to look into what it found. */
 const ONLY = process.env.LONGSHORE_SEED;
 
@@ -43,9 +45,13 @@ describe.skipIf(!redis.there)('with a real Redis', () => {
 
   async function sequence(seed: number, seen: Map<string, number>): Promise<void> {
     const draw = drawFrom(seededRandom(seed));
-    const begun = systemClock.now();
-    const memory = memoryStore(new ManualClock(begun));
-    const real = redisStore({ url, fleet: `agreement-${systemRandom.id(8)}` });
+    // Far ahead of the server's clock, where tokens count on by one.
+    const clock = new ManualClock(systemClock.now() + DAY_MS);
+    const begun = clock.now();
+    const memory = memoryStore(clock);
+    const fleet = `agreement-${systemRandom.id(8)}`;
+    const real = redisStore({ url, fleet }, clock);
+    await askRedis(url, 'SET', `{${fleet}}:token`, String(begun - 1));
     const heard: Heard = { headers: new Map(), generations: new Map(), leases: [], begun, now: begun };
     const calls: string[] = [];
     try {

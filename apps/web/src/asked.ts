@@ -15,7 +15,7 @@ export interface Asked {
   reason?: true;
 }
 
-export function askedFor(action: Action, { id, state, stages, stage, error, guarded }: AskedOf): Asked {
+export function askedFor(action: Action, { id, state, stages, stage, error, guarded, revert }: AskedOf): Asked {
   const left = stages.length - stage;
   switch (action) {
     case 'start':
@@ -79,8 +79,12 @@ export function askedFor(action: Action, { id, state, stages, stage, error, guar
         words: [
           state === 'submitted'
             ? 'It is still being planned: nothing has been changed.'
-            : 'Running tasks are stopped, open guards are closed first, its things are put away. It cannot be resumed.',
-          ...(state === 'submitted' ? [] : ['What was done stays done; Revert can take it back afterwards, where its tasks know how.']),
+            : revert
+              ? 'The step that is being taken back is brought to its end, no further one is begun. Revert goes on with the rest later.'
+              : 'Running tasks are stopped, open guards are closed first, its things are put away. It cannot be resumed.',
+          ...(state === 'submitted' || revert
+            ? []
+            : ['What was done stays done; Revert can take it back afterwards, where its tasks know how.']),
         ],
         yes: 'Cancel it',
         danger: true,
@@ -133,4 +137,4 @@ export function askedFor(action: Action, { id, state, stages, stage, error, guar
   }
 }
 
-export type AskedOf = Pick<OperationHeader, 'id' | 'state' | 'stages' | 'stage' | 'error'> & { guarded: boolean };
+export type AskedOf = Pick<OperationHeader, 'id' | 'state' | 'stages' | 'stage' | 'error' | 'revert'> & { guarded: boolean };

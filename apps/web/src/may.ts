@@ -28,7 +28,7 @@ export function isFinal(state: OperationState): boolean {
 /** What may be asked of it now, the most likely first. */
 export function actionsOf(header: OperationHeader, guards: readonly GuardRecord[]): Action[] {
   const { state, mode, intent, ending, revert } = header;
-  const stopping = intent === 'cancel' || ending !== undefined || revert !== undefined;
+  const stopping = revert ? revert.stopped !== undefined : intent === 'cancel' || ending !== undefined;
   const endless = header.stages[header.stage]?.endless === true && header.finish === undefined;
   const finish: Action[] = endless && !stopping ? ['finish'] : [];
   switch (state) {
@@ -43,19 +43,22 @@ export function actionsOf(header: OperationHeader, guards: readonly GuardRecord[
       if (intent === 'pause') return ['resume', 'cancel'];
       return intent === 'drain' ? ['cancel'] : [...finish, 'pause', 'drain', 'cancel'];
     case 'paused':
-      return stopping ? [] : ['resume', 'drain', 'cancel'];
+      if (stopping) return [];
+      return revert ? ['resume', 'cancel'] : ['resume', 'drain', 'cancel'];
     case 'needs-attention': {
       const open = guards.some((guard) => guard.state === 'open');
       return ['retry', ...(open ? (['take-over'] as const) : []), ...(stopping ? [] : (['cancel'] as const))];
     }
     case 'failed':
       // What never started has changed nothing, and has no stage to go on at.
+      if (revert) return ['revert'];
       return header.startedAt === undefined ? [] : ['retry', 'revert'];
     case 'succeeded':
     case 'cancelled':
       return header.startedAt === undefined ? [] : ['revert'];
     case 'reverting':
-      return ['retry'];
+      if (revert?.stopped) return [];
+      return intent === 'pause' ? ['resume', 'cancel'] : ['retry', 'pause', 'cancel'];
     default:
       return [];
   }

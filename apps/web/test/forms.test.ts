@@ -177,6 +177,11 @@ test('only what the state allows is offered, and every question says what will h
   expect(actionsOf(header('discarded'), [])).toEqual([]);
   expect(actionsOf(header('failed'), [])).toEqual([]);
   expect(actionsOf(header('failed', { startedAt: 1 }), [])).toEqual(['retry', 'revert']);
+  const revert = { by: 'anna', at: 1, from: 'succeeded' as const };
+  expect(actionsOf(header('reverting', { revert }), [])).toEqual(['retry', 'pause', 'cancel']);
+  expect(actionsOf(header('reverting', { revert: { ...revert, stopped: { by: 'ben', at: 2 } } }), [])).toEqual([]);
+  expect(actionsOf(header('paused', { revert, intent: 'pause' }), [])).toEqual(['resume', 'cancel']);
+  expect(actionsOf(header('failed', { revert, startedAt: 1 }), [])).toEqual(['revert']);
   const states: OperationState[] = [
     'submitted',
     'planned',

@@ -57,6 +57,8 @@ export interface Change {
   /** Only to say that a person has taken one over, or that a closed one was seen to be closed still. */
   guards?: GuardRecord[];
   plan?: StoredPlan;
+  /** Its leases are given back in the same step: nobody gets them before `quietUntil`. */
+  release?: { quietUntil?: number };
   tally?: Tally[];
   notes?: Note[];
   events?: Omit<OperationEvent, 'id'>[];
@@ -211,7 +213,10 @@ export interface Store {
   /** Events after `after` (exclusive; undefined: from the start of what is kept), waiting up to `waitMs` for the first. */
   events(id: string, after: string | undefined, limit: number, waitMs: number, signal?: AbortSignal): Promise<OperationEvent[]>;
 
-  /** All or none; the operation's own leases are no conflict. Tokens only grow, over every lease ever given. */
+  /**
+   * All or none; the operation's own leases are no conflict. Tokens only grow, over every lease ever given: max(last + 1, the store's own
+   * time). `now`: what quiet times are compared with.
+   */
   acquireLeases(id: string, wanted: LeaseRequest[], now: number): Promise<LeaseGrant | LeaseRefusal>;
   /** With `quietUntil` nobody gets them before that time. */
   releaseLeases(id: string, quietUntil?: number): Promise<void>;

@@ -274,6 +274,8 @@ export interface TaskDefinition<P = unknown> {
    * late effect may still land.
    */
   undo: Undo<P> | { none: string };
+  /** Guards that `undo` may open: named in the plan of the way back, and a reason to ask a person before it. */
+  undoGuards?(params: P): Pick<GuardRequest, 'key' | 'what' | 'maxMs'>[];
 }
 
 export function defineTask<P>(definition: TaskDefinition<P>): TaskDefinition<P> {

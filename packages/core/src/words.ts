@@ -45,14 +45,14 @@ const NEXT: Record<OperationState, readonly OperationState[]> = {
   submitted: ['planned', 'discarded', 'running', 'failed', 'cancelled'],
   planned: ['running', 'discarded', 'failed', 'cancelled'],
   discarded: [],
-  'awaiting-approval': ['running', 'cancelled', 'failed', 'needs-attention'],
+  'awaiting-approval': ['running', 'reverting', 'cancelled', 'failed', 'needs-attention'],
   running: ['paused', 'awaiting-approval', 'succeeded', 'failed', 'cancelled', 'needs-attention'],
-  paused: ['running', 'cancelled', 'failed', 'needs-attention'],
+  paused: ['running', 'reverting', 'cancelled', 'failed', 'needs-attention'],
   succeeded: ['reverting'],
   failed: ['reverting', 'running'],
   cancelled: ['reverting'],
-  // `failed`: somebody else has changed the target meanwhile.
-  reverting: ['reverted', 'needs-attention', 'failed'],
+  // `failed`: a person has stopped it, or somebody else has changed the target meanwhile.
+  reverting: ['reverted', 'paused', 'awaiting-approval', 'needs-attention', 'failed'],
   reverted: [],
   'needs-attention': ['running', 'reverting', 'failed', 'cancelled', 'succeeded', 'reverted'],
 };
@@ -299,6 +299,8 @@ export interface GuardRecord {
   endedAt?: number;
   /** Who took it over, or what has taken its place. */
   by?: string;
+  /** A person has ended it by hand: it is looked at once more. `found`: what came of that, once it was. */
+  look?: { found?: string };
 }
 
 /** What the tasks of an operation show of it beside progress: for pictures. */
@@ -393,8 +395,10 @@ export interface OperationHeader {
   patient?: true;
   /** Its plan is made again before it starts and compared; with `replan`, taken in place of the old one where they differ. */
   recheck?: { replan: boolean };
-  /** It is being taken back. */
-  revert?: { by: string; at: number; from: OperationState };
+  /** It is being taken back. `stopped`: no further step is; what is left stays done. */
+  revert?: { by: string; at: number; from: OperationState; stopped?: { by: string; at: number } };
+  /** Tried again, or to be taken back, where the fleet runs only so many operations at once: it waits for its turn. */
+  queued?: true;
   /** What is left unsafe, since when, and what mends it. */
   attention?: { since: number; error: ErrorData };
   /** An attempt that was lost with its worker may still act until then; nobody else gets the target before. */

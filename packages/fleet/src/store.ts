@@ -14,14 +14,17 @@ import { fleetCalls, roomCalls } from './store/shared.ts';
 
 export interface RedisStore extends Store {
   ping(): Promise<void>;
+  /** What time it is at the server, ms since the epoch. */
+  time(): Promise<number>;
 }
 
+/** `clock`: what quiet times are compared with; in a fleet the server's (`serverClock`). */
 export function redisStore({ url, fleet }: FleetAddress, clock: Clock = systemClock): RedisStore {
   const redis = connect(url);
   const base = openBase(redis, fleet);
   const { disconnect, ...events } = eventCalls(base, () => connect(url));
   return {
-    ...operationCalls(base),
+    ...operationCalls(base, clock),
     ...attemptCalls(base),
     ...leaseCalls(base, clock),
     ...roomCalls(base),
@@ -31,6 +34,10 @@ export function redisStore({ url, fleet }: FleetAddress, clock: Clock = systemCl
     durability: () => redisDurability(url),
     async ping() {
       await redis.ping();
+    },
+    async time() {
+      const [seconds, microseconds] = await redis.time();
+      return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
     },
     async close() {
       redis.disconnect();

@@ -6,15 +6,16 @@
  */
 
 import type { ErrorData, OperationHeader, Store, StoredPlan, Tally, TaskRecord } from '@longshore/core';
-import { ACTION_MS, LIVE_UNITS } from '@longshore/core';
+import { ACTION_MS, FINAL_STATES, LIVE_UNITS } from '@longshore/core';
 import { auditDecision } from './audit.ts';
 import { begin } from './begin.ts';
 import type { Decision } from './decide.ts';
 import { decide } from './decide.ts';
 import type { DecideInput } from './draft.ts';
 import type { Engine } from './engine.ts';
+import { RevertStopped } from './errors.ts';
 import { endDrain } from './fleet-drain.ts';
-import { keepLeases, takeLeases } from './leases.ts';
+import { behind, keepLeases, takeLeases, whoIsAhead } from './leases.ts';
 import { forgetExpired } from './retention.ts';
 import { usableSpools } from './spools.ts';
 
@@ -67,6 +68,15 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
         header = decision.change.header;
       } else decision.changed = true;
     }
+    if (header.queued && !FINAL_STATES.has(header.state)) {
+      const ahead = await whoIsAhead(engine, header);
+      if (ahead === undefined) {
+        delete header.queued;
+        decision.changed = true;
+        begin(decision, { ...input, plan: toRun });
+        header = decision.change.header;
+      } else wait(decision, behind(ahead), now, undefined);
+    }
     if (options.sweep && toRun && header.leases !== undefined && header.endedAt === undefined && snapshot.header.startedAt !== undefined) {
       const kept = await keepLeases(engine, header, toRun);
       if (kept !== 'held') decision.changed = true;
@@ -79,6 +89,10 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
     if (snapshot.header.endedAt === undefined && header.endedAt !== undefined && (await hasUnknown(store, header)))
       header.quietUntil = Math.max(header.quietUntil ?? 0, now + (kind.actionMs ?? ACTION_MS));
 
+    const isOver = header.endedAt !== undefined;
+    // It waits for a person again, and keeps nobody else from the target.
+    const letsGo = !isOver && header.leases === undefined && snapshot.header.leases !== undefined;
+    if (isOver || letsGo) decision.change.release = isOver && header.quietUntil !== undefined ? { quietUntil: header.quietUntil } : {};
     if (decision.changed) {
       header.updatedAt = now;
       if (!(await store.commit(id, decision.change))) continue;
@@ -86,15 +100,8 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
       if (decision.change.plan) knownPlans(store).set(id, decision.change.plan);
       if (header.order !== snapshot.header.order) await transport.publish(id);
     }
-    if (header.endedAt !== undefined) {
-      // Meanwhile it may have been tried again, or be being taken back.
-      if ((await store.header(id))?.endedAt !== undefined) await store.releaseLeases(id, header.quietUntil);
-      knownPlans(store).delete(id);
-      await letOthersBegin(engine);
-    } else if (header.leases === undefined && snapshot.header.leases !== undefined) {
-      await store.releaseLeases(id);
-      await letOthersBegin(engine);
-    }
+    if (isOver) knownPlans(store).delete(id);
+    if (isOver || letsGo) await letOthersBegin(engine);
     await addJobs(engine, id, decision.jobs, now);
     if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
     if (decision.wantsLeases && decision.changed && header.endedAt === undefined && header.leases !== undefined) continue;
@@ -184,6 +191,7 @@ function finish(decision: Decision, state: 'succeeded' | 'failed' | 'cancelled' 
   delete header.order;
   delete header.awaits;
   delete header.waitsFor;
+  delete header.queued;
   decision.changed = true;
 }
 
@@ -209,7 +217,13 @@ function giveUp(decision: Decision, error: ErrorData, tasks: string[], now: numb
 /** All stages are through: what the kind counts as verified decides how it ends. */
 async function conclude(engine: Engine, decision: Decision, now: number): Promise<void> {
   const { header } = decision.change;
-  if (header.revert) return finish(decision, 'reverted', now);
+  if (header.revert) {
+    const stage = header.stages.at(-1);
+    if (header.revert.stopped === undefined || stage?.state === 'done') return finish(decision, 'reverted', now);
+    const left = stage ? stage.total - stage.done : 0;
+    if (header.revert.stopped.by !== 'longshore') header.error = RevertStopped({ id: header.id, by: header.revert.stopped.by, left }).data;
+    return finish(decision, 'failed', now);
+  }
   if (header.ending === 'failed' || header.ending === 'cancelled') return finish(decision, header.ending, now);
   const { rows } = await engine.store.report(header.id);
   // What this very decision takes in is not in the store yet.

@@ -6,7 +6,7 @@ import { ApprovalExpired, BadOutput } from './errors.ts';
 import { stop } from './expire.ts';
 
 export function isAsked(header: Pick<OperationHeader, 'approvalPolicy'>, spec: StageSpec): boolean {
-  if (header.approvalPolicy === 'every-stage') return !spec.always;
+  if (header.approvalPolicy === 'every-stage') return !spec.always || spec.approval !== undefined;
   return header.approvalPolicy === 'cutover' && spec.approval !== undefined;
 }
 
@@ -32,7 +32,9 @@ export function awaitApproval(draft: Draft): boolean {
   const { header, plan, now } = draft;
   const stage = header.stages[header.stage];
   const spec = plan?.stages[header.stage];
-  if (!plan || !stage || !spec || stage.state !== 'pending' || header.ending !== undefined) return goOn(draft);
+  // What is taken back is asked for however it had ended.
+  const givenUp = header.revert ? header.revert.stopped !== undefined : header.ending !== undefined;
+  if (!plan || !stage || !spec || stage.state !== 'pending' || givenUp) return goOn(draft);
   // Nothing is begun now; inside a guard a pause waits for its end, and what lies there asks as ever.
   if (header.intent === 'pause' ? draft.openGuards().length === 0 : header.intent !== undefined) return goOn(draft);
   const needed = approvalsNeeded(header, plan, header.stage);
@@ -60,7 +62,7 @@ export function awaitApproval(draft: Draft): boolean {
     draft.wake(now + APPROVAL_WAIT_MS);
     draft.event('approval', `waits for approval of: ${lacking.map((one) => one.approval ?? one.title).join('; ')}`);
   }
-  if (header.state === 'running') draft.state('awaiting-approval');
+  if (header.state === 'running' || header.state === 'reverting') draft.state('awaiting-approval');
   return true;
 }
 
@@ -70,6 +72,6 @@ function goOn(draft: Draft): boolean {
     delete header.awaits;
     draft.touched = true;
   }
-  if (header.state === 'awaiting-approval') draft.state('running');
+  if (header.state === 'awaiting-approval') draft.goOn();
   return false;
 }

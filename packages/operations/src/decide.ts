@@ -6,7 +6,7 @@
  * gives the same decision.
  */
 
-import type { Change, TaskRecord } from '@longshore/core';
+import type { Change, OperationHeader, TaskRecord } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import { awaitApproval } from './approvals.ts';
 import type { DecideInput } from './draft.ts';
@@ -52,13 +52,13 @@ export function decide(input: DecideInput): Decision {
     else if (header.state === 'planned') wantsLeases = readyToStart(draft, input);
     else {
       // What needed attention was taken over, or given up, by a person.
-      if (header.state === 'needs-attention' && !header.attention) draft.state(header.revert ? 'reverting' : 'running');
+      if (header.state === 'needs-attention' && !header.attention) draft.goOn();
       expire(draft);
       watchGuards(draft, input);
       obey(draft);
       // What was obeyed may have ended it, and then its guards come first.
       const guards = watchGuards(draft, input);
-      if (LIVELY.has(header.state) && guards !== 'closing') {
+      if (LIVELY.has(header.state) && guards !== 'closing' && !waitsForItsTurn(header)) {
         const filled = awaitApproval(draft) ? 'busy' : fill(draft, input);
         lacksSpool = filled === 'no-spool';
         if (filled === 'through' && guards === 'waiting' && header.quietUntil !== undefined)
@@ -88,6 +88,11 @@ export function decide(input: DecideInput): Decision {
   return decision;
 }
 
+/** Tried again, or to be taken back: it begins when its turn comes, unless it is to end before that. */
+function waitsForItsTurn({ queued, intent, ending, revert }: OperationHeader): boolean {
+  return queued === true && intent === undefined && ending === undefined && !revert?.stopped;
+}
+
 /** States in which something of the plan may be begun. */
 const LIVELY: ReadonlySet<string> = new Set(['running', 'needs-attention', 'reverting', 'awaiting-approval']);
 
@@ -107,8 +112,8 @@ function giveOrder(draft: Draft): void {
 /** Said once when it begins, and in `explain` as long as it lasts. */
 function tellLack(draft: Draft, lacksSpool: boolean): void {
   const { header } = draft;
-  // What it waits for before it begins is known, and said, when its leases are asked for.
-  if (header.state === 'planned') return;
+  // What it waits for before it begins is known, and said, when its leases or its turn are asked for.
+  if (header.state === 'planned' || waitsForItsTurn(header)) return;
   const reason = lacksSpool ? NoSpool({ kind: header.kind }).data : undefined;
   const waitsFor = reason ? `${reason.message}. ${reason.fix}` : draft.waitsFor;
   if (waitsFor === header.waitsFor) return;

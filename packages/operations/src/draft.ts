@@ -103,6 +103,10 @@ export class Draft {
     this.header.quietUntil = until;
     this.touched = true;
   }
+  /** Back to what it was on its way with: forth, or back. */
+  goOn(): void {
+    this.state(this.header.revert ? 'reverting' : 'running');
+  }
   /** Something is left unsafe: said until it is mended. */
   attention(error: ErrorData): void {
     const since = this.header.attention?.since ?? this.now;
@@ -118,7 +122,7 @@ export class Draft {
     if (!this.header.attention) return;
     delete this.header.attention;
     this.touched = true;
-    if (this.header.state === 'needs-attention') this.state(this.header.revert ? 'reverting' : 'running');
+    if (this.header.state === 'needs-attention') this.goOn();
   }
   queue(task: TaskRecord): void {
     const queued: TaskRecord = { ...task, state: 'queued' };

@@ -161,6 +161,13 @@ export const NothingToRevert: ErrorEntry<{ id: string; reasons: string[] }> = de
   exitCode: EXIT.refused,
 });
 
+export const RevertStopped: ErrorEntry<{ id: string; by: string; left: number }> = defineError('LSH_REVERT_STOPPED', {
+  message: ({ by, left }) => `the way back was stopped by ${by}; ${left} ${left === 1 ? 'step was' : 'steps were'} not taken back`,
+  fix: ({ id }) => `\`longshore revert ${id} --plan\` shows what is left, \`longshore revert ${id}\` goes on with it.`,
+  retryable: false,
+  exitCode: EXIT.failed,
+});
+
 export const NothingEndless: ErrorEntry<{ id: string }> = defineError('LSH_NOTHING_ENDLESS', {
   message: ({ id }) => `nothing of ${id} goes on until it is asked to finish: it ends by itself`,
   fix: ({ id }) => `\`longshore drain ${id}\` begins nothing new, \`longshore cancel ${id}\` stops it.`,

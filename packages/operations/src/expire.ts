@@ -20,7 +20,8 @@ export function expire(draft: Draft): void {
   if (header.awaits) {
     const until = header.awaits.since + APPROVAL_WAIT_MS;
     if (now < until) draft.wake(until);
-    else if (!ending) stop(draft, ApprovalMissing({ stages: header.awaits.stages, sinceMs: header.awaits.since }).data);
+    else if (!ending && !header.revert?.stopped)
+      stop(draft, ApprovalMissing({ stages: header.awaits.stages, sinceMs: header.awaits.since }).data);
   }
 }
 
@@ -39,9 +40,14 @@ export function expireBeforeStart(draft: Draft): void {
 /** It fails, and what runs is stopped as by a cancel. */
 export function stop(draft: Draft, error: NonNullable<Draft['header']['error']>): void {
   const { header } = draft;
-  header.error ??= error;
-  header.ending ??= 'failed';
-  header.intent = 'cancel';
-  delete header.intentBy;
+  if (header.revert) {
+    header.error = error;
+    header.revert = { ...header.revert, stopped: { by: 'longshore', at: draft.now } };
+  } else {
+    header.error ??= error;
+    header.ending ??= 'failed';
+    header.intent = 'cancel';
+    delete header.intentBy;
+  }
   draft.event('deadline', `${error.message}. ${error.fix}`);
 }

@@ -97,7 +97,10 @@ function safety(header: OperationHeader, guards: GuardRecord[], now: number): st
       }),
     ];
   const mine = guards.filter(({ state }) => state === 'handed-over');
-  const handed = mine.map(({ what, target, by }) => sentence(`${what}, on ${target}: left to ${by ?? 'a person'}`));
+  const handed = mine.map(({ what, target, by, look }) => {
+    const since = look === undefined ? '' : `; ${look.found === undefined ? 'it is being looked at' : `looked at since: ${look.found}`}`;
+    return sentence(`${what}, on ${target}: left to ${by ?? 'a person'}${since}`);
+  });
   if (FINAL_STATES.has(header.state)) return handed.length > 0 ? ['', ...handed] : [];
   if (header.attention && header.revert) return handed;
   return ['', ...handed, 'Nothing is unsafe right now: no target is left in a state that must not stay.'];

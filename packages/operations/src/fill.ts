@@ -13,7 +13,8 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
     const spec = plan.stages[header.stage];
     const stage = header.stages[header.stage];
     if (!spec || !stage) return draft.ordinary().length === 0 ? 'through' : 'busy';
-    if (header.ending && header.ending !== 'succeeded' && !spec.always && stage.state === 'pending') {
+    const givenUp = header.revert?.stopped !== undefined;
+    if (((header.ending && header.ending !== 'succeeded' && !spec.always) || givenUp) && stage.state === 'pending') {
       endStage(draft, stage, 'skipped');
       continue;
     }
@@ -28,8 +29,8 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
       stage.total = stage.endless ? 0 : sizeOf(header, spec, stage);
       draft.event('stage', `${spec.title}: begins`);
     }
-    if (header.revert && mustKeepStill(draft, spec)) return 'busy';
-    const blocked = (header.ending !== undefined && !spec.always) || pausing || header.intent === 'cancel';
+    if (header.revert && !givenUp && mustKeepStill(draft, spec)) return 'busy';
+    const blocked = (header.ending !== undefined && !spec.always) || pausing || header.intent === 'cancel' || givenUp;
     let lacking = false;
     if (!blocked) lacking = spec.bulk ? !fillBulk(draft, input, spec, stage) : !fillTasks(draft, spec, stage, input);
     const live = [...draft.tasks.values()].filter((task) => task.stage === header.stage);
@@ -44,7 +45,7 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
     if (live.length > 0) return 'busy';
     if (!keepUp(draft, input, spec, stage, true)) return 'busy';
     // One that was cut short is not done: tried again by hand, it goes on there.
-    const cut = header.ending === 'failed' && !spec.always && stage.done < sizeOf(header, spec, stage);
+    const cut = ((header.ending === 'failed' && !spec.always) || givenUp) && stage.done < sizeOf(header, spec, stage);
     endStage(draft, stage, stage.failed > 0 || cut ? 'failed' : 'done');
   }
 }

@@ -12,6 +12,8 @@ import { stop } from './expire.ts';
 
 /** Inside a guard a worker that is silent for so long (several beats) has its task taken up by another: the clock runs. */
 const SILENCE_MS = 10_000;
+/** What a person has ended by hand is looked at within this time, or it is said that it was not. */
+const LOOK_MS = 300_000;
 /** A guard that is open for so long beyond its time is said to be, whatever is being tried. */
 const GRACE_MS = 10_000;
 
@@ -26,7 +28,8 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
       stop(draft, GuardTimedOut({ what: guard.what, maxMs: guard.maxMs }).data);
   }
   if (open.length > 0 || [...draft.tasks.values()].some(({ closes }) => closes !== undefined)) takeUpSilent(draft, input);
-  const stopping = header.intent === 'cancel' || header.ending === 'failed' || header.ending === 'cancelled';
+  const givenUp = header.revert?.stopped !== undefined;
+  const stopping = givenUp || header.intent === 'cancel' || header.ending === 'failed' || header.ending === 'cancelled';
   const late = (guard: GuardRecord): boolean => now >= guard.openedAt + guard.maxMs;
   const toClose = open.filter((guard) => stopping || late(guard));
   for (const guard of toClose) {
@@ -35,13 +38,14 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
   }
   if (toClose.length > 0) {
     // What still runs inside it is stopped, however the failure came about.
-    if (stopping && header.intent !== 'cancel' && draft.ordinary().length > 0) {
+    if (stopping && !givenUp && header.intent !== 'cancel' && draft.ordinary().length > 0) {
       header.intent = 'cancel';
       draft.touched = true;
     }
     return 'closing';
   }
-  return lookAgain(draft, input) ? 'waiting' : 'quiet';
+  const [taken, unsure] = [lookAtTaken(draft, input), lookAgain(draft, input)];
+  return taken || unsure ? 'waiting' : 'quiet';
 }
 
 /** Says that a guard is open beyond its time, though its closing may still be on its way. */
@@ -91,6 +95,40 @@ function lookAgain(draft: Draft, input: DecideInput): boolean {
   for (const guard of unsure)
     if (draft.now >= quietUntil || (guard.endedAt ?? 0) < lostAt) queueClosing(draft, input, guard, `look-${guard.key}`);
   return true;
+}
+
+/** True as long as something that a person has ended by hand has not been looked at since: they may have been mistaken, or a late effect has come. */
+function lookAtTaken(draft: Draft, input: DecideInput): boolean {
+  const { quietUntil = 0 } = draft.header;
+  let waiting = false;
+  for (const guard of draft.guards.values()) {
+    if (guard.look === undefined || guard.look.found !== undefined) continue;
+    const from = Math.max(quietUntil, guard.endedAt ?? 0);
+    const until = from + LOOK_MS;
+    if (draft.now >= until) {
+      for (const task of draft.tasks.values()) if (task.closes === guard.key) draft.forget(task.id);
+      looked(draft, guard, `no worker could look within ${LOOK_MS / 60_000} minutes`);
+      continue;
+    }
+    waiting = true;
+    draft.wake(draft.now < from ? from : until);
+    if (draft.now >= from) queueClosing(draft, input, guard, `look-${guard.key}`);
+  }
+  return waiting;
+}
+
+/** What came of looking at a guard that a person had taken over. */
+export function looked(draft: Draft, guard: GuardRecord, problem: string | undefined): void {
+  const seen: GuardRecord = { ...guard, look: { found: problem ?? 'it has ended' } };
+  draft.guards.set(guard.key, seen);
+  draft.guardsPut.push(seen);
+  draft.event('guard', `${guard.what}: taken over by ${guard.by ?? 'a person'}; ${problem ?? 'looked at since, it has ended'}`);
+  if (problem !== undefined)
+    draft.notes.push({
+      level: 'warning',
+      row: guard.target,
+      text: `${guard.what}: taken over by ${guard.by ?? 'a person'}, and not seen to have ended: ${problem}`,
+    });
 }
 
 function queueClosing(draft: Draft, input: DecideInput, guard: GuardRecord, id: string): void {

@@ -12,7 +12,7 @@ const STALE_HOLDERS = 100;
 /** Writes tokens into the header; asks for a new look at the target where somebody has worked on it since the plan was made. */
 export async function takeLeases(engine: Engine, header: OperationHeader, plan: StoredPlan): Promise<Turn> {
   const ahead = await whoIsAhead(engine, header);
-  if (ahead !== undefined) return { waits: `as many operations run as this fleet allows; ${ahead} comes first` };
+  if (ahead !== undefined) return { waits: behind(ahead) };
   const got = await acquire(engine.store, header.id, plan, engine.clock.now());
   if ('heldBy' in got) {
     if (got.freeAt !== undefined)
@@ -90,18 +90,21 @@ export async function keepLeases(
   return { lost: TargetChanged({ id: header.id, by, target, scope, atMs: token }).data };
 }
 
+/** In words. */
+export const behind = (ahead: string): string => `as many operations run as this fleet allows; ${ahead} comes first`;
+
 /** The operation whose turn comes before, where the fleet runs only so many at once. */
-async function whoIsAhead({ store, settings, registry }: Engine, header: OperationHeader): Promise<string | undefined> {
+export async function whoIsAhead({ store, settings, registry }: Engine, header: OperationHeader): Promise<string | undefined> {
   const atOnce = settings?.operationsAtOnce;
   const waits = ({ kind }: OperationHeader): boolean => !registry.kinds.get(kind)?.reads;
-  if (atOnce === undefined || header.startedAt !== undefined || !waits(header)) return undefined;
+  if (atOnce === undefined || (header.startedAt !== undefined && !header.queued) || !waits(header)) return undefined;
   let ahead = 0;
   let last: string | undefined;
   for (const id of await store.live()) {
     if (id === header.id) continue;
     const other = await store.header(id);
     if (other !== undefined && !waits(other)) continue;
-    const runs = other !== undefined && other.startedAt !== undefined && other.endedAt === undefined;
+    const runs = other !== undefined && other.startedAt !== undefined && other.endedAt === undefined && !other.queued;
     const earlier = other !== undefined && (other.createdAt < header.createdAt || (other.createdAt === header.createdAt && id < header.id));
     if (!runs && !(earlier && other.mode === 'run')) continue;
     ahead += 1;

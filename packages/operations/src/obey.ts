@@ -4,16 +4,21 @@ import type { Draft } from './draft.ts';
 
 export function obey(draft: Draft): void {
   const { header } = draft;
+  if (header.revert?.stopped) {
+    stopTakingBack(draft);
+    return;
+  }
   if (header.intent === 'pause') {
     const open = draft.openGuards();
     const last = open.sort((a, b) => b.openedAt + b.maxMs - (a.openedAt + a.maxMs))[0];
     if (last)
       draft.waitsFor = `the pause begins when this has ended, at the latest at ${new Date(last.openedAt + last.maxMs).toISOString()}: ${open.map(({ what }) => what).join('; ')}`;
-    else if (header.state === 'running' && !draft.ordinary().some((task) => draft.atWork(task))) draft.state('paused');
+    else if ((header.state === 'running' || header.state === 'reverting') && !draft.ordinary().some((task) => draft.atWork(task)))
+      draft.state('paused');
     return;
   }
   if (header.state === 'paused') {
-    draft.state('running');
+    draft.goOn();
     addAgain(draft);
   }
   const stage = draft.plan?.stages[header.stage];
@@ -42,6 +47,20 @@ export function obey(draft: Draft): void {
       draft.touched = true;
     }
   }
+}
+
+/** A step that is being taken back comes to its end; one that waits for its next try is left as it is, and so are all that come after. */
+function stopTakingBack(draft: Draft): void {
+  const { header } = draft;
+  if (header.intent !== undefined) {
+    delete header.intent;
+    draft.touched = true;
+  }
+  if (header.state === 'paused') draft.goOn();
+  for (const task of draft.ordinary()) if (!draft.atWork(task)) draft.skip(task);
+  if (draft.ordinary().length > 0) draft.wake(draft.now + ATTEMPT_SILENCE_MS);
+  // Nobody waits any more for a step that could not be taken back; a guard that is open is another matter.
+  else if (draft.openGuards().length === 0) draft.mended();
 }
 
 /** Jobs that were taken off as unwanted meanwhile. */

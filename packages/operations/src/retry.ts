@@ -12,6 +12,7 @@ export function retryFailed(
   now: number,
 ): { change: Change } | { why: string } {
   const header = structuredClone(snapshot.header);
+  if (header.revert) return { why: `it was being taken back: \`longshore revert ${header.id}\` goes on with that` };
   if (!plan || header.startedAt === undefined) return { why: 'it had not begun: submit it again' };
   // One that was never come to is to be done as well, though what failed may stand behind it: what puts things away runs all the same.
   const failed = header.stages.findIndex(({ state }) => state === 'failed' || state === 'skipped');

@@ -33,6 +33,7 @@ import {
   NothingToRevert,
   NoWayBack,
   PlanRefused,
+  RevertStopped,
   SpoolServed,
   StoreNotDurable,
   WrongState,
@@ -245,13 +246,14 @@ export function createService(engine: Engine): Service {
         if (!FINAL_STATES.has(next.state)) return { header: next, events };
         next.endedAt = clock.now();
         // A planning may be under way.
-        return { header: next, drop: [...tasks.keys()], events };
+        return { header: next, drop: [...tasks.keys()], release: {}, events };
       }),
 
     approve: (id, { stages, by, reason, lifeMs = APPROVAL_LIFE_MS }) =>
       changeTo(id, 'be approved', async ({ header: found }) => {
-        if (FINAL_STATES.has(found.state) || found.revert) throw WrongState({ id, state: found.state, action: 'be approved' });
-        if (settings.fourEyes && by === found.owner) throw ApprovalNotYours({ id, by });
+        if (FINAL_STATES.has(found.state)) throw WrongState({ id, state: found.state, action: 'be approved' });
+        // Whoever asked for what is to be agreed to does not agree to it.
+        if (settings.fourEyes && by === (found.revert ?? { by: found.owner }).by) throw ApprovalNotYours({ id, by });
         const ahead = found.stages.filter(({ state }) => state === 'pending').map(({ name }) => name);
         const wanted = stages ?? found.awaits?.stages ?? [];
         const unknown = wanted.find((stage) => !ahead.includes(stage));
@@ -264,10 +266,9 @@ export function createService(engine: Engine): Service {
 
     revertPlan: revertPlanOf,
     async revert(id, by) {
-      const { steps, stage, final } = await revertPlanOf(id);
+      const { steps, stage, final, approval } = await revertPlanOf(id);
       return changeTo(id, 'be taken back', async ({ header: found }) => {
         if (found.state === 'reverting' || found.state === 'reverted') return undefined;
-        if (settings.fourEyes && found.approvalPolicy !== undefined && by === found.owner) throw ApprovalNotYours({ id, by });
         if (!REVERTABLE.has(found.state)) throw WrongState({ id, state: found.state, action: 'be taken back' });
         if (final !== undefined) throw NoWayBack({ id, why: final });
         if (!stage)
@@ -275,13 +276,22 @@ export function createService(engine: Engine): Service {
         const plan = await planOf(id);
         const leases = await takeAgain(engine, found, plan);
         const now = clock.now();
-        const reverting = withStages(plan, [...plan.stages, stage]);
-        const next: OperationHeader = { ...structuredClone(found), state: 'reverting', leases, revert: { by, at: now, from: found.state } };
+        const asks = approval ?? (found.approvalPolicy === 'every-stage' ? stage.title : undefined);
+        const reverting = withStages(plan, [...plan.stages, asks === undefined ? stage : { ...stage, approval: asks }]);
+        const next: OperationHeader = {
+          ...structuredClone(found),
+          state: 'reverting',
+          leases,
+          revert: { by, at: now, from: found.revert?.from ?? found.state },
+        };
         next.planHash = reverting.hash;
         next.stages.push(freshStage(stage.name));
         next.stage = plan.stages.length;
         delete next.endedAt;
         delete next.intent;
+        delete next.ending;
+        if (next.error?.code === RevertStopped.code) delete next.error;
+        if (settings.operationsAtOnce !== undefined) next.queued = true;
         return {
           header: next,
           plan: reverting,
@@ -304,6 +314,7 @@ export function createService(engine: Engine): Service {
           const made = retryFailed(found, plan, await store.done(id), by, now);
           if ('why' in made) throw NothingToRetry({ id, why: made.why });
           made.change.header.leases = await takeAgain(engine, found.header, plan!);
+          if (settings.operationsAtOnce !== undefined) made.change.header.queued = true;
           return made.change;
         }
         if (FINAL_STATES.has(found.header.state)) throw WrongState({ id, state: found.header.state, action: 'be tried again' });
@@ -331,7 +342,7 @@ export function createService(engine: Engine): Service {
         return {
           header: next,
           drop: [...found.tasks.values()].filter(({ closes }) => closes !== undefined).map((task) => task.id),
-          guards: open.map((guard) => ({ ...guard, state: 'handed-over' as const, endedAt: now, by })),
+          guards: open.map((guard) => ({ ...guard, state: 'handed-over' as const, endedAt: now, by, look: {} })),
           notes: open.map(({ what, target }) => ({
             level: 'warning' as const,
             row: target,
@@ -476,10 +487,17 @@ function apply(
       return next;
     case 'pause':
       if (state === 'paused') return undefined;
-      if (state !== 'running' || found.intent === 'cancel' || found.intent === 'drain' || found.ending !== undefined) return refuse();
+      if (
+        (state !== 'running' && state !== 'reverting') ||
+        found.revert?.stopped ||
+        found.intent === 'cancel' ||
+        found.intent === 'drain' ||
+        (found.ending !== undefined && !found.revert)
+      )
+        return refuse();
       return intend('pause');
     case 'resume':
-      if (found.intent !== 'pause') return state === 'running' ? undefined : refuse();
+      if (found.intent !== 'pause') return state === 'running' || state === 'reverting' ? undefined : refuse();
       delete next.intent;
       return next;
     case 'finish':
@@ -504,7 +522,13 @@ function apply(
         next.state = 'discarded';
         return next;
       }
-      if (FINAL_STATES.has(state) || found.revert) return refuse();
+      if (FINAL_STATES.has(state)) return refuse();
+      if (found.revert) {
+        // A step back that has begun is brought to its end: cut off, nobody would know how far it came.
+        if (found.revert.stopped) return undefined;
+        next.revert = { ...found.revert, stopped: { by, at: now } };
+        return next;
+      }
       next.order = 'cancel';
       return intend('cancel');
   }

@@ -6,6 +6,7 @@ import { withStages } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { CLOSING, PLANNING, retryPause, STALE_CHECK_MS } from './draft.ts';
 import { BadOutput, GuardLeftOpen, UndoFailed } from './errors.ts';
+import { looked } from './guards.ts';
 import { emissionProblem } from './plan-schema.ts';
 import { planned } from './planned.ts';
 import { freshStage } from './stage-state.ts';
@@ -91,6 +92,7 @@ function closed(draft: Draft, input: DecideInput, task: TaskRecord, key: string,
     failed(draft, input, task, { ...outcome, result: 'failed', error: BadOutput({ task: task.id, problem }).data });
     return;
   }
+  if (guard.look && guard.look.found === undefined) looked(draft, guard, undefined);
   if (guard.state === 'closed') {
     const seen = { ...guard, endedAt: Math.max(guard.endedAt ?? 0, draft.now) };
     draft.guards.set(key, seen);
@@ -117,6 +119,12 @@ function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Out
     return;
   }
   draft.event('task-failed', `${task.id}: ${error.message}`);
+  const taken = task.closes === undefined ? undefined : draft.guards.get(task.closes);
+  if (taken?.look) {
+    if (taken.look.found === undefined) looked(draft, taken, error.message);
+    over(draft, task, { ...outcome, error });
+    return;
+  }
   if (task.closes !== undefined || task.undoes !== undefined) {
     unsafe(draft, input, task, error);
     return;

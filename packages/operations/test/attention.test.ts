@@ -2,6 +2,7 @@
 import type { GuardRecord, StageSpec } from '@longshore/core';
 import { ATTENTION_RETRY_MS } from '@longshore/core';
 import { afterEach, describe, expect, test } from 'vitest';
+import { runTask } from '../src/index.ts';
 import type { Harness, HarnessOptions } from './engine.ts';
 import { Flaky, harness, turns, until } from './engine.ts';
 import { allows, DENIED, denies, LEASES, one, stage } from './engine-tasks.ts';
@@ -89,20 +90,37 @@ describe('a guard that cannot be closed', () => {
     expect(h.world.get('k')).toBe('free');
   });
 
-  test('can be taken over by a person, who is named in the report, and is tried no more', async () => {
+  test.each([
+    ['it has ended', undefined],
+    ['the test wants it so', false],
+  ])('can be taken over by a person, who is named in the report; it is looked at once more: %s', async (found, refused) => {
     begin();
     refuse();
     const id = await left();
     await h.service.takeOver(id, 'anna', 'ended by hand');
+    if (refused === undefined) h.behaviours.delete('allow k');
     const tried = closings();
     const header = await h.settle(id);
     expect(header.state).toBe('failed');
-    expect(await guardsOf(id)).toMatchObject([{ state: 'handed-over', by: 'anna' }]);
-    expect(closings()).toBe(tried);
+    expect(await guardsOf(id)).toMatchObject([{ state: 'handed-over', by: 'anna', look: { found } }]);
+    expect(closings()).toBe(tried + 1);
     expect(h.begun).toContain('tidy');
-    expect((await h.service.report(id)).notes).toContainEqual(
-      expect.objectContaining({ level: 'warning', text: 'writes to k are denied: taken over by anna (ended by hand)' }),
-    );
+    const { notes } = await h.service.report(id);
+    const texts = notes.map(({ text }) => text);
+    expect(texts).toContain('writes to k are denied: taken over by anna (ended by hand)');
+    expect(texts.some((text) => text.includes('not seen to have ended'))).toBe(refused === false);
+    expect(await h.service.explain(id)).toContain(`left to anna; looked at since: ${found}`);
+  });
+
+  test('that was taken over keeps nothing waiting for ever where no worker can look at it', async () => {
+    begin({
+      deliver: async (worker, delivery) => (delivery.data.task.startsWith('look-') ? 'done' : runTask(worker, delivery)),
+    });
+    refuse();
+    const id = await left();
+    await h.service.takeOver(id, 'anna', 'ended by hand');
+    expect((await h.settle(id)).state).toBe('failed');
+    expect(await guardsOf(id)).toMatchObject([{ look: { found: 'no worker could look within 5 minutes' } }]);
   });
 
   test('keeps the target for itself: nobody else gets it, and a cancel does not end the closing', async () => {

@@ -8,6 +8,7 @@ import { STORE_METHODS } from './store-writes.ts';
 
 /** What no guarded operation calls, and who looks after it. */
 const ELSEWHERE: Partial<Record<keyof Store, string>> = {
+  releaseLeases: 'whoever wants what an operation that is over has left',
   remove: 'retention, from the sweep, of what is over',
   bury: 'a task that took twenty workers with it',
   exhume: 'a person, of what was buried',

@@ -68,12 +68,20 @@ export class Stage {
       },
     );
   }
-  async takeBack(): Promise<void> {
+  /** Until it has been taken back, or `isFar` enough on the way. */
+  async takeBack(isFar: () => boolean = () => false): Promise<void> {
     await this.until(
-      () => this.state === 'reverting' || this.state === 'reverted',
+      () => ['reverting', 'awaiting-approval', 'reverted'].includes(this.state),
       () => this.world.ask((service) => service.revert(this.id, 'person')),
     );
-    await this.settle();
+    // A dangerous step is among what is taken back.
+    await this.until(
+      () => this.state === 'reverted' || isFar(),
+      async () => {
+        if (this.state === 'awaiting-approval')
+          await this.world.ask((service) => service.approve(this.id, { by: 'somebody', reason: 'back again' }));
+      },
+    );
   }
 }
 
@@ -117,6 +125,22 @@ export const SCENARIOS: readonly Scenario[] = [
       );
     },
     ends: 'succeeded',
+  },
+  {
+    name: 'is stopped on its way back, and goes on with it later',
+    script: { shape: { ...LONG, survey: false, replaces: false }, manners: steady() },
+    async play(stage) {
+      await stage.approveAll();
+      await stage.settle();
+      const taken = (): number => stage.world.watch.headers.get(stage.id)!.stages.find(({ name }) => name === 'revert')?.done ?? 0;
+      await stage.takeBack(() => taken() > 0);
+      await stage.until(
+        () => stage.state === 'failed' || stage.state === 'reverted',
+        () => stage.world.ask((service) => service.act(stage.id, 'cancel', 'person')),
+      );
+      if (stage.state === 'failed') await stage.takeBack();
+    },
+    ends: 'reverted',
   },
   {
     name: 'is cancelled inside its guard',

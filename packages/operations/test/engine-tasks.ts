@@ -156,7 +156,13 @@ export function tasksOf({ begun, behaviours, world }: Stage): TaskDefinition[] {
       return undefined;
     },
   });
-  return [plain('test.task'), plain('test.dump', 'dump'), plain('test.restore', 'restore'), set, deny, allow];
+  /** As `test.set`; taking it back denies writes to `key` meanwhile. */
+  const cut = defineTask({
+    ...set,
+    name: 'test.cut',
+    undoGuards: ({ key }) => [{ key, what: `writes to ${key} are denied`, maxMs: 5_000 }],
+  });
+  return [plain('test.task'), plain('test.dump', 'dump'), plain('test.restore', 'restore'), set, cut, deny, allow];
 }
 
 const spec = (task: string, params: { name: string; [key: string]: Json }, after?: string): TaskSpec => ({

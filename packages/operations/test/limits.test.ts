@@ -4,9 +4,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { sweep } from '../src/index.ts';
 import type { Harness, HarnessOptions } from './engine.ts';
-import { harness, until } from './engine.ts';
+import { Flaky, harness, until } from './engine.ts';
 import type { Behaviour } from './engine-tasks.ts';
-import { LEASES, one, stage } from './engine-tasks.ts';
+import { LEASES, one, sets, stage } from './engine-tasks.ts';
 
 let h: Harness;
 const begin = (options: HarnessOptions = {}): void => {
@@ -54,6 +54,39 @@ describe('one operation at a time', () => {
     expect(h.begun).toHaveLength(2);
     await h.service.act(ids[0]!, 'cancel', 'anna');
     await h.settle(ids[2]!, ({ state }) => state === 'running');
+  });
+
+  test('also of what is tried again or taken back', async () => {
+    begin({ settings: { operationsAtOnce: 1 }, leases: [], sweeps: false });
+    h.behaviours.set('a', async () => {
+      throw Flaky(false);
+    });
+    h.world.set('x', 'old');
+    h.stages.push(stage('s', [sets('set', 'x', 'new')]), stage('t', [one('a')]));
+    const failed = await submit();
+    expect((await h.settle(failed)).state).toBe('failed');
+    h.behaviours.delete('a');
+    const taken = await submit();
+    expect((await h.settle(taken)).state).toBe('succeeded');
+    const gate = Promise.withResolvers<undefined>();
+    h.behaviours.set('b', () => gate.promise);
+    h.stages.splice(0, 2, stage('s', [one('b')]));
+    const running = await submit();
+    await h.settle(running, () => h.begun.includes('b'));
+    await h.service.retry(failed, 'anna');
+    await h.service.revert(taken, 'anna');
+    const begun = h.begun.length;
+    for (const id of [failed, taken]) await h.settle(id, ({ waitsFor }) => waitsFor?.includes(running) ?? false);
+    const from = h.clock.now();
+    await h.settle(running, () => h.clock.now() > from + 30_000);
+    expect(h.begun).toHaveLength(begun);
+    // What waits for its turn may be given up.
+    await h.service.act(taken, 'cancel', 'anna');
+    expect(await h.settle(taken)).toMatchObject({ state: 'failed', error: { code: 'LSH_REVERT_STOPPED' } });
+    gate.resolve(undefined);
+    expect((await h.settle(failed)).state).toBe('succeeded');
+    const told = (await h.service.events(failed, undefined, 0)).filter(({ text }) => text.includes('comes first'));
+    expect(told).toHaveLength(1);
   });
 
   test('a plan that was refused, is looked at or thrown away keeps nobody waiting', async () => {

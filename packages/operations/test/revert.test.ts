@@ -221,16 +221,74 @@ describe('revert', () => {
     expect((await h.store.header(id))!.attention).toBeUndefined();
   });
 
-  test('cannot be stopped half way', async () => {
+  test('is paused after the step that is being taken back, and goes on', async () => {
     const id = await ran();
     const gate = Promise.withResolvers<undefined>();
     h.behaviours.set('undo:d', () => gate.promise);
     await h.service.revert(id, 'anna');
     await h.settle(id, () => undone().length > 0);
-    for (const action of ['cancel', 'drain', 'pause'] as const)
-      await expect(h.service.act(id, action, 'anna')).rejects.toMatchObject({ code: 'LSH_OPERATION_STATE' });
+    await h.service.act(id, 'pause', 'ben');
     gate.resolve(undefined);
+    await h.settle(id, ({ state }) => state === 'paused');
+    const from = h.clock.now();
+    await h.settle(id, () => h.clock.now() > from + 60_000);
+    expect(undone()).toEqual(['d']);
+    await h.service.act(id, 'resume', 'ben');
     expect((await h.settle(id)).state).toBe('reverted');
+    expect(undone()).toEqual(['d', 'c', 'b', 'a']);
+    expect(world()).toEqual(OLD);
+  });
+
+  test.each([false, true])(
+    'is stopped after the step that is being taken back, and goes on with the rest later (paused before: %s)',
+    async (pause) => {
+      const id = await ran();
+      const gate = Promise.withResolvers<undefined>();
+      h.behaviours.set('undo:c', () => gate.promise);
+      await h.service.revert(id, 'anna');
+      await h.settle(id, () => undone().includes('c'));
+      if (pause) {
+        await h.service.act(id, 'pause', 'ben');
+        gate.resolve(undefined);
+        await h.settle(id, ({ state }) => state === 'paused');
+      }
+      await h.service.act(id, 'cancel', 'ben');
+      expect((await h.service.act(id, 'cancel', 'ben')).revert?.stopped?.by).toBe('ben');
+      gate.resolve(undefined);
+      expect(await h.settle(id)).toMatchObject({
+        state: 'failed',
+        error: { code: 'LSH_REVERT_STOPPED', message: expect.stringContaining('by ben; 2 steps') },
+        revert: { from: 'succeeded' },
+      });
+      expect(undone()).toEqual(['d', 'c']);
+      // Forward it does not go any more.
+      await expect(h.service.retry(id, 'anna')).rejects.toMatchObject({ code: 'LSH_RETRY_NOTHING' });
+      const { steps } = await h.service.revertPlan(id);
+      expect(steps.map(({ task }) => task)).toEqual(['plain', 'b', 'a']);
+      await h.service.revert(id, 'cara');
+      const header = await h.settle(id);
+      expect(header).toMatchObject({ state: 'reverted', revert: { by: 'cara', from: 'succeeded' } });
+      expect(header.error).toBeUndefined();
+      expect(undone()).toEqual(['d', 'c', 'b', 'a']);
+      expect(world()).toEqual(OLD);
+    },
+  );
+
+  test('that cannot go on is stopped at the step that stands in its way', async () => {
+    const id = await ran();
+    h.behaviours.set('undo:c', async () => {
+      throw Flaky(false);
+    });
+    await h.service.revert(id, 'anna');
+    await h.settle(id, ({ state }) => state === 'needs-attention');
+    await h.service.act(id, 'cancel', 'ben');
+    const header = await h.settle(id);
+    expect(header).toMatchObject({ state: 'failed', error: { code: 'LSH_REVERT_STOPPED' } });
+    expect(header.attention).toBeUndefined();
+    h.behaviours.delete('undo:c');
+    await h.service.revert(id, 'anna');
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(world()).toEqual(OLD);
   });
 
   test('waits until nothing of a lost attempt can take effect any more', async () => {
@@ -273,4 +331,77 @@ test('what nobody read back keeps the target quiet for a while after a failure',
   const told = (await h.service.events(next, undefined, 0)).filter(({ type }) => type === 'gate');
   expect(told).toHaveLength(1);
   expect(header.waitsFor).toBeUndefined();
+});
+
+describe('a dangerous step that is taken back', () => {
+  const dangerous = async (options: { fourEyes?: boolean; approvals?: 'none' | 'cutover' | 'every-stage' } = {}): Promise<string> => {
+    await h.stop();
+    h = harness({ leases: LEASES, settings: { fourEyes: options.fourEyes } });
+    h.world.set('x', 'old x');
+    h.stages.push(
+      stage('copy', [sets('a', 'y', 'new y')]),
+      stage('cut', [{ ...sets('b', 'x', 'new x'), task: 'test.cut' }], { approval: 'cut over x' }),
+    );
+    const { approvals = 'cutover' } = options;
+    const { id } = await h.service.submit({ kind: 'test.kind', params: {}, owner: 'owner', approvals });
+    if (approvals !== 'none') {
+      await h.settle(id, ({ awaits }) => awaits?.stages.includes(approvals === 'cutover' ? 'cut' : 'copy') ?? false);
+      await h.service.approve(id, {
+        stages: ['copy', 'cut'].filter((name) => approvals !== 'cutover' || name === 'cut'),
+        by: 'boss',
+        reason: 'go',
+      });
+    }
+    expect((await h.settle(id)).state).toBe('succeeded');
+    return id;
+  };
+
+  test('names in the plan the guards that are opened on the way', async () => {
+    const id = await dangerous();
+    const { steps, stage: back, approval } = await h.service.revertPlan(id);
+    expect(steps.map(({ task, guards }) => [task, guards])).toEqual([
+      ['b', [{ what: 'writes to x are denied', maxMs: 5_000 }]],
+      ['a', undefined],
+    ]);
+    expect(back?.guard).toEqual({ opens: ['x'], ends: ['x'] });
+    expect(approval).toBe('take back: cut over x; writes to x are denied');
+  });
+
+  test('waits for a person, and with four eyes not for the one who asked for it', async () => {
+    const id = await dangerous({ fourEyes: true });
+    await h.service.revert(id, 'anna');
+    const header = await h.settle(id, ({ awaits }) => awaits !== undefined);
+    expect(header).toMatchObject({ state: 'awaiting-approval', awaits: { stages: ['revert'] } });
+    expect(undone()).toEqual([]);
+    await expect(h.service.approve(id, { by: 'anna', reason: 'me' })).rejects.toMatchObject({ code: 'LSH_APPROVAL_OWN' });
+    // The owner is another person here.
+    await h.service.approve(id, { by: 'owner', reason: 'yes' });
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(undone()).toEqual(['b', 'a']);
+  });
+
+  test('that nobody agrees to is stopped, by a person or after a week', async () => {
+    for (const by of ['ben', undefined]) {
+      const id = await dangerous();
+      await h.service.revert(id, 'anna');
+      await h.settle(id, ({ state }) => state === 'awaiting-approval');
+      if (by === undefined) h.clock.advance(8 * 86_400_000);
+      else await h.service.act(id, 'cancel', by);
+      expect(await h.settle(id)).toMatchObject({
+        state: 'failed',
+        error: { code: by === undefined ? 'LSH_APPROVAL_MISSING' : 'LSH_REVERT_STOPPED' },
+      });
+      expect(undone()).toEqual([]);
+      expect(h.world.get('x')).toBe('new x');
+    }
+  });
+
+  test('is not asked for where nothing was to be approved, and always where every stage was', async () => {
+    const alone = await dangerous({ approvals: 'none' });
+    await h.service.revert(alone, 'anna');
+    expect((await h.settle(alone)).state).toBe('reverted');
+    const every = await dangerous({ approvals: 'every-stage' });
+    await h.service.revert(every, 'anna');
+    await h.settle(every, ({ state }) => state === 'awaiting-approval');
+  });
 });

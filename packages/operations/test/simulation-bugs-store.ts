@@ -15,7 +15,8 @@ export function breakStore(store: Store, bugs: Bugs): Store {
       const found = await store.load(id);
       return store.claim(id, task, found?.tasks.get(task)?.round ?? round, worker, now);
     };
-  if (bugs.has('quiet-ignored')) broken.releaseLeases = (id) => store.releaseLeases(id);
+  const quiet = !bugs.has('quiet-ignored');
+  if (!quiet) broken.releaseLeases = (id) => store.releaseLeases(id);
   if (bugs.has('before-overwritten')) keepLastBefore(store, broken);
   if (bugs.has('scopes-by-equality')) compareScopesWhole(store, broken);
   broken.commit = async (id, change) => {
@@ -25,7 +26,7 @@ export function breakStore(store: Store, bugs: Bugs): Store {
     const plan = structuredClone(change.plan);
     const last = plan?.stages.at(-1);
     if (bugs.has('undo-oldest-first') && last?.name === 'revert') last.tasks?.reverse();
-    return store.commit(id, { ...change, header, ...(plan ? { plan } : {}) });
+    return store.commit(id, { ...change, header, ...(plan ? { plan } : {}), ...(change.release && !quiet ? { release: {} } : {}) });
   };
   return bugs.size === 0 ? store : broken;
 }

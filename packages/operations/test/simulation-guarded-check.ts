@@ -26,6 +26,8 @@ export class GuardedChecks {
   readonly #guards: Map<string, GuardRecord[]> = new Map();
   /** When an operation last gave its lease back. */
   readonly #released: Map<string, number> = new Map();
+  /** Commits under way that give leases back, with their quiet times: others may have them before the answer is here. */
+  readonly #releasing: Map<string, number> = new Map();
   readonly #acted: Set<string> = new Set();
   readonly #moved: Set<string> = new Set();
   readonly #asked: Map<string, Submission['approvals']> = new Map();
@@ -56,7 +58,9 @@ export class GuardedChecks {
         for (const [at, { scope }] of wanted.entries()) {
           for (const [other, hold] of this.#holds)
             this.#must(
-              other === id || !conflict(hold.scope, scope) || (hold.freeAt ?? Number.POSITIVE_INFINITY) <= clock.now(),
+              other === id ||
+                !conflict(hold.scope, scope) ||
+                (hold.freeAt ?? this.#releasing.get(other) ?? Number.POSITIVE_INFINITY) <= clock.now(),
               `leases: ${id} got "${scope}" while ${other} had "${hold.scope}"`,
             );
           const token = answer.tokens[at]!;
@@ -68,11 +72,14 @@ export class GuardedChecks {
       },
       releaseLeases: async (id, quietUntil) => {
         await store.releaseLeases(id, quietUntil);
-        const hold = this.#holds.get(id);
-        if (!hold) return;
-        if (hold.freeAt === undefined) this.#released.set(id, clock.now());
-        if (quietUntil !== undefined && quietUntil > clock.now()) hold.freeAt = Math.max(quietUntil, hold.freeAt ?? 0);
-        else if ((hold.freeAt ?? 0) <= clock.now()) this.#holds.delete(id);
+        this.#givenBack(id, quietUntil);
+      },
+      commit: async (id, change) => {
+        if (change.release) this.#releasing.set(id, change.release.quietUntil ?? 0);
+        const done = await store.commit(id, change);
+        this.#releasing.delete(id);
+        if (done && change.release) this.#givenBack(id, change.release.quietUntil);
+        return done;
       },
       writeJournal: async (id, task, generation, entry) => {
         const kept = await store.writeJournal(id, task, generation, entry);
@@ -85,6 +92,15 @@ export class GuardedChecks {
         return kept;
       },
     };
+  }
+
+  #givenBack(id: string, quietUntil: number | undefined): void {
+    const { clock } = this.#world;
+    const hold = this.#holds.get(id);
+    if (!hold) return;
+    if (hold.freeAt === undefined) this.#released.set(id, clock.now());
+    if (quietUntil !== undefined && quietUntil > clock.now()) hold.freeAt = Math.max(quietUntil, hold.freeAt ?? 0);
+    else if ((hold.freeAt ?? 0) <= clock.now()) this.#holds.delete(id);
   }
 
   /** Who acts has asked whether it may, and not long ago. */

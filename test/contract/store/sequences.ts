@@ -212,7 +212,7 @@ const changesOutside: Maker[] = [
   ...Array.from(
     { length: 2 },
     (): Maker => (draw, heard) => {
-      // Whole hours away from the moment in which it runs: the store on Redis looks at the clock of the wall.
+      // Whole hours away from the moment in which it runs.
       const quiet = draw.one([undefined, undefined, -1, 1, 2, 3]);
       const args = [draw.operation(), quiet === undefined ? undefined : heard.begun + quiet * HOUR_MS] as const;
       return step('releaseLeases', args, (store) => store.releaseLeases(...args));

@@ -47,7 +47,10 @@ export function operationRoutes(api: Api, service: Service): void {
     reply.type('text/plain; charset=utf-8').send(await service.explain(request.params.id)),
   );
   api.get('/v1/operations/:id/journal', one, async (request) => ({ entries: await service.journal(request.params.id) }));
-  api.get('/v1/operations/:id/revert', one, async (request) => ({ steps: (await service.revertPlan(request.params.id)).steps }));
+  api.get('/v1/operations/:id/revert', one, async (request) => {
+    const { steps, approval } = await service.revertPlan(request.params.id);
+    return approval === undefined ? { steps } : { steps, approval };
+  });
 
   api.post('/v1/operations/:id/start', { schema: SCHEMAS['POST /v1/operations/:id/start'] }, async (request, reply) => {
     const replan = request.body?.replan;

@@ -130,10 +130,12 @@ function tellSteps(steps: RevertStep[], id: string, json: boolean | undefined, t
     terminal.say(`${id} has done nothing that could be taken back.`);
     return;
   }
-  const rows = steps.map(({ task, kind, changed, none }) => [
+  const rows = steps.map(({ task, kind, changed, none, guards = [] }) => [
     task,
     kind,
-    none === undefined ? 'is taken back' : `stays: ${none}`,
+    none === undefined
+      ? ['is taken back', ...guards.map(({ what, maxMs }) => `meanwhile ${what}, at most ${maxMs / 1000} s`)].join('; ')
+      : `stays: ${none}`,
     changed.join('; '),
   ]);
   terminal.print(table(['task', 'sort', 'revert', 'what it changed'], rows).join('\n'));

@@ -123,10 +123,11 @@ function RevertSteps({ id, steps, found }: { id: string; steps: RevertStep[] | u
   if (steps.length === 0) return html`<p><b>It has done nothing that could be taken back.</b></p>`;
   return html`<ol class="revert">
     ${steps.map(
-      ({ task, changed, none }) => html`<li key=${task}>
+      ({ task, changed, none, guards = [] }) => html`<li key=${task}>
         <i class=${`sign ${none === undefined ? 'busy' : 'idle'}`} aria-hidden="true">${none === undefined ? '↶' : '–'}</i>
         <span><b>${task}</b> ${none === undefined ? 'is undone' : html`<span class="soft">stays: ${none}</span>`}
-          ${changed.map((what) => html`<small class="soft">${what}</small>`)}</span>
+          ${changed.map((what) => html`<small class="soft">${what}</small>`)}
+          ${guards.map(({ what, maxMs }) => html`<small>meanwhile ${what}, at most ${maxMs / 1000} s</small>`)}</span>
       </li>`,
     )}
   </ol>`;

@@ -97,6 +97,14 @@ export function memoryStore(clock: Clock): Store {
   const ordered = (entry: Held, task: string): boolean => entry.header.order !== undefined && entry.tasks.get(task)?.closes === undefined;
   const conflict = (a: { target: string; scope: string }, b: { target: string; scope: string }): boolean =>
     a.target === b.target && (a.scope.startsWith(b.scope) || b.scope.startsWith(a.scope));
+  const releaseAll = (id: string, quietUntil: number | undefined): void => {
+    for (let at = leases.length - 1; at >= 0; at -= 1) {
+      const lease = leases[at]!;
+      if (lease.operation !== id) continue;
+      if (quietUntil !== undefined && quietUntil > clock.now()) lease.freeAt = Math.max(quietUntil, lease.freeAt ?? 0);
+      else if ((lease.freeAt ?? 0) <= clock.now()) leases.splice(at, 1);
+    }
+  };
   const journalKey = ({ task, key }: JournalEntry): string => `${task}\u001f${key}`;
 
   return {
@@ -171,6 +179,7 @@ export function memoryStore(clock: Clock): Store {
       for (const guard of change.guards ?? []) entry.guards.set(guard.key, copy(guard));
       for (const record of change.done ?? []) entry.done.set(record.id, copy(record));
       if (change.plan) entry.plan = copy(change.plan);
+      if (change.release) releaseAll(id, change.release.quietUntil);
       for (const tally of change.tally ?? [])
         for (const [row, columns] of Object.entries(tally)) {
           const into = entry.rows.get(row) ?? new Map<string, number>();
@@ -371,21 +380,14 @@ export function memoryStore(clock: Clock): Store {
           delete mine.freeAt;
           return mine.token;
         }
-        lastToken = Math.max(lastToken + 1, now);
+        lastToken = Math.max(lastToken + 1, clock.now());
         leases.push({ target, scope, operation: id, token: lastToken });
         given.set(JSON.stringify([target, scope, id]), { target, scope, operation: id, token: lastToken });
         return lastToken;
       });
       return last ? { tokens, last } : { tokens };
     },
-    async releaseLeases(id, quietUntil) {
-      for (let at = leases.length - 1; at >= 0; at -= 1) {
-        const lease = leases[at]!;
-        if (lease.operation !== id) continue;
-        if (quietUntil !== undefined && quietUntil > clock.now()) lease.freeAt = Math.max(quietUntil, lease.freeAt ?? 0);
-        else if ((lease.freeAt ?? 0) <= clock.now()) leases.splice(at, 1);
-      }
-    },
+    releaseLeases: async (id, quietUntil) => releaseAll(id, quietUntil),
 
     async bury(letter) {
       letters.set(letter.id, copy(letter));

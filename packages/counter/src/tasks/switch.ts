@@ -56,6 +56,8 @@ export const switchRoute: TaskDefinition<SwitchParams> = defineTask({
     return undefined;
   },
 
+  undoGuards: ({ counter, sink, maxDenialMs }) => [{ key: backKey(counter), what: deniedAt(counter, sink), maxMs: maxDenialMs }],
+
   /**
    * Brings the clients back with what they have added at the sink since: the way there in the other direction, inside a guard of its own.
    * Where nobody was sent away the route is set all the same, since a late "send" may still land.
@@ -102,6 +104,10 @@ function backKey(counter: string): string {
   return `${denialKey(counter)}:back`;
 }
 
+function deniedAt(counter: string, service: string): string {
+  return `writes to ${counter} at ${service} are denied`;
+}
+
 async function closeIfOpen({ guard }: TaskContext<SwitchParams>, key: string): Promise<void> {
   if ((await guard.find(key))?.state === 'open') await guard.close(key);
 }
@@ -115,7 +121,7 @@ async function denyAt(context: TaskContext<SwitchParams>, sink: CounterClient): 
   const wanted: Denial = { by: context.operation.id, note: `it is being brought back to ${source}` };
   await context.guard.open({
     key: backKey(counter),
-    what: `writes to ${counter} at ${sink.service} are denied`,
+    what: deniedAt(counter, sink.service),
     target,
     before: null,
     after: wanted,

@@ -1,4 +1,5 @@
 /** Scripts of the scheduler and of people: what is decided about an operation. The layout of its keys stands in `../scripts.ts`. */
+import { RELEASE } from './safety.ts';
 
 /**
  * create: a new operation, once per id and per idempotency key.
@@ -22,14 +23,14 @@ return {ARGV[1], 1}
 /**
  * commit: compare-and-set on the version, with all that belongs to one decision. A task put for another round forgets its deaths and
  * what it carried.
- * KEYS op, checkpoints, done, rows, notes, events, live, resting, plan
+ * KEYS op, checkpoints, done, rows, notes, events, live, resting, plan, leases
  * ARGV id, version, version to be, header, order or '', at rest ('1' when no sweep is to look at it), createdAt, updatedAt, plan or '',
- *      notes kept, events kept, channel of events,
+ *      notes kept, events kept, channel of events, how the fields of its leases begin where they are given back or '', now, quiet until or '',
  *      then counted lists: drops (task)…, puts (task, round, line)…, guards (key, line)…, done (id, json)…, tallies (row, column, by)…,
  *      notes (json)…, events (json)…
  * → 1, or 0 when the version is another one or the operation is gone
  */
-export const commit: string = `
+export const commit: string = `${RELEASE}
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'header', ARGV[4], 'version', ARGV[3], 'order', ARGV[5])
 if ARGV[6] == '1' then
@@ -40,7 +41,8 @@ else
   redis.call('ZADD', KEYS[7], ARGV[7], ARGV[1])
 end
 if ARGV[9] ~= '' then redis.call('SET', KEYS[9], ARGV[9]) end
-local at = 13
+if ARGV[13] ~= '' then release(KEYS[10], ARGV[13], tonumber(ARGV[14]), ARGV[15]) end
+local at = 16
 local function each(width, act)
   local count = tonumber(ARGV[at])
   at = at + 1

@@ -65,7 +65,7 @@ return 1
 
 /**
  * acquire: leases, all or none; scopes conflict when one begins with the other. Those that were quiet and are free by now go first.
- * Tokens only grow, and survive a failover that loses the counter, since they are never below the time.
+ * Tokens only grow, and survive a failover that loses the counter, since they are never below the server's time.
  * KEYS leases, token, what was given to the operation, given of each target in ARGV…
  * ARGV operation, now, then of each lease: field, target, scope, place of the target's `given` in KEYS, field there
  * → {1, operation, target, scope and token of the last lease of another (or four times ''), token…}
@@ -93,6 +93,8 @@ for w = 3, #ARGV, 5 do
   end
   if first then return {0, first.operation, first.target, first.scope, first.freeAt} end
 end
+local time = redis.call('TIME')
+local server = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local answer, newest = {1, '', '', '', ''}, 0
 for w = 3, #ARGV, 5 do
   local given = redis.call('HGETALL', KEYS[tonumber(ARGV[w + 3])])
@@ -111,7 +113,7 @@ for w = 3, #ARGV, 5 do
   local field = ARGV[w]
   local token = mine[field]
   if not token then
-    token = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[2]) or 0) + 1, now))
+    token = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[2]) or 0) + 1, server))
     redis.call('SET', KEYS[2], token)
     redis.call('HSET', KEYS[tonumber(ARGV[w + 3])], ARGV[w + 4], token)
     redis.call('SADD', KEYS[3], field)
@@ -123,23 +125,30 @@ end
 return answer
 `;
 
-/**
- * release: every lease of an operation; with a time in the future they stay until then and are nobody's, and that never grows shorter.
- * KEYS leases   ARGV how the fields of the operation's leases begin, now, quiet until or ''
- */
-export const release: string = `
-local now, quiet = tonumber(ARGV[2]), tonumber(ARGV[3]) or 0
-local all = redis.call('HGETALL', KEYS[1])
-for at = 1, #all, 2 do
-  if string.sub(all[at], 1, #ARGV[1]) == ARGV[1] then
-    local token, freeAt = string.match(all[at + 1], '^(%d+) ?(%S*)$')
-    local known = tonumber(freeAt) or 0
-    if quiet > now then
-      if quiet > known then redis.call('HSET', KEYS[1], all[at], token .. ' ' .. ARGV[3]) end
-    elseif known <= now then
-      redis.call('HDEL', KEYS[1], all[at])
+/** Gives back every lease of an operation; with a time in the future they stay until then and are nobody's, and that never grows shorter. */
+export const RELEASE: string = `
+local function release(key, prefix, now, until_)
+  local quiet = tonumber(until_) or 0
+  local all = redis.call('HGETALL', key)
+  for at = 1, #all, 2 do
+    if string.sub(all[at], 1, #prefix) == prefix then
+      local token, freeAt = string.match(all[at + 1], '^(%d+) ?(%S*)$')
+      local known = tonumber(freeAt) or 0
+      if quiet > now then
+        if quiet > known then redis.call('HSET', key, all[at], token .. ' ' .. until_) end
+      elseif known <= now then
+        redis.call('HDEL', key, all[at])
+      end
     end
   end
 end
+`;
+
+/**
+ * release: every lease of an operation, where no commit gives them back.
+ * KEYS leases   ARGV how the fields of the operation's leases begin, now, quiet until or ''
+ */
+export const release: string = `${RELEASE}
+release(KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3])
 return 1
 `;

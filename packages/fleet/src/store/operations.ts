@@ -1,8 +1,8 @@
 /** The store's part of the scheduler and of people: operations, their lists, their end. */
-import type { DoneRecord, Note, OperationHeader, OperationQuery, Store, StoredPlan } from '@longshore/core';
+import type { Clock, DoneRecord, Note, OperationHeader, OperationQuery, Store, StoredPlan } from '@longshore/core';
 import { EVENTS_KEPT, fits, isAtRest, NOTES_KEPT } from '@longshore/core';
 import type { Base } from './base.ts';
-import { givenField } from './leases.ts';
+import { givenField, leasePrefix } from './leases.ts';
 import { changeLists, parse, parseRows, parseSnapshot } from './records.ts';
 
 /** An idempotency key is remembered for a day. */
@@ -16,7 +16,7 @@ type OperationCalls = Pick<
   'create' | 'load' | 'header' | 'plan' | 'done' | 'report' | 'commit' | 'list' | 'live' | 'remove' | 'expired'
 >;
 
-export function operationCalls({ redis, key, op, call }: Base): OperationCalls {
+export function operationCalls({ redis, key, op, call }: Base, clock: Clock): OperationCalls {
   return {
     async create(header, idempotencyKey) {
       const { id, version, createdAt, updatedAt } = header;
@@ -68,7 +68,9 @@ export function operationCalls({ redis, key, op, call }: Base): OperationCalls {
         key('live'),
         key('resting'),
         op(id, 'plan'),
+        key('leases'),
       ];
+      const { release } = change;
       const args = [
         id,
         header.version,
@@ -82,6 +84,7 @@ export function operationCalls({ redis, key, op, call }: Base): OperationCalls {
         NOTES_KEPT,
         EVENTS_KEPT,
         key('events'),
+        ...(release ? [leasePrefix(id), clock.now(), release.quietUntil ?? ''] : ['', 0, '']),
         ...changeLists(change),
       ];
       return (await call('commit', keys, args)) === 1;
