@@ -111,7 +111,7 @@ test('an operation that failed by its deadline has that time again when it is re
   expect((await h.settle(id)).state).toBe('succeeded');
 });
 
-test('a job of a newer version is left alone, which the operation says, and the way back asks a second person where one is asked for', async () => {
+test('a job of a newer version is left alone, which the operation says', async () => {
   begin({ settings: { fourEyes: true } });
   h.stages.push(stage('s', [sets('set', 'x', 'new')]));
   const { id } = await h.service.submit({ kind: 'test.kind', params: {}, owner: 'anna', approvals: 'cutover' });
@@ -121,8 +121,8 @@ test('a job of a newer version is left alone, which the operation says, and the 
   const handled = await runTask(setup, { data: job, stalls: 0, signal: new AbortController().signal });
   expect(handled).toMatchObject({ delayMs: expect.any(Number) });
   expect((await h.store.events(id, undefined, 1_000, 0)).at(-1)?.text).toMatch(/^w9 leaves set alone: its job has version 2/);
-  await expect(h.service.revert(id, 'anna')).rejects.toThrow('anna has submitted');
-  await h.service.revert(id, 'ben');
+  // Nothing dangerous is among it: whoever submitted it may take it back alone.
+  await h.service.revert(id, 'anna');
   expect((await h.settle(id)).state).toBe('reverted');
 });
 

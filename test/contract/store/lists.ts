@@ -48,7 +48,7 @@ export function listsContract(on: StoreBench): void {
       expect(await pages({ states: ['failed', 'succeeded'], kind: 'old' }, 2)).toEqual([['op150', 'op000']]);
       expect(await pages({ states: [] }, 2)).toEqual([[]]);
       expect((await pages({ kind: 'ol.' }, 9)).flat()).toEqual([]);
-      expect((await pages({ text: 'OP15' }, 9)).flat()).toEqual(['op150']);
+      expect((await pages({ text: 'OP150' }, 9)).flat()).toEqual(['op150']);
       expect((await pages({ owner: 'nobody' }, 9)).flat()).toEqual([]);
       expect((await pages({ kind: 'new' }, 60)).map((page) => page.length)).toEqual([60, 60, 30]);
       const { operations } = await on.store.list({ states: ['failed'], limit: 1 });
