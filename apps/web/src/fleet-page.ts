@@ -1,11 +1,11 @@
 /** The fleet: who works, what waits in the queues, what nobody can be trusted with, and whether anything new is taken. */
 import { call } from './api.ts';
-import { bytes, count, plural } from './format.ts';
+import { bytes, count, duration, plural, short } from './format.ts';
 import { mayAct, mayRunFleet } from './may.ts';
 import { Dialog } from './parts/dialog.ts';
 import { Card, ErrorBox, Silence, Since, When } from './parts/small.ts';
 import { usePoll } from './poll.ts';
-import { type QueueDepth, queuesOf } from './queues.ts';
+import { heldOf, type QueueDepth, queuesOf, type SpoolHeld } from './queues.ts';
 import { linkTo } from './route.ts';
 import { type Content, html, useState } from './vendor/preact.js';
 import type { DeadLetter, FleetDrain, Me, Presence, SpoolRecord } from './wire.ts';
@@ -18,6 +18,7 @@ interface Fleet {
   spools: SpoolRecord[];
   letters: DeadLetter[];
   queues: QueueDepth[];
+  held: ReadonlyMap<string, SpoolHeld>;
 }
 
 async function load(signal: AbortSignal): Promise<Fleet> {
@@ -28,7 +29,7 @@ async function load(signal: AbortSignal): Promise<Fleet> {
     call('GET /v1/dead-letters', {}, { signal }),
     call('GET /metrics', {}, { signal }),
   ]);
-  return { drain, workers, spools, letters, queues: queuesOf(metrics) };
+  return { drain, workers, spools, letters, queues: queuesOf(metrics), held: heldOf(metrics) };
 }
 
 export function FleetPage({ me }: { me: Me }): Content {
@@ -40,7 +41,7 @@ export function FleetPage({ me }: { me: Me }): Content {
       <${Workers} workers=${value.workers} />
       <${Letters} letters=${value.letters} me=${me} changed=${reload} />
       <${Queues} queues=${value.queues} />
-      <${Spools} spools=${value.spools} workers=${value.workers} />
+      <${Spools} spools=${value.spools} workers=${value.workers} held=${value.held} />
     </div>`;
 }
 
@@ -140,35 +141,49 @@ function Letters({ letters, me, changed }: { letters: DeadLetter[]; me: Me; chan
 }
 
 function Queues({ queues }: { queues: QueueDepth[] }): Content {
-  return html`<${Card} title="Queues" name="queues">
+  return html`<${Card} wide=${true} title="Queues" name="queues">
     ${
       queues.length === 0
         ? html`<p class="soft">No queue is known yet.</p>`
         : html`<table>
-          <thead><tr><th>Queue</th><th class="num">waiting</th><th class="num">active</th><th class="num">delayed</th></tr></thead>
-          <tbody>${queues.map(({ queue, waiting, active, delayed }) => html`<tr key=${queue}><td><code>${queue}</code></td><td class="num">${count(waiting)}</td><td class="num">${count(active)}</td><td class="num">${count(delayed)}</td></tr>`)}</tbody>
+          <thead><tr><th>Queue</th><th class="num">waiting</th><th class="num">active</th><th class="num">delayed</th><th class="num">backlog</th></tr></thead>
+          <tbody>${queues.map(({ queue, waiting, active, delayed, backlogSeconds = 0 }) => html`<tr key=${queue}><td><code>${queue}</code></td><td class="num">${count(waiting)}</td><td class="num">${count(active)}</td><td class="num">${count(delayed)}</td><td class="num">${backlogSeconds > 0 ? duration(backlogSeconds * 1_000) : html`<span class="soft">–</span>`}</td></tr>`)}</tbody>
         </table>`
     }
   </${Card}>`;
 }
 
-function Spools({ spools, workers }: { spools: SpoolRecord[]; workers: Presence[] }): Content {
+interface SpoolsProps {
+  spools: SpoolRecord[];
+  workers: Presence[];
+  held: ReadonlyMap<string, SpoolHeld>;
+}
+
+/** Below so much of a disk, dumps are soon held back. */
+const LITTLE = 0.1;
+
+function Spools({ spools, workers, held }: SpoolsProps): Content {
   const served = (name: string, role: string): number =>
     workers.filter((worker) => worker.role === role && worker.spools.includes(name)).length;
-  return html`<${Card} title="Spools" name="spools">
+  return html`<${Card} wide=${true} title="Spools" name="spools">
     ${
       spools.length === 0
         ? html`<p class="soft">There are none: <code>longshore spools add</code>.</p>`
         : html`<table class="stack">
-          <thead><tr><th>Spool</th><th>Served by</th><th>Where</th><th>Quota</th></tr></thead>
+          <thead><tr><th>Spool</th><th>Served by</th><th>Room</th><th>Reserved</th><th>Where</th></tr></thead>
           <tbody>${spools.map(({ name, path, host, quotaBytes }) => {
             const [dumpers, restorers] = [served(name, 'dumper'), served(name, 'restorer')];
+            const room = workers.findLast((worker) => worker.room?.[name])?.room?.[name];
+            const { bytes: reserved = 0, inodes = 0 } = held.get(name) ?? {};
+            const tight = room !== undefined && room.bytesFree < LITTLE * room.bytesTotal;
             return html`<tr key=${name}>
               <td data-label=""><b>${name}</b></td>
               <td data-label="Served by"><span><i class=${`sign ${dumpers + restorers > 0 ? 'ok' : 'bad'}`} aria-hidden="true">${dumpers + restorers > 0 ? '✓' : '✗'}</i>
                 ${dumpers + restorers > 0 ? `${plural(dumpers, 'dumper')}, ${plural(restorers, 'restorer')}` : 'nobody'}</span></td>
+              <td data-label="Room"><span class=${tight ? 'bad' : ''}>${tight ? '! ' : ''}${room ? `${bytes(room.bytesFree)} of ${bytes(quotaBytes ?? room.bytesTotal)}` : 'not known'}</span>
+                ${room ? html`<small class="soft">${short(room.inodesFree)} inodes</small>` : null}</td>
+              <td data-label="Reserved" class="num">${reserved > 0 ? html`${bytes(reserved)} <small class="soft">${short(inodes)} inodes</small>` : html`<span class="soft">–</span>`}</td>
               <td data-label="Where"><code>${host}:${path}</code></td>
-              <td data-label="Quota" class="num">${quotaBytes === undefined ? html`<span class="soft">the disk</span>` : bytes(quotaBytes)}</td>
             </tr>`;
           })}</tbody>
         </table>`

@@ -92,6 +92,18 @@ export function curve(samples: readonly Sample[], smoothMs: number): number[][] 
   return columns;
 }
 
+/** How long the tasks took that ended in each of about `buckets` equal spans, in seconds, in the middle. Spans without any are left out. */
+export function secondsOver(tasks: readonly { startedAt?: number; endedAt: number }[], buckets: number): number[][] {
+  const known = tasks.flatMap(({ startedAt, endedAt }) => (startedAt === undefined ? [] : [{ endedAt, ms: endedAt - startedAt }]));
+  if (known.length < 2) return [[], []];
+  const first = Math.min(...known.map(({ endedAt }) => endedAt));
+  const last = Math.max(...known.map(({ endedAt }) => endedAt));
+  const width = Math.max(1_000, Math.ceil((last - first) / buckets));
+  const spans = [...Map.groupBy(known, ({ endedAt }) => Math.floor((endedAt - first) / width))].sort(([a], [b]) => a - b);
+  const middle = (all: { ms: number }[]): number => all.map(({ ms }) => ms).toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0;
+  return [spans.map(([at]) => (first + (at + 0.5) * width) / 1000), spans.map(([, all]) => middle(all) / 1000)];
+}
+
 /** How many ended in each of about `buckets` equal spans from the first to the last: times in seconds, and numbers a second. */
 export function endedPerSecond(ends: readonly number[], buckets: number, now: number): number[][] {
   if (ends.length < 2) return [[], []];

@@ -5,6 +5,13 @@ export interface QueueDepth {
   waiting: number;
   active: number;
   delayed: number;
+  /** How long its workers have to do with it. */
+  backlogSeconds?: number;
+}
+
+export interface SpoolHeld {
+  bytes: number;
+  inodes: number;
 }
 
 export function queuesOf(metrics: string): QueueDepth[] {
@@ -17,5 +24,22 @@ export function queuesOf(metrics: string): QueueDepth[] {
     if (state === 'waiting' || state === 'active' || state === 'delayed') depth[state] = Number(value);
     depths.set(queue, depth);
   }
+  for (const [, queue = '', value] of metrics.matchAll(/^longshore_backlog_seconds\{queue="([^"]*)"\} (\S+)$/gm)) {
+    const depth = depths.get(queue);
+    if (depth) depth.backlogSeconds = Number(value);
+  }
   return [...depths.values()];
+}
+
+/** Room that tasks have reserved, by spool. */
+export function heldOf(metrics: string): ReadonlyMap<string, SpoolHeld> {
+  const held = new Map<string, SpoolHeld>();
+  for (const [, spool = '', what, value] of metrics.matchAll(
+    /^longshore_spool_reserved\{spool="([^"]*)",what="(bytes|inodes)"\} (\S+)$/gm,
+  )) {
+    const one = held.get(spool) ?? { bytes: 0, inodes: 0 };
+    one[what as keyof SpoolHeld] = Number(value);
+    held.set(spool, one);
+  }
+  return held;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { curve, endedPerSecond, progressOf, speedOf } from '../src/progress.ts';
+import { curve, endedPerSecond, progressOf, secondsOver, speedOf } from '../src/progress.ts';
 import type { OperationHeader, StageSpec, StageState, TaskView } from '../src/wire.ts';
 
 const stage = (name: string, change: Partial<StageState>): StageState => ({
@@ -74,4 +74,12 @@ test('what ended is counted in equal spans, without the one that is not full', (
     [3, 0, 1, 1],
   ]);
   expect(endedPerSecond([5], 4, 10)).toEqual([[], []]);
+});
+
+test('how long tasks take, moment by moment, is the middle one of each; moments without any are left out', () => {
+  const ended = (endedAt: number, ms: number): { startedAt: number; endedAt: number } => ({ startedAt: endedAt - ms, endedAt });
+  expect(secondsOver([ended(1_000, 500)], 10)).toEqual([[], []]);
+  const [at, seconds] = secondsOver([ended(10_000, 1_000), ended(10_100, 3_000), ended(10_200, 2_000), ended(20_000, 500)], 10);
+  expect(at).toEqual([10.5, 20.5]);
+  expect(seconds).toEqual([2, 0.5]);
 });

@@ -138,6 +138,8 @@ export interface Presence {
   spools: string[];
   /** Times one of its consumers had gone deaf and was replaced. */
   restarts?: number;
+  /** Of the disk of each spool, when it was last asked. */
+  room?: Record<string, { bytesFree: number; bytesTotal: number; inodesFree: number }>;
   /** What a task of a queue took it lately, on average. */
   secondsPerTask?: Record<string, number>;
 }

@@ -14,6 +14,7 @@ import type { ProcessMetrics } from './metrics.ts';
 import { processMetrics } from './metrics.ts';
 import type { MetricsServer } from './metrics-server.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { watchRoom } from './room.ts';
 import { placesOf, targetResolver } from './targets.ts';
 import { advanceMetrics, spoolMetrics, taskMetrics } from './task-metrics.ts';
 
@@ -136,6 +137,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
     await engine.store.putSpool({ name: spool.name, path: spool.path, host: hostname(), ...quota });
   }
   const startedAt = engine.clock.now();
+  const room = watchRoom([...spools.values()], setup.log);
   const presence = present(engine, () => ({
     worker,
     role,
@@ -148,6 +150,7 @@ export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<
     busy,
     spools: [...spools.keys()],
     restarts: restartsOf(consumers),
+    room: room(),
     secondsPerTask: observed.secondsPerTask(),
   }));
   setup.log.info({ worker, spools: [...spools.keys()], concurrency }, 'ready');

@@ -1,7 +1,7 @@
 /** Throughput over time. The library is fetched when there is something to draw. */
 import { count, short, times } from '../format.ts';
 import { Card } from '../parts/small.ts';
-import { curve, endedPerSecond, progressOf, type Sample } from '../progress.ts';
+import { curve, endedPerSecond, progressOf, type Sample, secondsOver } from '../progress.ts';
 import { onThemeChange } from '../theme.ts';
 import { type Content, html, useEffect, useRef } from '../vendor/preact.js';
 import type uPlot from '../vendor/uplot.js';
@@ -69,6 +69,15 @@ export function Chart({ header, samples, done, tick, bulk }: ChartProps): Conten
           </ul>`
         : html`<p class="soft">${isRunning(header) ? 'It is drawn as soon as there are some figures.' : `Nothing was seen of its run from here; ${count(header.counters.points ?? done.length)} in all.`}</p>`
     }
+  </${Card}>`;
+}
+
+/** How long tasks take, over time, from the records of those that have ended. */
+export function Latency({ done }: { done: readonly DoneRecord[] }): Content {
+  const data = secondsOver(done, BUCKETS);
+  if ((data[0]?.length ?? 0) < 2) return null;
+  return html`<${Card} title="Seconds a task takes" name="latency" aside=${html`<span class="soft">the middle one of each moment</span>`}>
+    <${Plot} data=${data} names=${['seconds']} tick=${done.length} />
   </${Card}>`;
 }
 

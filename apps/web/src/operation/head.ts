@@ -1,5 +1,5 @@
 /** The top of the page: what it is, how far it is, what can be asked of it. */
-import { bytes, count, duration, roughly, short } from '../format.ts';
+import { bytes, count, duration, roughly, sentence, short } from '../format.ts';
 import { Bar, Since, StateChip, When } from '../parts/small.ts';
 import { progressOf, type Sample, speedOf } from '../progress.ts';
 import { type Content, html } from '../vendor/preact.js';
@@ -37,6 +37,7 @@ export function Head({ view, plan, samples, me, changed }: HeadProps): Content {
       <span class="soft">by ${header.owner}${header.reason ? ` · “${header.reason}”` : ''}</span>
       <div class="right"><${Actions} view=${view} plan=${plan} me=${me} changed=${changed} /></div>
     </div>
+    ${plan?.summary[0] && header.state !== 'planned' ? html`<p class="summary">${sentence(plan.summary[0])}</p>` : null}
     ${total > 0 ? html`<${Bar} parts=${parts} label=${label} />` : null}
     <dl class="figs">${figures(view, plan, samples).map(([name, value, small]) => html`<div key=${name}><dt>${name}</dt><dd><b>${value}</b>${small ? html` <small>${small}</small>` : null}</dd></div>`)}</dl>
     ${trouble(header)}

@@ -1,20 +1,22 @@
 /** One operation: what it does, what it waits for, how fast it goes, what became of it. */
 import { ApiError, call } from '../api.ts';
 import { isFinal } from '../may.ts';
-import { Card, ErrorBox, Silence } from '../parts/small.ts';
+import { ErrorBox, Silence } from '../parts/small.ts';
 import { KindPicture } from '../pictures/pictures.ts';
 import { usePoll } from '../poll.ts';
 import { linkTo } from '../route.ts';
 import { useEvents } from '../stream.ts';
 import { type Content, html, useEffect, useMemo, useRef, useState } from '../vendor/preact.js';
 import type { DoneRecord, Me, OperationView, Shown, StoredPlan } from '../wire.ts';
-import { Chart, Samples } from './chart.ts';
+import { Chart, Latency, Samples } from './chart.ts';
+import { Explained } from './explain.ts';
 import { Head } from './head.ts';
 import { EventLog } from './log.ts';
 import { PlanCard } from './plan.ts';
 import { ReportCard } from './report.ts';
 import { Series } from './series.ts';
 import { Stages } from './stages.ts';
+import { MOST_ON_TIMELINE, Timeline } from './timeline.ts';
 import { Waits } from './waits.ts';
 
 const LIVE_MS = 1_000;
@@ -69,6 +71,7 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
     header.stage,
   ]).value;
   const shown = usePoll((signal) => call('GET /v1/operations/:id/picture', { params: { id } }, { signal }), slow, [id, header.state]).value;
+  const few = header.startedAt !== undefined && !bulk && records.length + tasks.length <= MOST_ON_TIMELINE;
   const followed = useEvents(id, over);
   const newest = followed.events[0]?.id;
   const askedAt = useRef(0);
@@ -101,22 +104,17 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   return html`<div class="cards">
     <${Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
     ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
-    <${Card} title="What is happening" name="explain"><pre class="explain">${explained === undefined ? '…' : withoutSummary(explained)}</pre></${Card}>
+    <${Explained} text=${explained} />
     <${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />
     ${plan ? html`<${KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} shown=${shown ?? EMPTY} started=${header.startedAt !== undefined} over=${over} />` : null}
     ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
-    ${header.startedAt !== undefined ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
+    ${few ? html`<${Timeline} header=${header} done=${records} tasks=${tasks} />` : null}
+    ${header.startedAt !== undefined && !few ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
+    ${bulk || few ? null : html`<${Latency} done=${records} />`}
     ${shown ? html`<${Series} series=${shown.series} />` : null}
-    <${EventLog} followed=${followed} wide=${header.startedAt === undefined} />
+    <${EventLog} followed=${followed} wide=${header.startedAt === undefined || !(bulk || few)} />
     ${report && header.startedAt !== undefined ? html`<${ReportCard} report=${report} over=${over} />` : null}
   </div>`;
-}
-
-/** What the plan says stands at the top of the page already. */
-function withoutSummary(text: string): string {
-  const [first = '', ...rest] = text.split('\n');
-  const from = rest.findIndex((line) => !line.startsWith('  '));
-  return [first, ...rest.slice(Math.max(0, from))].join('\n').trimEnd();
 }
 
 /** Asked for again when it has another hash or more stages. */

@@ -22,19 +22,30 @@ export function SubmitPage({ kind: name, me }: { kind: string | undefined; me: M
     <section class="card wide" data-card="kinds">
       <h1>Submit an operation</h1>
       <p class="soft">1. What is to be done. 2. With what. 3. Its plan: the targets are read, nothing is changed. 4. You start it, or throw it away.</p>
-      <div class="kinds" role="list">
-        ${kinds.map(
-          (
-            one,
-          ) => html`<a key=${one.name} role="listitem" class="kind" href=${linkTo('submit', one.name)} aria-current=${one === kind ? 'true' : undefined} data-kind=${one.name}>
-            <b>${one.name}</b><span class="soft">${one.title}</span>
-          </a>`,
+      <details open=${kind === undefined}>
+        <summary>${kind ? html`<b>${kind.name}</b> is chosen; choose another` : 'What is to be done'}</summary>
+        ${systemsOf(kinds).map(
+          ([system, its]) => html`<h3 key=${system} class="kinds-head">${system}</h3>
+            <div class="kinds" role="list">
+              ${its.map(
+                (
+                  one,
+                ) => html`<a key=${one.name} role="listitem" class="kind" href=${linkTo('submit', one.name)} aria-current=${one === kind ? 'true' : undefined} data-kind=${one.name}>
+                  <b>${one.name.slice(system.length + 1)}</b><span class="soft">${one.title}</span>
+                </a>`,
+              )}
+            </div>`,
         )}
-      </div>
+      </details>
       ${name !== undefined && !kind ? html`<p class="bad">✗ This fleet knows no kind “${name}”.</p>` : null}
     </section>
     ${kind ? html`<${KindForm} key=${kind.name} kind=${kind} targets=${targets ?? []} />` : null}
   </div>`;
+}
+
+/** Kinds by the system they are for, in the order the fleet tells them. */
+function systemsOf(kinds: readonly KindInfo[]): [system: string, kinds: KindInfo[]][] {
+  return [...Map.groupBy(kinds, ({ name }) => name.split('.')[0] ?? name)];
 }
 
 const POLICIES = [
