@@ -37,6 +37,8 @@ export interface ChaosOptions {
 const BUSY = 4;
 /** Two kills lie so far apart at least, and twice as much more at most. */
 const BREATH_MS = 600;
+/** So many of them wait where another has what they want; the others are refused then. */
+const PATIENT = 0.7;
 /** A service takes no changes this often, and for so long. */
 const OUTAGE_EVERY_MS = 6_000;
 const OUTAGE_MS = 3_000;
@@ -154,7 +156,7 @@ async function submitOne(fleet: Fleet, targets: readonly Target[], random: Rando
   const some = (below: number): number => Math.floor(random.next() * below);
   const approvals = random.next() < 0.3 ? ('cutover' as const) : ('none' as const);
   const submit = async (kind: string, params: object): Promise<string> =>
-    (await fleet.service.submit({ kind, params, owner: 'chaos', approvals })).id;
+    (await fleet.service.submit({ kind, params, owner: 'chaos', approvals, patient: random.next() < PATIENT })).id;
   const pair = (from: number, count: number): [string, string] => {
     const first = some(count);
     return [`c${from + first}`, `c${from + ((first + 1 + some(count - 1)) % count)}`];
