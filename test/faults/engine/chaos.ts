@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OperationHeader, Random } from '@longshore/core';
-import { FINAL_STATES } from '@longshore/core';
+import { FINAL_STATES, LongshoreError } from '@longshore/core';
 import { findRedis, startRedis } from '@longshore/programs';
 import type { Traffic } from '@longshore/sandbox';
 import { keepAdding, startCounterService } from '@longshore/sandbox';
@@ -39,6 +39,8 @@ const BUSY = 4;
 const BREATH_MS = 600;
 /** So many of them wait where another has what they want; the others are refused then. */
 const PATIENT = 0.7;
+/** A submission is tried so often again where that can help. */
+const SUBMISSIONS = 5;
 /** A service takes no changes this often, and for so long. */
 const OUTAGE_EVERY_MS = 6_000;
 const OUTAGE_MS = 3_000;
@@ -155,8 +157,16 @@ async function failNowAndThen(targets: readonly Target[], random: Random, stormy
 async function submitOne(fleet: Fleet, targets: readonly Target[], random: Random): Promise<string> {
   const some = (below: number): number => Math.floor(random.next() * below);
   const approvals = random.next() < 0.3 ? ('cutover' as const) : ('none' as const);
-  const submit = async (kind: string, params: object): Promise<string> =>
-    (await fleet.service.submit({ kind, params, owner: 'chaos', approvals, patient: random.next() < PATIENT })).id;
+  const submit = async (kind: string, params: object): Promise<string> => {
+    const submission = { kind, params, owner: 'chaos', approvals, patient: random.next() < PATIENT };
+    for (let left = SUBMISSIONS; ; left -= 1)
+      try {
+        return (await fleet.service.submit(submission)).id;
+      } catch (error) {
+        // On a machine this busy a new connection to Redis may take too long, which is said; nothing was submitted then.
+        if (!(error instanceof LongshoreError) || !error.retryable || left === 0) throw error;
+      }
+  };
   const pair = (from: number, count: number): [string, string] => {
     const first = some(count);
     return [`c${from + first}`, `c${from + ((first + 1 + some(count - 1)) % count)}`];
