@@ -164,7 +164,7 @@ async function submitOne(fleet: Fleet, targets: readonly Target[], random: Rando
         return (await fleet.service.submit(submission)).id;
       } catch (error) {
         // On a machine this busy a new connection to Redis may take too long, which is said; nothing was submitted then.
-        if (!(error instanceof LongshoreError) || !error.retryable || left === 0) throw error;
+        if (!(error instanceof LongshoreError) || !error.data.retryable || left === 0) throw error;
       }
   };
   const pair = (from: number, count: number): [string, string] => {
