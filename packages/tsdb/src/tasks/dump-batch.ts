@@ -7,7 +7,7 @@
 
 import type { LongshoreError, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
-import type { Admission, BatchTotals, ChunkEntry, DumpFolder, Spool } from '@longshore/spool';
+import type { Admission, BatchTotals, ChunkEntry, ChunkWriter, DumpFolder, Spool } from '@longshore/spool';
 import {
   discardBatch,
   halfDumpToGiveUp,
@@ -123,49 +123,91 @@ async function dump(context: Context, folder: DumpFolder, admission: Admission, 
   if (folder.disregarded)
     context.note({ level: 'info', row: rangeText(range), text: `of an earlier attempt was not trusted: ${folder.disregarded}` });
   await using source = target(params.source, openTsdb);
+  await using chunks = new ChunkLane(folder);
   for (const metric of metrics) {
     context.signal.throwIfAborted();
     const done = folder.entries.filter((entry) => entry.metric === metric);
     const from = done.reduce((most, entry) => Math.max(most, entry.stopMs), range.startMs);
     if (from < range.stopMs)
-      await readMetric(context, source, folder, metric, { startMs: from, stopMs: range.stopMs }, async () => {
+      await readMetric(context, source, chunks, metric, { startMs: from, stopMs: range.stopMs }, async () => {
         await admission.wrote(folder.totals().bytes);
         await renew();
       });
   }
+  await chunks.settled();
   tellEntries(context, folder.entries);
   return folder.finish();
+}
+
+/**
+ * Chunks of a folder, one after another. The next query is asked while the chunk before is still being put on the disk; what came of that is
+ * learnt when the next chunk begins, or at the end.
+ */
+class ChunkLane implements AsyncDisposable {
+  readonly folder: DumpFolder;
+  #committing: Promise<void> = Promise.resolve();
+
+  constructor(folder: DumpFolder) {
+    this.folder = folder;
+  }
+
+  async begin(): Promise<ChunkWriter> {
+    await this.#committing;
+    return this.folder.beginChunk();
+  }
+
+  /** Of the chunk that was begun last. Must not be called again before the next one has begun. */
+  commit(work: () => Promise<void>): void {
+    this.#committing = work();
+    this.#committing.catch(() => undefined); // seen by whoever begins the next chunk, or waits for the end
+  }
+
+  /** All that was committed is in the manifest; throws what kept it from that. */
+  async settled(): Promise<void> {
+    await this.#committing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([this.#committing]);
+  }
 }
 
 async function readMetric(
   context: Context,
   source: OpenTsdbClient,
-  folder: DumpFolder,
+  chunks: ChunkLane,
   metric: string,
   range: TimeRange,
   committed: () => Promise<void>,
 ): Promise<void> {
   const frame = (): FrameWriter => {
-    const chunk = folder.beginChunk();
+    let begun: ChunkWriter | undefined;
+    const chunk = async (): Promise<ChunkWriter> => {
+      begun ??= await chunks.begin();
+      return begun;
+    };
     return {
-      write: (lines) => chunk.write(lines),
-      rollback: () => chunk.rollback(),
+      write: async (lines) => (await chunk()).write(lines),
+      rollback: async () => begun?.rollback(),
       async commit(asked, { points, series, firstMs, lastMs, problems, replyBytes }) {
-        const entry = await chunk.commit({
-          metric,
-          ...asked,
-          points,
-          series,
-          ...(firstMs === undefined ? {} : { firstMs }),
-          ...(lastMs === undefined ? {} : { lastMs }),
-          ...(problems.length === 0 ? {} : { notes: problems.map((problem) => ({ ...problem })) }),
+        const complete = await chunk();
+        chunks.commit(async () => {
+          const entry = await complete.commit({
+            metric,
+            ...asked,
+            points,
+            series,
+            ...(firstMs === undefined ? {} : { firstMs }),
+            ...(lastMs === undefined ? {} : { lastMs }),
+            ...(problems.length === 0 ? {} : { notes: problems.map((problem) => ({ ...problem })) }),
+          });
+          context.count('queries', 1);
+          context.count('pointsDumped', points);
+          context.count('bytesDumped', entry.length);
+          context.count('bytesRead', replyBytes);
+          context.progress(chunks.folder.totals().points, undefined, 'points');
+          await committed();
         });
-        context.count('queries', 1);
-        context.count('pointsDumped', points);
-        context.count('bytesDumped', entry.length);
-        context.count('bytesRead', replyBytes);
-        context.progress(folder.totals().points, undefined, 'points');
-        await committed();
       },
     };
   };
