@@ -95,7 +95,7 @@ function present(engine: Engine, presence: () => Presence): { leave(): Promise<v
 
 /** Starts a worker of one role: the queue of the role, and one queue a spool for each task that is placed on spools. */
 export async function startWorker(role: Role, setup: Setup, spools: ReadonlyMap<string, SpoolMount>): Promise<Running> {
-  collectInOneGo();
+  collectInOneGo(role);
   for (const { name, path } of spools.values())
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw SpoolNotThere({ name, path });
   await awaitRedis(setup.redisUrl, setup.log);

@@ -9,7 +9,7 @@ import { writeFully } from './line-log.ts';
 /** Lines are compressed in blocks of this size, each a zstd frame. */
 export const BLOCK_BYTES: number = 1 << 20;
 /** Blocks being compressed or written at a time; with the one being filled, what a chunk holds of memory. */
-const BLOCKS_IN_FLIGHT = 2;
+const BLOCKS_IN_FLIGHT = 1;
 
 const compress = promisify(zstdCompress);
 /** Lines shrink to about a fifth: nearly every block comes out in one piece. */
