@@ -24,11 +24,14 @@ export async function observe(namespace: Namespace, cid: string, services?: read
     }
   };
   let again: Facts['again'];
-  for (const id of files) {
+  const listedHosts = (reference?.rows ?? []).flatMap(({ hosts }) => hosts);
+  // Those that count come first: the first of them is read again at the end.
+  const inOrder = [...files].sort((a, b) => Number(listedHosts.includes(b)) - Number(listedHosts.includes(a)));
+  for (const id of inOrder) {
     const replica = await read(id);
     if (replica) replicas.set(id, replica);
   }
-  const first = files.find((id) => replicas.has(id));
+  const first = inOrder.find((id) => replicas.has(id));
   if (first !== undefined && replicas.size > 1) {
     const replica = await read(first);
     if (replica) again = { id: first, replica };

@@ -45,7 +45,7 @@ export interface MovesRequest {
   services: readonly PlannedService[];
   containers: readonly PlannedContainer[];
   constraint: Constraint;
-  /** Surpluses up to so many percent of the target, and of one base, are left alone. */
+  /** A surplus up to so many percent of the target, at least of one base, is left alone; 0: none is. */
   tolerancePercent: number;
   /** Services that are to be emptied, down to so many percent of what they have. */
   drain?: { ids: readonly string[]; keepPercent: number };
@@ -121,7 +121,7 @@ class Planner {
     return this.#request.sources?.includes(id) ?? true;
   }
   #tolerance(id: string, target: number): number {
-    if (this.#isDrained(id) || target === 0) return 0;
+    if (this.#isDrained(id) || target === 0 || this.#request.tolerancePercent === 0) return 0;
     return Math.max(1, Math.floor((target * this.#request.tolerancePercent) / 100));
   }
 
