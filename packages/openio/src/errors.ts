@@ -53,3 +53,49 @@ export const NoInventory: ErrorEntry<{ why: string }> = defineError('LSH_OPENIO_
   retryable: false,
   exitCode: EXIT.usage,
 });
+
+export const FrozenBySomebodyElse: ErrorEntry<{ container: string; status: string }> = defineError('LSH_OPENIO_NOT_OURS', {
+  message: ({ container, status }) => `${container} is ${status}, and not by this operation`,
+  fix: 'Ask whoever did it; when it is a leftover, `longshore openio repair --enable` lifts it.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const FileInUse: ErrorEntry<{ path: string; host: string; by: string }> = defineError('LSH_OPENIO_FILE_OPEN', {
+  message: ({ path, host, by }) => `${path} at ${host} is held open by ${by}: what is written into it now would not be seen`,
+  fix: 'The service is made to close it; when it stays open, stop the service for the time of the move, or keep clients away from the container.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});
+
+export const CannotProveClosed: ErrorEntry<{ path: string; host: string; why: string }> = defineError('LSH_OPENIO_OPEN_UNKNOWN', {
+  message: ({ path, host, why }) => `whether ${path} at ${host} is open cannot be seen: ${why}`,
+  fix: 'Run the worker, or log in by ssh, as root or as the user of the services.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const DamagedFile: ErrorEntry<{ path: string; host: string; problem: string }> = defineError('LSH_OPENIO_DAMAGED', {
+  message: ({ path, host, problem }) => `${path} at ${host} is damaged: ${problem}`,
+  fix: 'Nothing was written into it. Keep it, and move the container with the replicas that are sound.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const ChangedMeanwhile: ErrorEntry<{ path: string; host: string; found: string; expected: string }> = defineError(
+  'LSH_OPENIO_CHANGED',
+  {
+    message: ({ path, host, found, expected }) =>
+      `${path} at ${host} has sys.peers ${found}, not ${expected}: somebody has changed it since`,
+    fix: 'Nothing was written into it. Find out who; then plan again.',
+    retryable: false,
+    exitCode: EXIT.refused,
+  },
+);
+
+export const TroubleFound: ErrorEntry<{ containers: number; troubles: number }> = defineError('LSH_OPENIO_TROUBLE', {
+  message: ({ containers, troubles }) => `${troubles} things are wrong with ${containers} containers`,
+  fix: 'The report names each, and what mends it; `longshore openio repair` does what can be done without a person.',
+  retryable: false,
+  exitCode: EXIT.incomplete,
+});

@@ -1,5 +1,5 @@
 /** The real engine on in-memory ports, with two workers, against an OpenIO stand-in on real ports, on the real clock. */
-import type { Consumer, MemoryTransport, OperationHeader, Store } from '@longshore/core';
+import type { Clock, Consumer, MemoryTransport, OperationHeader, Store, Target } from '@longshore/core';
 import { memoryStore, memoryTransport, seededRandom, systemClock } from '@longshore/core';
 import { silentLog } from '@longshore/host';
 import { openio } from '@longshore/openio';
@@ -17,14 +17,12 @@ export interface OpenIoFleet extends AsyncDisposable {
   store: Store;
   transport: MemoryTransport;
   around: Around;
+  /** Aborted when the fleet is closed: what hangs by intention ends. */
+  ended: AbortSignal;
   /** Where the proxies are, as parameters. */
   where: { proxies: string[]; namespace: string };
   /** Settings of the target, for what is not asked of a proxy. */
-  settings: WorkerSetup['resolveTarget'] extends (name: string, system: string) => infer T
-    ? T extends { settings: infer S }
-      ? S
-      : never
-    : never;
+  settings: Target['settings'];
   /** Submits and resolves when the operation is over, or `until` holds. */
   run(submission: Omit<Submission, 'owner'>, until?: (header: OperationHeader) => boolean): Promise<OperationHeader>;
   finished(id: string, until?: (header: OperationHeader) => boolean): Promise<OperationHeader>;
@@ -33,15 +31,25 @@ export interface OpenIoFleet extends AsyncDisposable {
 const SWEEP_MS = 200;
 const LANES = 4;
 
-export async function startFleet(options: OpenIoOptions = {}): Promise<OpenIoFleet> {
+/** Time that passes `speed` times as fast, for the engine and its handlers: their pauses and deadlines are made for real services. */
+function fastClock(speed: number): Clock {
+  const began = systemClock.now();
+  return {
+    now: () => began + (systemClock.now() - began) * speed,
+    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+  };
+}
+
+export async function startFleet({ speed = 1, ...options }: OpenIoOptions & { speed?: number } = {}): Promise<OpenIoFleet> {
   const io = await startOpenIo(options);
-  const store = memoryStore(systemClock);
-  const transport = memoryTransport(systemClock);
+  const clock = speed === 1 ? systemClock : fastClock(speed);
+  const store = memoryStore(clock);
+  const transport = memoryTransport(clock);
   const engine: Engine = {
     store,
     transport,
     registry: createRegistry([openio]),
-    clock: systemClock,
+    clock,
     random: seededRandom(1),
     log: silentLog,
   };
@@ -50,7 +58,9 @@ export async function startFleet(options: OpenIoOptions = {}): Promise<OpenIoFle
     transport.consumeRings(2, (id) => advance(engine, id)),
     transport.consumeSweeps(SWEEP_MS, () => sweep(engine)),
   ];
+  const end = new AbortController();
   const fleet: OpenIoFleet = {
+    ended: end.signal,
     io,
     service,
     store,
@@ -72,6 +82,7 @@ export async function startFleet(options: OpenIoOptions = {}): Promise<OpenIoFle
       }
     },
     async [Symbol.asyncDispose]() {
+      end.abort();
       await Promise.all(consumers.map((consumer) => consumer.stop(0)));
       await transport.close();
       await io.close();

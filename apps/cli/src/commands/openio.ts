@@ -53,6 +53,14 @@ interface DecommissionFlags extends MovesFlags {
   keep?: number;
 }
 
+interface CheckFlags extends InventoryFlags {
+  concurrency?: number;
+}
+
+interface RepairFlags extends CheckFlags {
+  enable?: boolean;
+}
+
 type Params = { [key: string]: Json };
 /** Flags that were given, under the names of the parameters. */
 function given(values: { [key: string]: Json | undefined }): Params {
@@ -181,6 +189,43 @@ export function openioCommand(terminal: Terminal): Command {
           headline: `empty ${from}.`,
         };
       },
+    }),
+    operationCommand<CheckFlags>(terminal, {
+      name: 'check',
+      title: 'find containers whose directory, peers, election and files disagree; changes nothing',
+      examples: [
+        'longshore openio check --ns OPENIO --proxy 127.0.0.1:6006,127.0.0.1:6007',
+        'longshore openio check --proxy oio-1,oio-2 --account acct --container cnt1,cnt2',
+      ],
+      options: (command) =>
+        inventoryOptions(namespaceOptions(command)).option('--concurrency <n>', 'groups of containers at a time', wholeNumber(1, 64)),
+      request: (flags) => ({
+        kind: 'openio.check',
+        params: {
+          ...namespaceParams('openio check', flags),
+          ...inventoryParams('openio check', flags),
+          ...given({ concurrency: flags.concurrency }),
+        },
+        headline: 'look at every container; nothing is changed.',
+      }),
+    }),
+    operationCommand<RepairFlags>(terminal, {
+      name: 'repair',
+      title: 'mend what a check finds, as far as a program may',
+      examples: ['longshore openio repair --ns OPENIO --proxy 127.0.0.1:6006,127.0.0.1:6007 --plan'],
+      options: (command) =>
+        inventoryOptions(namespaceOptions(command))
+          .option('--enable', 'also enable what somebody has frozen or disabled')
+          .option('--concurrency <n>', 'containers at a time', wholeNumber(1, 16)),
+      request: (flags) => ({
+        kind: 'openio.repair',
+        params: {
+          ...namespaceParams('openio repair', flags),
+          ...inventoryParams('openio repair', flags),
+          ...given({ enable: flags.enable, concurrency: flags.concurrency }),
+        },
+        headline: 'mend what is not in order.',
+      }),
     }),
   ]);
 }

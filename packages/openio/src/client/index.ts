@@ -1,3 +1,3 @@
-export { NoSuchReference, NotLocated, TargetIsMaster, Unavailable } from './errors.ts';
+export { AlreadyEnabled, ContainerFrozen, NoSuchReference, NotLocated, TargetIsMaster, Unavailable } from './errors.ts';
 export { Namespace, oioProxy } from './namespace.ts';
 export { ACTION_MS } from './proxy.ts';

@@ -5,7 +5,7 @@ export interface BaseOnDisk {
   bytes: number;
 }
 
-/** Who has a file open: process ids. */
+/** Who has a file open: process ids; unknown where a process that could be a meta2 does not let its files be seen. */
 export type OpenBy = { pids: number[] } | { unknown: string };
 
 export interface Host extends AsyncDisposable {

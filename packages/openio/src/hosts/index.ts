@@ -6,6 +6,8 @@ import { LocalHost } from './local.ts';
 import type { SshOptions } from './ssh.ts';
 import { SshHost } from './ssh.ts';
 
+export type { Host } from './host.ts';
+
 /** Where ids are not addresses, or ssh is to be used otherwise: from the settings of the target. */
 export interface HostSettings extends SshOptions {
   /** By service id, or by the host part of it: `local`, or a destination for ssh. */

@@ -1,7 +1,7 @@
 /** Files on this machine, with the SQLite that comes with Node. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, readdir, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { baseOfFile } from '../names.ts';
@@ -42,27 +42,17 @@ export class LocalHost implements Host {
     }
   }
 
-  /** Looks through the descriptors of every process: what of them cannot be seen makes the answer unknown. */
   async openBy(path: string): Promise<OpenBy> {
     const real = await realpath(path);
     const pids: number[] = [];
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      let descriptors: string[];
-      try {
-        descriptors = await readdir(`/proc/${pid}/fd`);
-      } catch (error) {
-        if (isMissing(error)) continue;
-        return { unknown: `the open files of process ${pid} may not be read` };
-      }
-      for (const descriptor of descriptors)
-        try {
-          if ((await readlink(`/proc/${pid}/fd/${descriptor}`)) !== real) continue;
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)))
+      switch (await holds(Number(pid), real)) {
+        case 'yes':
           pids.push(Number(pid));
           break;
-        } catch (error) {
-          if (!isMissing(error)) return { unknown: `an open file of process ${pid} may not be read` };
-        }
-    }
+        case 'hidden':
+          return { unknown: `the open files of process ${pid} may not be read` };
+      }
     return { pids };
   }
 
@@ -113,5 +103,25 @@ export class LocalHost implements Host {
     } finally {
       db.close();
     }
+  }
+}
+
+/** A process whose files may not be seen is `hidden` where it could be a meta2 by its command line. */
+async function holds(pid: number, path: string): Promise<'yes' | 'no' | 'hidden'> {
+  try {
+    for (const descriptor of await readdir(`/proc/${pid}/fd`))
+      try {
+        if ((await readlink(`/proc/${pid}/fd/${descriptor}`)) === path) return 'yes';
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    return 'no';
+  } catch (error) {
+    if (isMissing(error)) return 'no';
+  }
+  try {
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes('meta2') ? 'hidden' : 'no';
+  } catch (error) {
+    return isMissing(error) ? 'no' : 'hidden';
   }
 }

@@ -44,13 +44,16 @@ export class SshHost implements Host {
     return (await this.#run('look for a file', `if test -e ${quoted(path)}; then echo yes; else echo no; fi`)).trim() === 'yes';
   }
 
-  /** Unknown where a process of somebody else is there whose descriptors may not be read. */
   async openBy(path: string): Promise<OpenBy> {
     const command = [
       `f=$(realpath -- ${quoted(path)}) || exit 1`,
       'for p in /proc/[0-9]*; do',
-      'if ! ls "$p/fd" >/dev/null 2>&1; then if test -d "$p"; then echo "hidden ${p#/proc/}"; fi; continue; fi',
-      'for d in "$p"/fd/*; do if test "$(readlink "$d" 2>/dev/null)" = "$f"; then echo "open ${p#/proc/}"; break; fi; done',
+      // A process whose files may not be seen matters where it could be a meta2 by its command line.
+      'if ! ls "$p"/fd/* >/dev/null 2>&1; then if grep -qa meta2 "$p/cmdline" 2>/dev/null; then echo "hidden ${p#/proc/}"; fi; continue; fi',
+      'for d in "$p"/fd/*; do',
+      't=$(readlink "$d" 2>/dev/null) || { if test -L "$d" && grep -qa meta2 "$p/cmdline" 2>/dev/null; then echo "hidden ${p#/proc/}"; break; fi; continue; }',
+      'if test "$t" = "$f"; then echo "open ${p#/proc/}"; break; fi',
+      'done',
       'done',
     ].join('\n');
     const found = lines(await this.#run('see who has a file open', command)).map((line) => line.split(' '));

@@ -15,6 +15,7 @@ import { MoveParams } from '../params.ts';
 import type { Facts } from '../plan/facts.ts';
 import { hostsOf, nameOf } from '../plan/facts.ts';
 import { fittest, nativeProblems, replaced } from '../plan/preflight.ts';
+import { manualDraft } from './manual.ts';
 import { constraintOf } from './moves.ts';
 
 export const moveBase: KindDefinition<MoveParams> = defineKind({
@@ -35,6 +36,7 @@ export const moveBase: KindDefinition<MoveParams> = defineKind({
     const constraint = constraintOf(params);
     const to = params.to ?? fittest(facts, params.from, constraint);
     const findings: Finding[] = [];
+    if (params.mode === 'manual' && to !== undefined) return manualDraft(context, namespace, facts, to);
     if (to === undefined) findings.push({ level: 'error', text: `no service suits in place of ${params.from}` });
     else
       for (const text of nativeProblems(facts, { from: params.from, to, constraint, replicas: params.replicas }))

@@ -7,7 +7,7 @@ import { leaseScope, leaseTarget } from '../model.ts';
 import type { MovesParams } from '../params.ts';
 import type { Constraint } from '../plan/locations.ts';
 import { LOOSE, parseConstraint } from '../plan/locations.ts';
-import type { Move, MovesPlan, PlannedContainer } from '../plan/moves.ts';
+import type { MovesPlan, PlannedContainer } from '../plan/moves.ts';
 
 export interface Snapshot {
   services: Service[];
@@ -39,7 +39,7 @@ export async function snapshotOf(context: TaskContext<MovesParams>, namespace: N
 /** Above it the whole namespace is taken, since every step looks at all leases of the operation. */
 const SINGLE_LEASES = 256;
 
-export function leasesOf(namespace: string, moves: readonly Move[]): LeaseRequest[] {
+export function leasesOf(namespace: string, moves: readonly { cid: string }[]): LeaseRequest[] {
   const target = leaseTarget(namespace);
   const cids = [...new Set(moves.map(({ cid }) => cid))];
   return cids.length > SINGLE_LEASES ? [{ target, scope: '' }] : cids.map((cid) => ({ target, scope: leaseScope(cid) }));

@@ -78,12 +78,41 @@ async function leave(
   everybody: readonly string[],
   wanted: readonly string[],
 ): Promise<void> {
+  // Who is none of them goes first: as a master it would be one that the others, with their new peers, cannot follow.
+  const strangers = everybody.filter((id) => !wanted.includes(id));
+  if (strangers.length > 0) await namespace.leave(cid, strangers);
   for (let round = 0; round < LEAVES; round += 1) {
     await namespace.leave(cid, everybody);
     const { members } = await namespace.debug(cid, everybody);
     if (nobodyWithOtherPeers(members, wanted)) return;
     await pause(context, round);
   }
+}
+
+/** Until nobody takes part at all: nothing may be written into a file before. Throws where clients do not let it come to that. */
+export async function leaveWholly(
+  context: Able,
+  namespace: Namespace,
+  cid: string,
+  name: string,
+  everybody: readonly string[],
+): Promise<void> {
+  let who = '';
+  for (let round = 0; round < LEAVES; round += 1) {
+    await namespace.leave(cid, everybody);
+    // Twice: a peer's ping that was on its way begins it again a moment later.
+    let left = true;
+    for (let look = 0; look < 2; look += 1) {
+      await pause(context, 0);
+      const { members } = await namespace.debug(cid, everybody);
+      const still = [...members].filter(([, member]) => member !== null && member.state !== 'NONE');
+      who = still.map(([id, member]) => `${id} is ${member?.state}`).join(', ');
+      left &&= still.length === 0;
+    }
+    if (left) return;
+    await pause(context, round);
+  }
+  throw StillTakesPart({ container: name, who });
 }
 
 function pause({ clock, signal }: Able, round: number): Promise<void> {

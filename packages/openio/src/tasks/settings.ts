@@ -3,6 +3,9 @@ import type { RetryPolicy, TaskContext } from '@longshore/core';
 
 /** Services may be away for a while. */
 export const PATIENT: RetryPolicy = { attempts: 12, firstPauseMs: 200, maxPauseMs: 15_000 };
+/** While something is frozen: what does not work soon is given up, so that clients can write again. */
+export const BRISK: RetryPolicy = { attempts: 6, firstPauseMs: 100, maxPauseMs: 2_000 };
+
 /** How often a base is made to leave before it is tried again later: clients begin its election anew all the time. */
 export const LEAVES = 20;
 /** How long a new election is waited for, each time. */

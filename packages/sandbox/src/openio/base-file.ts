@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { OioError } from './codes.ts';
 
 export const TABLES = ['admin', 'aliases', 'chunks', 'contents', 'properties', 'shard_ranges'] as const;
 export type Table = (typeof TABLES)[number];
@@ -125,11 +126,16 @@ export class BaseFile {
   #open(): { db: DatabaseSync; admin: Map<string, string> } {
     if (this.#handle) return this.#handle;
     const db = new DatabaseSync(this.path);
-    db.exec('PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;');
-    const rows = db.prepare('SELECT k, v FROM admin').all() as { k: string; v: Uint8Array | string }[];
-    const admin = new Map(rows.map(({ k, v }) => [k, Buffer.from(v as Uint8Array).toString()]));
-    this.#handle = { db, admin };
-    return this.#handle;
+    try {
+      db.exec('PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;');
+      const rows = db.prepare('SELECT k, v FROM admin').all() as { k: string; v: Uint8Array | string }[];
+      const admin = new Map(rows.map(({ k, v }) => [k, Buffer.from(v as Uint8Array).toString()]));
+      this.#handle = { db, admin };
+      return this.#handle;
+    } catch (error) {
+      db.close();
+      throw new OioError(511, `sqlite3 error: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** Writes into the open transaction; gives `admin` as it is once that is committed. */

@@ -146,7 +146,12 @@ export class Cluster implements Surroundings {
   /** Undefined when it cannot be reached. */
   versionsAt(id: string, base: string, group?: readonly string[]): Versions | undefined {
     const service = this.services.get(id);
-    return service?.alive ? service.getVersions(base, group) : undefined;
+    try {
+      return service?.alive ? service.getVersions(base, group) : undefined;
+    } catch (error) {
+      if (error instanceof OioError) return undefined;
+      throw error;
+    }
   }
 
   /** Tells a peer that the base is in use. */

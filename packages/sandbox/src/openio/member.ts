@@ -101,7 +101,7 @@ export class Member {
       this.#to('GETPEERS_DONE', 'CREATING');
     } else this.#to('NONE', 'CREATING');
     const epoch = ++this.#epoch;
-    void this.#run(epoch);
+    this.#guarded(this.#run(epoch));
   }
 
   /** Gives its node up, and forgets its peers. */
@@ -131,7 +131,7 @@ export class Member {
     this.#to('LEFT_MASTER', 'LISTING');
     this.masterSeq = null;
     this.masterUrl = null;
-    void this.#list(epoch);
+    this.#guarded(this.#list(epoch));
   }
 
   /** A slave that has missed a change takes the whole base again. */
@@ -139,7 +139,7 @@ export class Member {
     if (this.state !== 'SLAVE') return;
     const epoch = ++this.#epoch;
     this.#to('RESYNC_REQ', 'SYNCING');
-    void this.#sync(epoch);
+    this.#guarded(this.#sync(epoch));
   }
 
   describe(): object {
@@ -206,6 +206,11 @@ export class Member {
     this.#to('LIST_OK', 'ASKING');
     await cluster.step();
     if (epoch !== this.#epoch) return;
+    // It has gone while it was asked: the list is read again.
+    if (cluster.nodes.list(this.base)[0]?.seq !== first.seq) {
+      this.#to('LEFT_MASTER', 'LISTING');
+      return this.#list(epoch);
+    }
     if (!this.peers?.includes(first.id)) {
       this.#to('MASTER_BAD', 'LEAVING_FAILING');
       return this.#fail();
@@ -290,6 +295,15 @@ export class Member {
     );
     if (epoch !== this.#epoch) return;
     this.#to(taken ? 'SYNC_OK' : 'SYNC_KO', 'SLAVE');
+  }
+
+  /** What goes wrong on the way, such as a base that cannot be read, ends the election for this service. */
+  #guarded(run: Promise<void>): void {
+    run.catch((error: unknown) => {
+      if (!(error instanceof OioError)) throw error;
+      this.#to('GETVERS_KO', 'LEAVING_FAILING');
+      this.#fail();
+    });
   }
 
   #fail(): void {

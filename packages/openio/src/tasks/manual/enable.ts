@@ -1,0 +1,69 @@
+/**
+ * Enables a container that a manual move has frozen, and leaves it able to work: first the files of its replicas are made to say what meta1
+ * says, then it is elected by them. Closes the guard, in its place in the plan and whenever the operation cannot go on.
+ *
+ * Changes: sys.peers in files that differ from meta1, the election, sys.status through the master.
+ * Twice is harmless: all of it is set; "enabled already" is what is wanted.
+ */
+import type { TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { AlreadyEnabled } from '../../client/index.ts';
+import { joined, statusName } from '../../model.ts';
+import { openNamespace } from '../../open.ts';
+import { elect } from '../elect.ts';
+import { drawnOut, PATIENT } from '../settings.ts';
+import type { ManualParams } from './base.ts';
+import { ManualBase, manualParams } from './base.ts';
+import { decacheKey, letServicesKeepBases, tellServicesToClose } from './close.ts';
+import { freezeKey } from './freeze.ts';
+
+export const enable: TaskDefinition<ManualParams> = defineTask({
+  name: 'openio.enable',
+  role: 'rebalancer',
+  params: manualParams,
+  retry: PATIENT,
+
+  async run(context) {
+    const { params } = context;
+    const { cid, name, pauseMs } = params;
+    await using namespace = openNamespace(context, params);
+    const base = new ManualBase(context, namespace, params);
+    const linked = (await namespace.show(cid)).rows.find(({ seq }) => seq === params.seq)?.hosts ?? params.hosts;
+    await agree(base, linked);
+    await letServicesKeepBases(base);
+    await namespace.flush();
+    const wanted = linked.filter((id) => base.everybody.includes(id));
+    await elect(context, namespace, { cid, name, wanted, everybody: base.everybody });
+    await context.effect<string>({
+      key: 'enable',
+      what: `enable ${name}`,
+      observe: async () => statusName((await namespace.fromMaster(cid)).system),
+      wanted: 'enabled',
+      act: () =>
+        drawnOut(context, pauseMs, async () => {
+          try {
+            await namespace.enable(cid);
+          } catch (error) {
+            if (!AlreadyEnabled.is(error)) throw error;
+          }
+        }),
+    });
+    for (const key of [freezeKey(cid), decacheKey(cid)])
+      if ((await context.guard.find(key))?.state === 'open') await context.guard.close(key);
+    return undefined;
+  },
+
+  undo: { none: 'that it can be written to is how it was' },
+});
+
+/** Files that say something else than meta1 were about to be edited when the operation ended: they are made to agree before it is elected. */
+async function agree(base: ManualBase, hosts: readonly string[]): Promise<void> {
+  const files = await base.files(base.params.kept);
+  const wanted = joined(hosts);
+  const differing = [];
+  for (const file of files) if ((await base.peersIn(file)) !== wanted || !(await base.seesItsFile(file))) differing.push(file);
+  if (differing.length === 0) return;
+  await tellServicesToClose(base);
+  await base.close(base.params.kept);
+  await base.setPeers(hosts);
+}
