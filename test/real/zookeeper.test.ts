@@ -223,6 +223,18 @@ describe.skipIf(!server.there)('ZooKeeper', () => {
     expect(seen).toHaveLength(told);
   });
 
+  test('closing while it connects does no harm, whatever the server says then', async () => {
+    for (let round = 0; round < 40; round += 1) {
+      const zk = connectZooKeeper(hosts);
+      const waiting = zk.get('/').catch((error: unknown) => error);
+      // At every moment of the connecting there is.
+      for (let turn = 0; turn < round; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await zk.close();
+      const came = await waiting;
+      if (came instanceof Error) expect(ZooKeeperUnreachable.is(came) || ZooKeeperUnknownOutcome.is(came)).toBe(true);
+    }
+  });
+
   test('closing ends what waits, and twice is harmless', async () => {
     const proxy = await tcpProxy({ host: '127.0.0.1', port });
     proxy.silence();

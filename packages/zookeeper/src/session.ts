@@ -7,6 +7,8 @@
  * - It waits for ever for the first answer of a server that takes connections and says nothing: such a link is dropped, and the next tried.
  * - What is asked of it while it is cut off is kept and sent later, after we have given up: so nothing is, before it is connected.
  * - A call that waits while the session ends may never come back: `lost` ends the waiting.
+ * - What it cannot read it throws where nobody can catch it, the greeting of a server among it when it was closed while connecting: that
+ *   would end the whole process.
  */
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -39,11 +41,14 @@ export class Session {
   /** Looks for a greeting that does not come, while connecting. */
   #greeting: NodeJS.Timeout | undefined;
   readonly #lifeMs: number;
+  /** It was ended before it was connected: a greeting that comes now is for nobody. */
+  #unread = false;
 
   constructor(ensemble: Ensemble, { sessionTimeoutMs, auth }: SessionOptions) {
     this.#lifeMs = sessionTimeoutMs;
     this.client = zookeeper.createClient(formatHosts(ensemble), { sessionTimeout: sessionTimeoutMs, spinDelay: SPIN_DELAY_MS, retries: 0 });
     if (auth !== undefined) this.client.addAuthInfo('digest', Buffer.from(`${auth.user}:${auth.password}`));
+    this.#catchUnreadable();
     this.client.on('connected', () => this.#become('connected'));
     this.client.on('disconnected', () => this.#become('connecting'));
     this.client.on('expired', () => this.#become('lost'));
@@ -63,9 +68,30 @@ export class Session {
     }, everyMs).unref();
   }
 
-  /** The client has no public way to its socket, and without it a silent link would stay for ever. */
+  /** Bytes that cannot be read end the link, not the process; those for a session that is over are not looked at. */
+  #catchUnreadable(): void {
+    const inner = this.#inner();
+    const read = inner.onSocketData.bind(inner);
+    inner.onSocketData = (bytes) => {
+      if (this.#unread) {
+        inner.socket?.destroy();
+        return;
+      }
+      try {
+        read(bytes);
+      } catch {
+        inner.socket?.destroy();
+      }
+    };
+  }
+
+  /** The client has no public way to its link, and without it a silent one would stay for ever. */
+  #inner(): { socket?: Socket; onSocketData(bytes: Buffer): void } {
+    return (this.client as unknown as { connectionManager: { socket?: Socket; onSocketData(bytes: Buffer): void } }).connectionManager;
+  }
+
   #socket(): Socket | undefined {
-    return (this.client as unknown as { connectionManager: { socket?: Socket } }).connectionManager.socket;
+    return this.#inner().socket;
   }
 
   get state(): LinkState {
@@ -114,6 +140,7 @@ export class Session {
   /** Ends it in order where the link is up, and in any case. What is under way in it is lost. */
   async end(): Promise<void> {
     const wasConnected = this.#state === 'connected';
+    this.#unread = !wasConnected;
     this.#become('lost');
     clearTimeout(this.#expiry);
     clearInterval(this.#greeting);
