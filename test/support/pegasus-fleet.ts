@@ -10,7 +10,7 @@ import { startPegasus } from '@longshore/sandbox';
 import { fastClock } from './fast-clock.ts';
 
 /** How many times faster than the world. */
-const SPEED = 20;
+const SPEED = 12;
 const SWEEP_MS = 4_000;
 const LANES = 4;
 
@@ -25,13 +25,26 @@ export interface PegasusFleet extends AsyncDisposable {
   source: PegasusStandIn;
   target: PegasusStandIn;
   around: Around;
+  /** The worker that makes this effect dies at it; nothing of it reaches the store or a target any more. Its work goes to another. */
+  dieAt(effect: string, when: 'before' | 'after'): Death;
+  /** As `dieAt`, but it only stands still, until it is told to go on. */
+  freezeAt(effect: string, when: 'before' | 'after'): Frozen;
   submit(submission: Omit<Submission, 'owner'>): Promise<string>;
   /** Resolves when the operation is over, or `until` holds. */
   finished(id: string, until?: (header: OperationHeader) => boolean): Promise<OperationHeader>;
   run(submission: Omit<Submission, 'owner'>, until?: (header: OperationHeader) => boolean): Promise<OperationHeader>;
 }
 
+export interface Death {
+  struck(): boolean;
+}
+export interface Frozen extends Death {
+  thaw(): void;
+}
+
 export interface FleetOptions {
+  /** For one call to a ZooKeeper that is named (`node`), ms of the world. */
+  zooKeeperMs?: number;
   source?: Partial<PegasusOptions>;
   target?: Partial<PegasusOptions>;
   speed?: number;
@@ -48,9 +61,14 @@ export const TENTH = {
   copyMs: 2_000,
 };
 /** The same, as the parameters of a migration. */
-export const TENTH_PARAMS = { configSyncMs: 3_000, dupSyncMs: 1_000, pollMs: 500, stuckMs: 30_000, maxDenialMs: 30_000 };
+export const TENTH_PARAMS = { configSyncMs: 3_000, dupSyncMs: 1_000, pollMs: 500, stuckMs: 30_000, maxDenialMs: 200_000 };
 
-export async function startPegasusFleet({ source = {}, target = {}, speed = SPEED }: FleetOptions = {}): Promise<PegasusFleet> {
+export async function startPegasusFleet({
+  source = {},
+  target = {},
+  speed = SPEED,
+  zooKeeperMs = 600,
+}: FleetOptions = {}): Promise<PegasusFleet> {
   const clock = fastClock(speed);
   const to = await startPegasus({ name: 'onebox2', times: TENTH, clock, ...target });
   const from = await startPegasus({
@@ -78,6 +96,8 @@ export async function startPegasusFleet({ source = {}, target = {}, speed = SPEE
     source: from,
     target: to,
     around: async () => undefined,
+    dieAt: () => ({ struck: () => false }),
+    freezeAt: () => ({ struck: () => false, thaw: () => undefined }),
     submit: async (submission) => (await service.submit({ owner: 'tester', ...submission })).id,
     run: async (submission, until) => fleet.finished(await fleet.submit(submission), until),
     async finished(id, until = (header) => header.endedAt !== undefined) {
@@ -96,15 +116,72 @@ export async function startPegasusFleet({ source = {}, target = {}, speed = SPEE
       await to.close();
     },
   };
+  let fate: Fate | undefined;
+  const arm = (effect: string, when: 'before' | 'after', kind: Fate['kind']): Frozen => {
+    const going = Promise.withResolvers<void>();
+    const mine: Fate = { effect, when, kind, struck: false, going };
+    fate = mine;
+    return { struck: () => mine.struck, thaw: () => going.resolve() };
+  };
+  fleet.dieAt = (effect, when) => arm(effect, when, 'dies');
+  fleet.freezeAt = (effect, when) => arm(effect, when, 'freezes');
   for (const worker of ['w1', 'w2']) {
-    const setup: WorkerSetup = {
-      ...engine,
-      worker,
-      spools: new Map(),
-      resolveTarget: (name, system) => ({ name, system, address: name, settings: {}, secrets: {} }),
-      at: (effect, when) => fleet.around(effect, when),
+    const deliver: Parameters<MemoryTransport['consume']>[2] = async (delivery) => {
+      const life = mortal(store);
+      const setup: WorkerSetup = {
+        ...engine,
+        store: life.store,
+        worker,
+        spools: new Map(),
+        resolveTarget: (name, system) => ({
+          name,
+          system,
+          address: name,
+          settings: system === 'zookeeper' ? { callTimeoutMs: zooKeeperMs } : {},
+          secrets: {},
+        }),
+        async at(effect, when) {
+          await fleet.around(effect, when);
+          if (fate === undefined || fate.struck || fate.effect !== effect || fate.when !== when) return;
+          fate.struck = true;
+          await life.end(fate);
+        },
+      };
+      return Promise.race([runTask(setup, delivery), life.dead]);
     };
-    consumers.push(transport.consume('migrator', LANES, (delivery) => runTask(setup, delivery)));
+    consumers.push(transport.consume('migrator', LANES, deliver));
   }
   return fleet;
+}
+
+interface Fate {
+  effect: string;
+  when: 'before' | 'after';
+  kind: 'dies' | 'freezes';
+  struck: boolean;
+  going: PromiseWithResolvers<void>;
+}
+
+/** A store that nothing reaches any more once its user is dead, or while it is frozen. */
+function mortal(store: Store): { store: Store; dead: Promise<never>; end(fate: Fate): Promise<void> } {
+  const dead = Promise.withResolvers<never>();
+  dead.promise.catch(() => undefined);
+  let silent: Promise<void> | undefined;
+  const wrapped = new Proxy(store, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]): unknown =>
+        silent === undefined ? Reflect.apply(method, target, args) : silent.then(() => Reflect.apply(method, target, args));
+    },
+  });
+  return {
+    store: wrapped,
+    dead: dead.promise,
+    async end({ kind, going }) {
+      silent = kind === 'dies' ? new Promise<void>(() => undefined) : going.promise;
+      if (kind === 'dies') dead.reject(new Error('the worker died'));
+      await silent;
+    },
+  };
 }

@@ -35,5 +35,5 @@ export const pegasus: SystemPackage = {
   ],
 };
 
-export type { Codec, Envelope, Shape } from './client/index.ts';
-export { decodeReply, encodeRequest, encodeRequestV1, RPCS } from './client/index.ts';
+export type { Codec, Envelope, PegasusCluster, Shape } from './client/index.ts';
+export { decodeReply, encodeRequest, encodeRequestV1, pegasusCluster, RPCS } from './client/index.ts';

@@ -11,6 +11,7 @@ import { type BacklogWatch, freshWatch, look } from '../plan/backlog.ts';
 import { readProgress } from '../reading/progress.ts';
 import { duplicationOf } from './duplicate.ts';
 import { PATIENT, RoundParams } from './settings.ts';
+import { showPartitions } from './shown.ts';
 
 /** A primary tells of what it has shipped with the next sync, and the meta stores it some seconds later. */
 const SYNCS_TO_TELL = 3;
@@ -49,7 +50,7 @@ export const catchUp: TaskDefinition<RoundParams> = defineTask({
       await context.checkpoint.save(watch);
       const { verdict } = step;
       first ??= verdict.pending;
-      await context.sample('backlog', verdict.pending);
+      await showPartitions(context, seen);
       context.progress(Math.max(0, first - verdict.pending), Math.max(first, 1), `mutations shipped, ${verdict.pending} wait`);
       if (verdict.is === 'stuck')
         throw DuplicationStuck({

@@ -3,9 +3,8 @@ import type { TaskContext } from '@longshore/core';
 import { type PegasusCluster, pegasusCluster } from '../client/index.ts';
 import { DENY_KEY, DENY_WRITES, denialKey, SEND_AWAY } from '../model.ts';
 import type { Move } from '../plan/migrate.ts';
-import { proxyCluster } from '../plan/preflight.ts';
 import { zooKeeperOf } from '../reading/proxy.ts';
-import { switchBegun } from './switched.ts';
+import { switchBegun, wasSwitched } from './switched.ts';
 
 /** Null: clients are not denied anything. */
 export async function denialOf(source: PegasusCluster, table: string): Promise<string | null> {
@@ -22,7 +21,7 @@ export async function liftDenial(context: TaskContext<Move>, key: string): Promi
   const guard = await context.guard.find(denialKey(table));
   if (guard?.state === 'handed-over') return 'lifted'; // it is the heir's
   const begun = await switchBegun(context);
-  if (begun !== undefined && (await pointedAway(context, String(begun.after)))) {
+  if (begun !== undefined && (await pointedAway(context))) {
     await context.effect<string | null>({
       key: `${key}-send-away`,
       what: `make the clients of ${table} at ${from} look up where it is`,
@@ -53,15 +52,13 @@ export async function liftDenial(context: TaskContext<Move>, key: string): Promi
  * True when the meta proxy points to the target. Else its node is written as it is, under its version: a change that is still on its way
  * has an older version then, and cannot be made any more.
  */
-async function pointedAway(context: TaskContext<Move>, text: string): Promise<boolean> {
-  const { table, root, cluster } = context.params;
-  if (root === undefined) return false;
-  const path = `${root}/${table}`;
+async function pointedAway(context: TaskContext<Move>): Promise<boolean> {
+  if (await wasSwitched(context)) return true;
+  const { table, root } = context.params;
   await using zk = await zooKeeperOf(context, context.params);
+  const path = `${root ?? ''}/${table}`;
   const node = await zk.get(path);
-  const found = node.data.toString('utf8');
-  if (found === text || proxyCluster(found) === cluster) return true;
   await context.lease.assertHeld();
   await zk.set(path, node.data, node.version);
-  return false;
+  return wasSwitched(context);
 }

@@ -12,6 +12,7 @@ import { DeniedBySomebodyElse } from '../errors.ts';
 import { DENY_KEY, DENY_WRITES, denialKey, leaseTarget } from '../model.ts';
 import { denialOf, liftDenial } from './denial.ts';
 import { BRISK, RoundParams } from './settings.ts';
+import { wasSwitched } from './switched.ts';
 
 export const denyWrites: TaskDefinition<RoundParams> = defineTask({
   name: 'pegasus.deny-writes',
@@ -22,6 +23,8 @@ export const denyWrites: TaskDefinition<RoundParams> = defineTask({
 
   async run(context) {
     const { table, from, maxDenialMs, afterDrain, round, ...rest } = context.params;
+    // Tried again after the clients were pointed away: nothing is to be denied any more.
+    if (await wasSwitched(context)) return { output: { takenAt: context.clock.now(), round } };
     await using source = context.target(context.params.source, pegasusCluster);
     const key = denialKey(table);
     const known = await context.guard.find(key);

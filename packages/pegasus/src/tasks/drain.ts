@@ -15,6 +15,7 @@ import { approach } from '../plan/migrate.ts';
 import { liftDenial } from './denial.ts';
 import { type Drained, drainUntil } from './draining.ts';
 import { BRISK, RoundParams, reserveMs } from './settings.ts';
+import { wasSwitched } from './switched.ts';
 
 export const drain: TaskDefinition<RoundParams> = defineTask({
   name: 'pegasus.drain',
@@ -26,6 +27,10 @@ export const drain: TaskDefinition<RoundParams> = defineTask({
   async run(context) {
     const { round, ...move } = context.params;
     const { table, maxDenialMs, denials } = move;
+    if (await wasSwitched(context)) {
+      const before = await context.resultOf(context.task.id);
+      return before === undefined ? undefined : { output: before };
+    }
     const guard = await context.guard.find(denialKey(table));
     if (guard?.state !== 'open') throw DenialGone({ table, value: null });
     const denied = await context.resultOf(round === 1 ? 'deny' : `deny-${round}`);

@@ -2,12 +2,13 @@
 import type { TaskContext } from '@longshore/core';
 import type { PegasusCluster } from '../client/index.ts';
 import { DenialGone, DuplicationGone, DuplicationStuck } from '../errors.ts';
-import { DENY_WRITES, type DuplicationProgress, pendingOf } from '../model.ts';
+import { DENY_WRITES } from '../model.ts';
 import { behind, isDrained, type Notes, noteDrain } from '../plan/drain.ts';
 import type { Move } from '../plan/migrate.ts';
 import { readProgress } from '../reading/progress.ts';
 import { denialOf } from './denial.ts';
 import { duplicationOf } from './duplicate.ts';
+import { showPartitions } from './shown.ts';
 
 /** Pause between two looks inside the guard: clients wait. */
 const LOOK_MS = 1_000;
@@ -47,7 +48,7 @@ export async function drainUntil(
       throw DuplicationStuck({ table, dupid: dup?.dupid ?? 0, why: 'it skips what it cannot ship', partitions: [], minutes: 0 });
     partitions = seen.partitions.length;
     notes = noteDrain(notes, seen, { inForceAt: force, dupSyncMs });
-    await context.sample('backlog', waiting(seen));
+    await showPartitions(context, seen, notes, force);
     const left = behind(notes, partitions);
     context.progress(
       partitions - left,
@@ -59,8 +60,4 @@ export async function drainUntil(
     if (now >= until) return { drained: false, notes, partitions, inForceAt: force };
     await context.clock.sleep(Math.min(LOOK_MS, until - now), context.signal);
   }
-}
-
-function waiting(seen: DuplicationProgress): number {
-  return seen.partitions.reduce((sum, one) => sum + (pendingOf(one) ?? 0), 0);
 }

@@ -59,8 +59,8 @@ export const report: TaskDefinition<Move> = defineTask({
       `writes were denied for ${seconds(endedAt - last.openedAt)}: ${seconds(last.inForceAt - last.openedAt)} until every replica denied them, ${seconds(Math.max(0, last.drainedAt - last.inForceAt))} to drain, ${seconds(endedAt - last.drainedAt)} to ${byProxy.success ? 'switch' : 'end it'}; replicas learn of the end within ${seconds(configSyncMs)}`,
     );
     for (const [partition, { goal }] of Object.entries(last.notes)) {
-      context.tally(`partition ${partition}`, 'committed', goal ?? 0);
-      context.tally(`partition ${partition}`, 'drained', 1);
+      context.tally(partition, 'committed', goal ?? 0);
+      context.tally(partition, 'drained', 1);
     }
     context.count('denialMs', Math.round(endedAt - last.openedAt));
     context.count('partitions', Object.keys(last.notes).length);

@@ -1,7 +1,7 @@
 /** What the journal and the meta proxy say of the switch. */
 import type { JournalEntry, TaskContext } from '@longshore/core';
-import { proxyText } from '../model.ts';
 import type { Move } from '../plan/migrate.ts';
+import { proxyCluster } from '../plan/preflight.ts';
 import { zooKeeperOf } from '../reading/proxy.ts';
 
 /** Id of the task that switches, and its effects in the journal. */
@@ -15,18 +15,15 @@ export async function switchBegun(context: Pick<TaskContext<unknown>, 'journal'>
 }
 
 /** The clients are sent to the target: read, where the journal does not know. Throws while that cannot be read. */
-export async function wasSwitched(context: TaskContext<Move>): Promise<boolean> {
+export async function wasSwitched(
+  context: Pick<TaskContext<Move>, 'journal' | 'params' | 'target' | 'signal' | 'clock'>,
+): Promise<boolean> {
   const begun = await switchBegun(context);
   if (begun === undefined) return false;
   if (begun.state === 'done') return true;
   const { table, root, cluster } = context.params;
   if (root === undefined) return false;
   await using zk = await zooKeeperOf(context, context.params);
-  const { data } = await zk.get(`${root}/${table}`);
-  return data.toString('utf8') === proxyText(cluster, String(metasOf(begun)));
-}
-
-/** The metas that were to be written, by the journal. */
-function metasOf({ after }: JournalEntry): string {
-  return typeof after === 'string' ? (/"meta_addrs": "([^"]*)"/.exec(after)?.[1] ?? '') : '';
+  const found = (await zk.get(`${root}/${table}`)).data.toString('utf8');
+  return found === begun.after || proxyCluster(found) === cluster;
 }

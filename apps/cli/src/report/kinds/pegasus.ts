@@ -1,4 +1,16 @@
-/** Tables of Pegasus's plans and reports. */
+/** Pegasus: a row a partition; success is what the target has confirmed. */
 import type { KindView } from '../view.ts';
 
-export const pegasusView: KindView = { kinds: 'pegasus.' };
+const SUCCESS: Readonly<Record<string, string>> = {
+  'pegasus.migrate-table': 'everything that was committed when the writes were denied is confirmed at the target.',
+  'pegasus.cleanup': 'what the migration had left at the source is gone.',
+  'pegasus.finish': 'the clients of the source look up where their table is.',
+  'pegasus.lift': 'clients may write again, as soon as the replicas have learnt of it.',
+};
+
+export const pegasusView: KindView = {
+  kinds: 'pegasus.',
+  rowName: 'partition',
+  success: (kind) => SUCCESS[kind],
+  afterCancel: 'The duplication stays; the same command takes it up and goes on from there.',
+};
