@@ -37,8 +37,8 @@ export interface ChaosOptions {
 const BUSY = 4;
 /** Two kills lie so far apart at least, and twice as much more at most. */
 const BREATH_MS = 600;
-/** So many of them wait where another has what they want; the others are refused then. */
-const PATIENT = 0.7;
+/** Some wait where another has what they want, and often find it elsewhere when their turn comes; the others are refused. */
+const PATIENT = 0.2;
 /** A submission is tried so often again where that can help. */
 const SUBMISSIONS = 5;
 /** A service takes no changes this often, and for so long. */

@@ -6,12 +6,13 @@ import type { Fleet } from '../../support/fleet.ts';
 
 /** How often they look. */
 const LOOK_MS = 150;
-/** What fails or comes to its end at one look is decided about at one of the next ones, or left alone. */
-const RETRIES = 0.5;
-const REVERTS = 0.002;
-const CANCELS = 0.002;
-const PAUSES = 0.01;
-const STOPS = 0.02;
+/** What failed or waits is decided about at one of the next looks. */
+const SOON = 0.5;
+/** How many are taken back once they went well, and of the others paused and cancelled; and how many of the ways back are. */
+const REVERTS = 0.3;
+const PAUSES = 0.2;
+const CANCELS = 0.1;
+const STOPS = 0.5;
 
 /** An operation may fail for these reasons before anything of it was begun. */
 const BEFORE: ReadonlySet<string> = new Set([
@@ -57,6 +58,7 @@ export class People {
   readonly problems: string[] = [];
   readonly #fleet: Fleet;
   readonly #random: Random;
+  readonly #decided: Set<string> = new Set();
   /** Failures seen, by operation and when it ended. */
   readonly #seen: Set<string> = new Set();
 
@@ -107,32 +109,49 @@ export class People {
 
   async #decide(header: OperationHeader): Promise<void> {
     this.note(header);
-    const chance = this.#random.next();
-    if (header.state === 'running' && header.intent === undefined && chance < CANCELS) {
-      if (await this.#ask(() => this.#fleet.service.act(header.id, 'cancel', 'somebody'))) this.counts.cancelled += 1;
-    } else if (header.state === 'running' && header.intent === undefined && chance < PAUSES) {
-      if (await this.#ask(() => this.#fleet.service.act(header.id, 'pause', 'somebody'))) this.counts.paused += 1;
-    } else if (header.state === 'planned' && header.mode === 'plan') await this.#planAnew(header);
-    else if (header.state === 'reverting' && header.intent === undefined && !header.revert?.stopped && chance < STOPS) {
-      const action = this.#random.next() < 0.5 ? 'pause' : 'cancel';
-      if (await this.#ask(() => this.#fleet.service.act(header.id, action, 'somebody'))) this.counts['ways back stopped'] += 1;
-    } else if (wasStopped(header) && chance < RETRIES) await this.#ask(() => this.#fleet.service.revert(header.id, 'somebody'));
-    else if (header.state === 'succeeded' && chance < REVERTS) {
-      if (await this.#ask(() => this.#fleet.service.revert(header.id, 'somebody'))) this.counts['taken back'] += 1;
-    } else if (canRetry(header) && chance < RETRIES) await this.#retry(header);
-    else if (chance < RETRIES) await this.#letGoOn(header);
+    const { service } = this.#fleet;
+    const { id, state } = header;
+    if (state === 'running' && this.#first(id, state)) {
+      const chance = this.#random.next();
+      if (chance < CANCELS) await this.#did('cancelled', () => service.act(id, 'cancel', 'somebody'));
+      else if (chance < CANCELS + PAUSES) await this.#did('paused', () => service.act(id, 'pause', 'somebody'));
+    } else if (state === 'reverting' && this.#first(id, state)) {
+      if (this.#random.next() < STOPS) {
+        const action = this.#random.next() < 0.5 ? 'pause' : 'cancel';
+        await this.#did('ways back stopped', () => service.act(id, action, 'somebody'));
+      }
+    } else if (state === 'succeeded' && this.#first(id, state)) {
+      if (this.#random.next() < REVERTS) await this.#did('taken back', () => service.revert(id, 'somebody'));
+    } else if (this.#random.next() < SOON) {
+      if (wasStopped(header)) await this.#ask(() => service.revert(id, 'somebody'));
+      else if (canRetry(header)) await this.#retry(header);
+      else if (state === 'planned' && header.mode === 'plan') await this.#planAnew(header);
+      else await this.#letGoOn(header);
+    }
+  }
+
+  /** Whether it is seen in this state for the first time: what is decided then does not hang on how often people look. */
+  #first(id: string, state: string): boolean {
+    const name = `${id} ${state}`;
+    if (this.#decided.has(name)) return false;
+    this.#decided.add(name);
+    return true;
+  }
+
+  async #did(what: keyof People['counts'], ask: () => Promise<unknown>): Promise<void> {
+    if (await this.#ask(ask)) this.counts[what] += 1;
   }
 
   async #letGoOn({ id, state }: OperationHeader): Promise<void> {
     const { service } = this.#fleet;
     if (state === 'awaiting-approval') {
-      if (await this.#ask(() => service.approve(id, { by: 'somebody', reason: 'it is time' }))) this.counts.approved += 1;
+      await this.#did('approved', () => service.approve(id, { by: 'somebody', reason: 'it is time' }));
     } else if (state === 'paused') await this.#ask(() => service.act(id, 'resume', 'somebody'));
   }
 
   /** The target was changed by somebody else before it could begin: it shows the difference, and waits. */
   async #planAnew({ id }: OperationHeader): Promise<void> {
-    if (await this.#ask(() => this.#fleet.service.act(id, 'start', 'somebody', { replan: true }))) this.counts['planned anew'] += 1;
+    await this.#did('planned anew', () => this.#fleet.service.act(id, 'start', 'somebody', { replan: true }));
   }
 
   async #retry({ id }: OperationHeader): Promise<void> {
