@@ -344,7 +344,7 @@ export async function startVtctld(cluster: Cluster, port = 0): Promise<VtctldSta
     Execute: (call: Unary, reply: sendUnaryData<object>) => {
       const sql = (call.request.query as { sql: string } | null)?.sql.trim();
       if (sql === 'show vitess_tablets') return reply(null, { result: shown.gateTablets(cluster.topology) });
-      reply(null, { error: { message: `this vtgate shows its tablets and nothing else: ${sql}`, code: 12 } });
+      reply(null, { error: { message: `this vtgate shows its tablets and nothing else: ${sql}` } });
     },
   });
   const bound = await new Promise<number>((resolve, reject) => {

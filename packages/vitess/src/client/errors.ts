@@ -16,6 +16,13 @@ export const BadAddress: ErrorEntry<{ target: string; address: string }> = defin
   exitCode: EXIT.usage,
 });
 
+export const BadSettings: ErrorEntry<{ target: string; problem: string }> = defineError('LSH_VITESS_SETTINGS', {
+  message: ({ target, problem }) => `the settings of ${target} are not right: ${problem}`,
+  fix: 'A vtctld may have readTimeoutMs and changeTimeoutMs, in ms.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const Unreachable: ErrorEntry<Said> = defineError('LSH_VITESS_UNREACHABLE', {
   message: ({ what, server, answer }) => `${what}: ${server} does not answer (${answer})`,
   fix: 'Check that it runs and can be reached from the workers, and whether every tablet it has to ask is alive; it is tried again.',

@@ -7,9 +7,10 @@
  */
 import type { Clock, Random, RetryPolicy, Target, TargetSystem } from '@longshore/core';
 import { retry } from '@longshore/http';
+import { z } from 'zod';
 import { Connection } from './connection.ts';
 import { refusalOf } from './error-text.ts';
-import { NodeMissing, NoSuchWorkflow, OutcomeUnknown, Unreachable } from './errors.ts';
+import { BadSettings, NodeMissing, NoSuchWorkflow, OutcomeUnknown, Unreachable } from './errors.ts';
 import type {
   Alias,
   QueryResult,
@@ -29,9 +30,12 @@ import { rowsOf } from './messages.ts';
 import { VTCTLD } from './protocol.ts';
 import { isServiceError, isUnanswered } from './status.ts';
 
-const READ_MS = 10_000;
-/** Creating copies the schema, deleting drops tables: both ask every tablet. */
-const CHANGE_MS = 45_000;
+/** Settings of a target. */
+const settingsOf = z.object({
+  readTimeoutMs: z.int().positive().default(10_000),
+  /** Creating copies the schema, deleting drops tables: both ask every tablet. */
+  changeTimeoutMs: z.int().positive().max(45_000).default(45_000),
+});
 /** Beyond the time a switch may wait for the targets to catch up. */
 const SWITCH_GRACE_MS = 15_000;
 /** After the deadline, until what vtctld was about has ended. */
@@ -61,12 +65,16 @@ export class VtctldClient implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #signal: AbortSignal;
+  readonly #settings: z.infer<typeof settingsOf>;
 
   constructor(target: Target, deps: { clock: Clock; random: Random; signal: AbortSignal }) {
     this.server = target.name;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#signal = deps.signal;
+    const settings = settingsOf.safeParse(target.settings);
+    if (!settings.success) throw BadSettings({ target: target.name, problem: z.prettifyError(settings.error).replace(/\s+/g, ' ') });
+    this.#settings = settings.data;
     this.#connection = new Connection(target, deps);
   }
 
@@ -175,14 +183,24 @@ export class VtctldClient implements AsyncDisposable {
 
   async enableThrottler(keyspace: string, enabled: boolean): Promise<void> {
     const request = enabled ? { keyspace, enable: true } : { keyspace, disable: true };
-    await this.#change('UpdateThrottlerConfig', request, `switch the throttler of ${keyspace} ${enabled ? 'on' : 'off'}`, CHANGE_MS);
+    await this.#change(
+      'UpdateThrottlerConfig',
+      request,
+      `switch the throttler of ${keyspace} ${enabled ? 'on' : 'off'}`,
+      this.#settings.changeTimeoutMs,
+    );
   }
 
   /** `ratio` of the copying's requests are refused, 0 to 1; it lapses by itself at `expiresAtMs`. */
   async throttleCopy(keyspace: string, ratio: number, expiresAtMs: number): Promise<void> {
     const seconds = String(Math.floor(expiresAtMs / 1_000));
     const request = { keyspace, throttled_app: { name: 'vreplication', ratio, expires_at: { seconds, nanoseconds: 0 }, exempt: false } };
-    await this.#change('UpdateThrottlerConfig', request, `throttle the copying in ${keyspace} to ${1 - ratio}`, CHANGE_MS);
+    await this.#change(
+      'UpdateThrottlerConfig',
+      request,
+      `throttle the copying in ${keyspace} to ${1 - ratio}`,
+      this.#settings.changeTimeoutMs,
+    );
   }
 
   async createReshard({ keyspace, workflow }: WorkflowName, sourceShards: string[], targetShards: string[]): Promise<void> {
@@ -197,7 +215,7 @@ export class VtctldClient implements AsyncDisposable {
       defer_secondary_keys: true,
       auto_start: true,
     };
-    await this.#change('ReshardCreate', request, `create the workflow ${workflow}`, CHANGE_MS);
+    await this.#change('ReshardCreate', request, `create the workflow ${workflow}`, this.#settings.changeTimeoutMs);
   }
 
   async createMoveTables({ keyspace, workflow }: WorkflowName, sourceKeyspace: string, tables: string[] | 'all'): Promise<void> {
@@ -212,12 +230,12 @@ export class VtctldClient implements AsyncDisposable {
       defer_secondary_keys: true,
       auto_start: true,
     };
-    await this.#change('MoveTablesCreate', request, `create the workflow ${workflow}`, CHANGE_MS);
+    await this.#change('MoveTablesCreate', request, `create the workflow ${workflow}`, this.#settings.changeTimeoutMs);
   }
 
   async startStreams({ keyspace, workflow }: WorkflowName): Promise<void> {
     const request = { keyspace, tablet_request: { workflow, state: 'Running' } };
-    await this.#change('WorkflowUpdate', request, `start the streams of ${workflow}`, CHANGE_MS);
+    await this.#change('WorkflowUpdate', request, `start the streams of ${workflow}`, this.#settings.changeTimeoutMs);
   }
 
   async createDiff({ keyspace, workflow }: WorkflowName, uuid: string, tables: string[] = []): Promise<void> {
@@ -234,7 +252,7 @@ export class VtctldClient implements AsyncDisposable {
       auto_retry: true,
       max_report_sample_rows: '10',
     };
-    await this.#change('VDiffCreate', request, `begin the comparison ${uuid}`, CHANGE_MS);
+    await this.#change('VDiffCreate', request, `begin the comparison ${uuid}`, this.#settings.changeTimeoutMs);
   }
 
   /** A row for each table, by shard; empty where there is no such comparison. */
@@ -253,7 +271,7 @@ export class VtctldClient implements AsyncDisposable {
       'VDiffDelete',
       { workflow, target_keyspace: keyspace, arg: 'all' },
       `delete the comparisons of ${workflow}`,
-      CHANGE_MS,
+      this.#settings.changeTimeoutMs,
     );
   }
 
@@ -278,12 +296,17 @@ export class VtctldClient implements AsyncDisposable {
 
   /** Ends the workflow for good. For a reshard it deletes the source shards and their tablet records from the topology. */
   async complete({ keyspace, workflow }: WorkflowName): Promise<void> {
-    await this.#change('MoveTablesComplete', { workflow, target_keyspace: keyspace }, `complete ${workflow}`, CHANGE_MS);
+    await this.#change(
+      'MoveTablesComplete',
+      { workflow, target_keyspace: keyspace },
+      `complete ${workflow}`,
+      this.#settings.changeTimeoutMs,
+    );
   }
 
   /** Drops what was copied. Reads must have been switched back before: it leaves them on the emptied targets. */
   async deleteWorkflow({ keyspace, workflow }: WorkflowName): Promise<void> {
-    await this.#change('WorkflowDelete', { keyspace, workflow }, `delete the workflow ${workflow}`, CHANGE_MS);
+    await this.#change('WorkflowDelete', { keyspace, workflow }, `delete the workflow ${workflow}`, this.#settings.changeTimeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -293,7 +316,7 @@ export class VtctldClient implements AsyncDisposable {
   #read<Reply>(method: string, request: object, what: string): Promise<Reply> {
     const once = async (): Promise<Reply> => {
       try {
-        return await this.#connection.unary<Reply>(VTCTLD[method]!, request, READ_MS);
+        return await this.#connection.unary<Reply>(VTCTLD[method]!, request, this.#settings.readTimeoutMs);
       } catch (error) {
         if (!isServiceError(error) || this.#signal.aborted) throw error;
         if (isUnanswered(error)) throw Unreachable({ what, server: this.server, answer: error.details }, { cause: error });
