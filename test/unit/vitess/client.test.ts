@@ -40,6 +40,7 @@ const TEXTS: [string, string, boolean][] = [
   ['LSH_VITESS_EXISTS', 'node already exists: /vitess/global/keyspaces/customer/Keyspace', false],
   ['LSH_VITESS_MISSING', "node doesn't exist: /vitess/global/keyspaces/customer/shards/nope/Shard", false],
   ['LSH_VITESS_MYSQL', 'rpc error: code = Unknown desc = error in connecting to mysql db with connection 0x0', true],
+  ['LSH_VITESS_NO_PRIMARY', 'no primary found for shard customer/80-', false],
   ['LSH_VITESS_COMMAND', 'unknown command', false],
   ['LSH_VITESS_REFUSED', 'something that nobody has heard of', false],
 ];

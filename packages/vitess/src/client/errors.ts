@@ -121,6 +121,13 @@ export const NodeMissing: ErrorEntry<Said> = defineError('LSH_VITESS_MISSING', {
   exitCode: EXIT.refused,
 });
 
+export const NoPrimary: ErrorEntry<Said> = defineError('LSH_VITESS_NO_PRIMARY', {
+  message: ({ what, server, answer }) => `${what}: ${server} cannot, since a shard has no primary (${answer})`,
+  fix: 'Make one with PlannedReparentShard, or delete the shard that is not used: vtctld tells nothing of workflows until then.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const MysqlDown: ErrorEntry<Said> = defineError('LSH_VITESS_MYSQL', {
   message: ({ what, server, answer }) => `${what}: a tablet that ${server} asked cannot reach its MySQL (${answer})`,
   fix: 'Start that MySQL, or reparent the shard; it is tried again.',

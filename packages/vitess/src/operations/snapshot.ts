@@ -1,4 +1,5 @@
 /** Reads a keyspace for a planner. Changes nothing. */
+import { NoPrimary } from '../client/errors.ts';
 import { aliasName } from '../client/messages.ts';
 import type { VtctldClient } from '../client/vtctld.ts';
 import type { ServedType } from '../model.ts';
@@ -69,12 +70,23 @@ export async function keyspaceSnapshot(
         }
       : {}),
     tables: [...tables].sort(),
-    workflows: (await client.workflows(name)).map((workflow) => ({
-      name: workflow.name,
-      source: workflow.source?.keyspace ?? '',
-      target: workflow.target?.keyspace ?? '',
-      targetShards: workflow.target?.shards ?? [],
-    })),
+    ...(await workflowsOf(client, name)),
     throttlerOn: primary ? (await client.throttler(primary)).is_enabled : false,
   };
+}
+
+/** While any shard of the keyspace has no primary vtctld tells nothing of its workflows: that is for the plan to say. */
+async function workflowsOf(client: VtctldClient, keyspace: string): Promise<Pick<KeyspaceSnapshot, 'workflows' | 'unread'>> {
+  try {
+    const workflows = (await client.workflows(keyspace)).map(({ name, source, target }) => ({
+      name,
+      source: source?.keyspace ?? '',
+      target: target?.keyspace ?? '',
+      targetShards: target?.shards ?? [],
+    }));
+    return { workflows };
+  } catch (error) {
+    if (!NoPrimary.is(error)) throw error;
+    return { workflows: [], unread: error.message };
+  }
 }

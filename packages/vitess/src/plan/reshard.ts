@@ -82,9 +82,10 @@ export function workflowFindings(
   keyspace: string,
   workflow: string,
   targetShards: readonly string[],
-  { workflows }: KeyspaceSnapshot,
+  { workflows, unread }: KeyspaceSnapshot,
 ): Finding[] {
   const findings: Finding[] = [];
+  if (unread !== undefined) findings.push({ level: 'error', text: unread });
   for (const other of workflows) {
     const shared = other.targetShards.filter((shard) => targetShards.includes(shard));
     if (other.target !== keyspace || shared.length === 0) continue;

@@ -22,5 +22,7 @@ export interface KeyspaceSnapshot {
   /** Tables the primaries of the sources have. */
   tables: string[];
   workflows: { name: string; source: string; target: string; targetShards: string[] }[];
+  /** Why workflows could not be read. */
+  unread?: string;
   throttlerOn: boolean;
 }
