@@ -1,20 +1,21 @@
 /**
  * Measures Longshore on real servers of this machine:
  *
- *   pnpm bench [tsdb] [engine] [api] [--json] [--only name,…] [--points N] [--rounds N] [--replay-rounds N] [--tasks N] [--fsync everysec,always]
+ *   pnpm bench [tsdb] [engine] [api] [web] [--json] [--only name,…] [--points N] [--rounds N] [--replay-rounds N] [--tasks N] [--fsync everysec,always]
  *
  * Prints a table with ratios, or with `--json` one object a line. `--points`: the least a replay moves (50 million). Measurements on the
  * kilda data set are taken `--rounds` times (3), replays `--replay-rounds` times (1); the run of the middle speed is shown. The engine is
  * measured with `--tasks` tasks (20,000) on a Redis with each `--fsync` (both), and so is the API: `--rate` submissions a second (200) for
- * `--seconds` (60) while `--listeners` (1,000) follow event logs.
+ * `--seconds` (60) while `--listeners` (1,000) follow event logs. `web` looks at the dashboard in Chromium.
  */
 import { parseArgs } from 'node:util';
 import { API_NAMES, runApi } from './api.ts';
 import { ENGINE_NAMES, type EngineMeasurement, FSYNCS, type Fsync, runEngine } from './engine.ts';
 import { costs, type Goal, ratios, table } from './measurement.ts';
 import { NAMES, type Options, runTsdb } from './tsdb.ts';
+import { runWeb, WEB_NAMES } from './web.ts';
 
-const GROUPS: Readonly<Record<string, readonly string[]>> = { tsdb: NAMES, engine: ENGINE_NAMES, api: API_NAMES };
+const GROUPS: Readonly<Record<string, readonly string[]>> = { tsdb: NAMES, engine: ENGINE_NAMES, api: API_NAMES, web: WEB_NAMES };
 const GOALS: readonly Goal[] = [
   { name: 'migrate', to: 'source-read', atLeast: 0.8 },
   { name: 'migrate-verified', to: 'source-read', atLeast: 0.6 },
@@ -108,6 +109,8 @@ try {
     await runEngine({ only, fsyncs, tasks, say, tell: (found) => print(json ? JSON.stringify(found) : figures(found)) });
   if (API_NAMES.some((name) => only.has(name)))
     await runApi({ ...load, fsyncs, say, tell: (found) => print(json ? JSON.stringify(found) : figures(found)) });
+  if (WEB_NAMES.some((name) => only.has(name)))
+    await runWeb({ only, say, tell: (found) => print(json ? JSON.stringify(found) : figures(found)) });
   if (NAMES.some((name) => only.has(name))) {
     const results = await runTsdb(options);
     if (json) for (const { measurement } of results) print(JSON.stringify(measurement));

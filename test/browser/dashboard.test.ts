@@ -127,7 +127,12 @@ describe.skipIf(absent.length > 0)(`the dashboard in Chromium${absent.map((reaso
   });
 
   test('who has a token gets in, and a viewer is offered nothing that changes anything', async () => {
-    const { id } = await fleet.service.submit({ kind: 'counter.noop', params: { tasks: 1 }, mode: 'plan', owner: 'test' });
+    const { id } = await fleet.service.submit({
+      kind: 'counter.noop',
+      params: { tasks: 30, concurrency: 1, pauseMs: 100 },
+      mode: 'plan',
+      owner: 'test',
+    });
     await fleet.finished(id, ({ state }) => state === 'planned');
     if (!redis.there) throw new Error(redis.reason);
     const closedDir = await mkdtemp(join(tmpdir(), 'longshore-tokens-'));
@@ -147,6 +152,21 @@ describe.skipIf(absent.length > 0)(`the dashboard in Chromium${absent.map((reaso
     expect(await page.locator('[data-action]').count()).toBe(0);
     expect(await page.locator('nav a').allTextContents()).toEqual(['Operations', 'Fleet']);
     expect(await page.evaluate('document.cookie')).toBe('');
+    // The same story, looked at: it runs, rests, goes on and ends before the viewer's eyes, and nothing is ever offered.
+    for (const [action, state] of [
+      ['start', 'running'],
+      ['pause', 'paused'],
+      ['resume', 'succeeded'],
+    ] as const) {
+      await fleet.service.act(id, action, 'test');
+      await inState(page, state);
+      expect(await page.locator('[data-action]').count(), state).toBe(0);
+    }
+    await page.locator('[data-card=report]').waitFor();
+    await page.locator('[data-card=events] li', { hasText: 'pause asked by test' }).waitFor();
+    await page.goto(`http://${listen}/#/submit/counter.noop`);
+    await page.locator('main', { hasText: 'As viewer you can look at operations, not submit any' }).waitFor();
+    expect(await page.locator('form').count()).toBe(0);
     // What the browser itself says of the two answers 401 before.
     expect(complaints.filter((text) => !text.includes('401'))).toEqual([]);
     await page.context().close();

@@ -142,3 +142,33 @@ describe('speeds', () => {
     expect(rates.add({ at: 61_000, points: 10_000, bytes: 50_000, share: 0.5 })).toEqual({ pointsPerSecond: 0, bytesPerSecond: 0 });
   });
 });
+
+test('a guard that is open stands in the live view with the time it has left, and says so when that is over', () => {
+  const guard = {
+    key: 'deny',
+    what: 'writes to hits are denied',
+    target: 'old',
+    before: null,
+    after: null,
+    openedAt: NOW - 20_000,
+    maxMs: 60_000,
+    close: { task: 't', params: null },
+    state: 'open' as const,
+  };
+  const text = (guards: Picture['guards']): string =>
+    frame({
+      header,
+      tasks: [],
+      guards: guards!,
+      titles: [],
+      events: [],
+      numbers: numbersOf({ header, tasks: [], guards: [] }),
+      speeds: {},
+      now: NOW,
+    })
+      .map((line) => renderLine(line, 120, plainStyle))
+      .join('\n');
+  expect(text([guard])).toContain('guard writes to hits are denied, on old: 40 s left of 1 min 0 s');
+  expect(text([{ ...guard, maxMs: 5_000 }])).toContain('over its time by 15 s, it is being ended');
+  expect(text([{ ...guard, state: 'closed' }])).not.toContain('guard');
+});

@@ -16,11 +16,13 @@ For 3 s it has waited for a person to agree to:
 Next: \`longshore approve op_1 --reason …\` lets it go on.
 `;
   expect(paragraphs(text)).toEqual([
-    {
-      lines: ['It waits for approval: nothing runs.', 'For 3 s it has waited for a person to agree to:'],
-      items: ['cutover: deny writes', 'retire: delete'],
-    },
-    { lines: ['Next: `longshore approve op_1 --reason …` lets it go on.'], items: [] },
+    [
+      { text: 'It waits for approval: nothing runs.', item: false },
+      { text: 'For 3 s it has waited for a person to agree to:', item: false },
+      { text: 'cutover: deny writes', item: true },
+      { text: 'retire: delete', item: true },
+    ],
+    [{ text: 'Next: `longshore approve op_1 --reason …` lets it go on.', item: false }],
   ]);
   expect(paragraphs('op_1 is a thing.\n')).toEqual([]);
 });

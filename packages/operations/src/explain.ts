@@ -1,6 +1,7 @@
 /** One screen in plain words: what it is doing, what it waits for and since when, what is unsafe, what to type next. */
 import type { GuardRecord, OperationHeader, StoredPlan } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
+import { isAsked } from './approvals.ts';
 import type { TaskView } from './task-view.ts';
 
 interface Situation {
@@ -31,7 +32,7 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
   const lines = [
     `${id} is a ${header.kind}, submitted ${duration(now - header.createdAt)} ago by ${header.owner}${header.reason ? ` (“${header.reason}”)` : ''}.`,
   ];
-  for (const line of plan?.summary ?? []) lines.push(`  ${line}`);
+  for (const line of plan?.summary ?? []) lines.push(`  ${sentence(capital(line))}`);
   lines.push('', situation(header, now));
 
   const stage = header.stages[header.stage];
@@ -48,6 +49,7 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
           ? `It was asked to finish by ${header.finish.by}: what had come due by then is done, then it goes on.`
           : `It goes on until it is asked to end: \`longshore finish ${id}\`.`,
       );
+    lines.push(...comesNext(header, plan));
     if (header.waitsFor) lines.push(sentence(`It waits: ${header.waitsFor}`));
     else if (header.state !== 'paused' && !header.awaits) lines.push(...doing(tasks, now));
   }
@@ -68,6 +70,15 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
   lines.push(...safety(header, guards, now));
   lines.push('', `Next: ${nextCommand(header)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** What is before it: a person wants to know whether it will ask, and whether something will be denied. */
+function comesNext(header: OperationHeader, plan: StoredPlan | undefined): string[] {
+  const next = plan?.stages[header.stage + 1];
+  if (!next || header.ending !== undefined || header.revert || header.awaits) return [];
+  const asked = isAsked(header, next) && !header.approvals?.some(({ stage }) => stage === next.name);
+  const guards = next.guard?.opens?.length ? ', inside a time limit' : '';
+  return [`Then comes: ${next.title}${guards}${asked ? '; somebody is asked to agree first' : ''}.`];
 }
 
 const UNDER_WAY: ReadonlySet<OperationHeader['state']> = new Set(['running', 'paused', 'needs-attention', 'reverting']);

@@ -34,6 +34,7 @@ export function frame(picture: Picture): Line[] {
     headLine(picture),
     ...stageLines(picture),
     ...numberLines(picture),
+    ...guardLines(picture),
     ...gateLines(picture),
     ...taskLines(picture),
     ...eventLines(picture),
@@ -111,6 +112,17 @@ export function numberParts({ numbers, speeds }: Pick<Picture, 'numbers' | 'spee
   if (speeds.bytesPerSecond) parts.push(`${bytes(speeds.bytesPerSecond)}/s`);
   if (numbers.retries > 0) parts.push(plural(numbers.retries, 'retry', 'retries'));
   return parts;
+}
+
+/** What must not stay as it is, with the time it has left: nothing is more important at three in the morning. */
+function guardLines({ guards = [], now }: Picture): Line[] {
+  return guards
+    .filter(({ state }) => state === 'open')
+    .map(({ what, target, openedAt, maxMs }): Line => {
+      const left = openedAt + maxMs - now;
+      const clock = left > 0 ? `${duration(left)} left of ${duration(maxMs)}` : `over its time by ${duration(-left)}, it is being ended`;
+      return ['  ', { style: left > 0 ? 'yellow' : 'red', text: 'guard' }, ` ${what}, on ${target}: ${clock}`];
+    });
 }
 
 function gateLines({ tasks, now }: Picture): Line[] {

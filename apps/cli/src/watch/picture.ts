@@ -1,11 +1,13 @@
 /** What is shown of a running operation, taken from the API's answers: the same numbers for the live view, plain lines and JSON. */
-import type { OperationEvent, OperationHeader } from '@longshore/core';
+import type { GuardRecord, OperationEvent, OperationHeader } from '@longshore/core';
 import type { OperationView, TaskView } from '@longshore/operations';
 import type { Speeds } from './rates.ts';
 
 export interface Picture {
   header: OperationHeader;
   tasks: TaskView[];
+  /** States of targets that must not stay. */
+  guards?: GuardRecord[];
   /** Titles of the stages, as far as the plan is known. */
   titles: string[];
   /** The newest last. */

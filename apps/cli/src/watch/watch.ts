@@ -61,14 +61,14 @@ export async function watchOperation(watch: Watch): Promise<{ header: OperationH
       } else {
         silentSince = undefined;
         const numbers = numbersOf(view);
-        const { header, tasks } = view;
+        const { header, tasks, guards } = view;
         const speeds = rates.add({
           at: now,
           points: Math.max(numbers.points, numbers.pointsVerified) || numbers.pointsDumped,
           bytes: numbers.bytes,
           share: numbers.share,
         });
-        last = { header, tasks, titles: await titles.of(header), events, numbers, speeds, now, hint: watch.hint ?? keys.hint };
+        last = { header, tasks, guards, titles: await titles.of(header), events, numbers, speeds, now, hint: watch.hint ?? keys.hint };
         const over = isOver(header) || until?.(header);
         if (over) await Promise.race([following, wait(until?.(header) ? 0 : LAST_EVENTS_MS)]);
         display.picture(last);

@@ -1,7 +1,7 @@
 /** The text of `explain`, set for reading: what is so first, commands as they are typed, the next one at the end. */
 import { Card } from '../parts/small.ts';
 import { type Content, html } from '../vendor/preact.js';
-import { type Paragraph as Lines, paragraphs } from './paragraphs.ts';
+import { type Line, paragraphs } from './paragraphs.ts';
 
 export function Explained({ text }: { text: string | undefined }): Content {
   return html`<${Card} title="What is happening" name="explain">
@@ -9,11 +9,11 @@ export function Explained({ text }: { text: string | undefined }): Content {
   </${Card}>`;
 }
 
-function Paragraph({ paragraph: { lines, items }, first }: { paragraph: Lines; first: boolean }): Content {
-  return html`
-    ${lines.map((line, at) => html`<p key=${at} class=${line.startsWith('Next: ') ? 'next' : ''}>${first && at === 0 ? html`<b>${withCode(line)}</b>` : withCode(line)}</p>`)}
-    ${items.length > 0 ? html`<ul>${items.map((item) => html`<li key=${item}>${withCode(item)}</li>`)}</ul>` : null}
-  `;
+function Paragraph({ paragraph, first }: { paragraph: Line[]; first: boolean }): Content {
+  return paragraph.map(({ text, item }, at) => {
+    const look = item ? 'item' : text.startsWith('Next: ') ? 'next' : '';
+    return html`<p key=${at} class=${look}>${first && at === 0 ? html`<b>${withCode(text)}</b>` : withCode(text)}</p>`;
+  });
 }
 
 /** What stands between backticks is typed. */

@@ -61,7 +61,9 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   const counted = header.stages.reduce((sum, { done, failed, skipped }) => sum + done + failed + skipped, 0);
   const plan = usePlan(id, `${header.planHash ?? ''}/${header.stages.length}`, header.stages.length > 0);
   const bulk = plan?.stages.some((spec) => spec.bulk) ?? false;
-  const records = useRecords(id, `${counted}/${header.state}`, plan !== undefined);
+  // A thousand records are not asked for again with each task that ends, but at each hundredth of the way.
+  const step = Math.max(1, Math.floor(header.stages.reduce((sum, { total }) => sum + total, 0) / 100));
+  const records = useRecords(id, `${Math.floor(counted / step)}/${header.stage}/${header.state}`, plan !== undefined);
   const slow = over || planned ? undefined : SLOW_MS;
   const report = usePoll((signal) => call('GET /v1/operations/:id/report', { params: { id } }, { signal }), slow, [id, header.state]).value;
   const explained = usePoll((signal) => call('GET /v1/operations/:id/explain', { params: { id } }, { signal }), slow, [

@@ -1,25 +1,19 @@
 /** The text of `explain` in paragraphs. Pure. */
-export interface Paragraph {
-  lines: string[];
-  /** Belongs to the line before it. */
-  items: string[];
+
+export interface Line {
+  text: string;
+  /** It belongs to the line before it. */
+  item: boolean;
 }
 
-/** Without what the head of the page says already: who submitted it, and what its plan would do. Pure. */
-export function paragraphs(text: string): Paragraph[] {
+/** Without what the head of the page says already: who submitted it, and what its plan would do. */
+export function paragraphs(text: string): Line[][] {
   const [, ...rest] = text.trimEnd().split('\n');
   const from = rest.findIndex((line) => line.trim() === '');
-  const found: Paragraph[] = [];
-  for (const block of rest
+  const blocks = rest
     .slice(Math.max(0, from))
     .join('\n')
-    .split(/\n\s*\n/)) {
-    const paragraph: Paragraph = { lines: [], items: [] };
-    for (const line of block.split('\n').filter((one) => one.trim() !== '')) {
-      if (line.startsWith('  ')) paragraph.items.push(line.trim());
-      else paragraph.lines.push(line);
-    }
-    if (paragraph.lines.length + paragraph.items.length > 0) found.push(paragraph);
-  }
-  return found;
+    .split(/\n\s*\n/);
+  const lines = blocks.map((block) => block.split('\n').filter((line) => line.trim() !== ''));
+  return lines.map((all) => all.map((line) => ({ text: line.trim(), item: line.startsWith('  ') }))).filter((all) => all.length > 0);
 }

@@ -139,9 +139,16 @@ const LETTERS: Readonly<Record<Mark, string>> = {
 };
 
 /** Tasks as small cells, in the letters of the grid; what is not as it should be stands in the list below, too. */
-const MiniCells = memo<{ marks: string }>(
-  ({ marks }) =>
-    html`<div class="mini" aria-hidden="true">${[...marks].map((mark, at) => html`<i key=${at} class=${`cell ${mark}`}></i>`)}</div>`,
+const MiniCells = memo<{ marks: string }>(({ marks }) => {
+  const parts = Array.from({ length: Math.ceil(marks.length / TOGETHER) }, (_, at) => marks.slice(at * TOGETHER, (at + 1) * TOGETHER));
+  return html`<div class="mini" aria-hidden="true">${parts.map((part, at) => html`<${MiniPart} key=${at} marks=${part} />`)}</div>`;
+});
+
+/** Of a thousand cells few change at a time: only their part is drawn again. */
+const TOGETHER = 40;
+
+const MiniPart = memo<{ marks: string }>(
+  ({ marks }) => html`<span class="mini-part">${[...marks].map((mark, at) => html`<i key=${at} class=${`cell ${mark}`}></i>`)}</span>`,
 );
 
 function Task({ line }: { line: TaskLine }): Content {
