@@ -114,7 +114,7 @@ function befall({ cluster }: OpenmldbFleet, event: string): void {
   const known = [...cluster.state.tablets.keys()];
   const named = known.filter((endpoint) => event.includes(endpoint));
   const endpoints = named.length > 0 ? named : /\b(both|all|every)\b/.test(event) ? known : [];
-  const happens = /restart|comes? back|\bback\b|started again/.test(event) ? 'restart' : /\bdown\b|stops|killed|dies|gone/.test(event) ? 'stop' : undefined;
+  const happens = /restart|reboot|comes? back|\bback\b|started again/.test(event) ? 'restart' : /\bdown\b|offline|stop|kill|\bdies?\b|dead|crash|lost|gone|unreachable/.test(event) ? 'stop' : undefined;
   if (endpoints.length === 0 || happens === undefined) throw new Error(`nobody knows what this event is: ${event}`);
   for (const endpoint of endpoints) {
     if (happens === 'restart') cluster.restartTablet(endpoint);
@@ -231,7 +231,7 @@ function spread({ partitions }: Holding, healthy: string[], db: string): number 
 const CLAUSES: readonly { words: RegExp; unless?: RegExp; check(fleet: OpenmldbFleet, ran: Ran[], words: RegExpExecArray, recorded: Case): void }[] = [
   {
     words: /non-zero/,
-    unless: /\bor\b.*non-zero/,
+    unless: /\b(or|else|otherwise)\b.*non-zero|non-zero( exit)? (if|when|unless)/,
     check: (_fleet, ran) => expect(ran.map(({ exitCode }) => exitCode === EXIT.done)).toContain(false),
   },
   {
@@ -242,9 +242,12 @@ const CLAUSES: readonly { words: RegExp; unless?: RegExp; check(fleet: OpenmldbF
   { words: /[Ww]ait on op ids/, check: (_fleet, ran) => expect(ran.map(({ exitCode }) => exitCode)).toEqual(ran.map(() => 0)) },
   {
     words: /max-min\s*<=\s*(\d+)/,
-    check: ({ cluster }, _ran, [, most]) => {
+    check: ({ cluster }, ran, [, most]) => {
       const after = holdingOf(cluster);
-      const healthy = [...cluster.state.tablets.values()].filter((tablet) => tablet.healthy).map(({ endpoint }) => endpoint);
+      const left = ran.filter(({ command, exitCode }) => command === 'scalein' && exitCode === EXIT.done).map(({ args }) => args.join(' '));
+      const healthy = [...cluster.state.tablets.values()]
+        .filter((tablet) => tablet.healthy && !left.some((args) => args.includes(tablet.endpoint)))
+        .map(({ endpoint }) => endpoint);
       for (const db of cluster.state.databases) expect(spread(after, healthy, db)).toBeLessThanOrEqual(Number(most));
     },
   },

@@ -101,7 +101,8 @@ export const schema: z.ZodType<Settings> = z.strictObject({
       name,
       z.strictObject({
         system: z.string(),
-        address: z.url(),
+        // Of any scheme, also with several hosts: what it must look like is known to its system.
+        address: z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/]\S*$/i, 'must be an address such as http://host:4242'),
         settings: z.record(z.string(), json).default({}),
         secrets: z.record(z.string(), secret).default({}),
         maxTasks: z.int().positive().optional().describe('Tasks that may work on this target at once; absent: any number'),

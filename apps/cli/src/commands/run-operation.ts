@@ -8,7 +8,9 @@ import type { Client } from '../client.ts';
 import { viewOf } from '../report/kinds.ts';
 import { planText } from '../report/plan.ts';
 import { reportText, verdict } from '../report/text.ts';
+import type { Answer } from '../report/view.ts';
 import type { Terminal } from '../terminal.ts';
+import { table } from '../text.ts';
 import { watchOperation } from '../watch/watch.ts';
 
 export interface RunOptions {
@@ -108,6 +110,12 @@ async function ended(
     terminal.say(`${id} is planned and waits; \`longshore plan ${id}\` shows the plan, \`longshore start ${id}\` runs it.`);
     return exitCode;
   }
+  const view = viewOf(header.kind);
+  const answer = view?.answer?.(header.kind, await client.tasks(id));
+  if (answer) {
+    tell(answer, json, terminal);
+    return exitCode;
+  }
   const report = await client.report(id);
   if (json) {
     terminal.json({ type: 'report', ...report });
@@ -119,4 +127,10 @@ async function ended(
   }
   if (header.state === 'needs-attention') terminal.say(`It needs attention: \`longshore explain ${id}\` says what and why.`);
   return exitCode;
+}
+
+function tell({ columns, rows, remark }: Answer, json: boolean, terminal: Terminal): void {
+  if (json) for (const row of rows) terminal.json(Object.fromEntries(columns.map((column, at) => [column, row[at] ?? ''])));
+  else terminal.print(`${table(columns, rows).join('\n')}\n`);
+  if (remark !== undefined) terminal.say(remark);
 }

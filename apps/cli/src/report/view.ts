@@ -1,5 +1,5 @@
 /** What a kind may add to how its plan and its report are printed, in its own words. All of it is pure. */
-import type { Report, StoredPlan } from '@longshore/core';
+import type { DoneRecord, Report, StoredPlan } from '@longshore/core';
 import type { Style } from '../terminal.ts';
 import { table } from '../text.ts';
 
@@ -11,6 +11,14 @@ export interface Table {
   numbers?: number[];
 }
 
+/** A table of text; with `--json` an object a row. */
+export interface Answer {
+  columns: string[];
+  rows: string[][];
+  /** Said below it. */
+  remark?: string;
+}
+
 export interface KindView {
   /** A kind, `vitess.reshard`, or the beginning of several, `vitess.`; of two that fit the longer one counts. */
   kinds: string;
@@ -18,6 +26,8 @@ export interface KindView {
   planTables?(plan: StoredPlan): Table[];
   /** Shown above the rows of the report. */
   reportTables?(report: Report, plan: StoredPlan): Table[];
+  /** The answer of a kind that only reads, in place of its report: from the outputs of its tasks. */
+  answer?(kind: string, done: readonly DoneRecord[]): Answer | undefined;
   /** What a row of the report is: "metric". */
   rowName?: string;
   /** Says after the id what success means: "every point has been read back". */

@@ -29,10 +29,11 @@ export interface ServerDeps {
   authorization: string;
 }
 
-/** For one whole exchange. */
-const DEADLINE_MS = 10_000;
-/** Longest time a change can take effect after it was sent: the deadline, and what a server may hold a request for. */
-export const ACTION_MS = 15_000;
+/** For one whole exchange. An answer with all tables is long; a change is a few writes to ZooKeeper. */
+const READ_MS = 20_000;
+const CHANGE_MS = 4_000;
+/** Longest time a change can take effect after it was sent: its deadline, and what a server may hold a request for. */
+export const ACTION_MS = 5_000;
 const ANSWER_BYTES = 256 << 20;
 const SHOWN = 200;
 const BUSY = 503;
@@ -65,7 +66,7 @@ export async function callServer<T extends General>(
       headers: { 'content-type': 'application/json', authorization },
       body: formatJson(body),
       signal,
-      deadlineMs: DEADLINE_MS,
+      deadlineMs: call.changes ? CHANGE_MS : READ_MS,
       what: `${what} at ${address}`,
     });
     status = reply.status;
@@ -73,8 +74,7 @@ export async function callServer<T extends General>(
   } catch (error) {
     if (signal.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    if (call.changes && effectOf(error) !== 'none')
-      throw OutcomeUnknown({ what, server: address, reason }, { cause: error, retryAfterMs: ACTION_MS });
+    if (call.changes && effectOf(error) !== 'none') throw OutcomeUnknown({ what, server: address, reason }, { cause: error });
     throw Unanswered({ what, server: address, reason }, { cause: error });
   }
   if (status === 401 || status === 403) throw AccessDenied({ what, server: address, status });
@@ -82,8 +82,7 @@ export async function callServer<T extends General>(
   // Turned away before the handler ran.
   if (status === BUSY) throw Unanswered({ what, server: address, reason: `it answers ${status}` });
   if (status !== 200) {
-    if (call.changes && status >= 500)
-      throw OutcomeUnknown({ what, server: address, reason: `it answers ${status}` }, { retryAfterMs: ACTION_MS });
+    if (call.changes && status >= 500) throw OutcomeUnknown({ what, server: address, reason: `it answers ${status}` });
     throw BadAnswer({ what, server: address, status, text: text.slice(0, SHOWN) });
   }
   const parsed = call.answer.safeParse(jsonOf(text));

@@ -40,7 +40,7 @@ export interface OpenmldbStandIn extends AsyncDisposable {
   readonly state: ClusterState;
   readonly faults: OpFaults;
   /** Of the nameservers and tablets, by name. */
-  readonly servers: ReadonlyMap<string, { knobs: Knobs<undefined>; log: RequestLog }>;
+  readonly servers: ReadonlyMap<string, { port: number; knobs: Knobs<undefined>; log: RequestLog }>;
   /** Changes that were let in, in their order: `ChangeLeader db.t/0`. */
   readonly changes: readonly string[];
   readonly leader: string;

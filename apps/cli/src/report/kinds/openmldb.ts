@@ -1,6 +1,6 @@
 /** Who holds what before and after: replicas of each table by tablet, and how many of them lead. */
-import type { StoredPlan } from '@longshore/core';
-import type { KindView, Table } from '../view.ts';
+import type { DoneRecord, StoredPlan } from '@longshore/core';
+import type { Answer, KindView, Table } from '../view.ts';
 
 type Count = [replicas: number, leaders: number];
 interface Matrix {
@@ -23,7 +23,16 @@ export const openmldbView: KindView = {
   rowName: 'table',
   success: (kind) => SUCCESS[kind],
   planTables: (plan) => matrixTables(plan),
+  answer: (_kind, done) => shownBy(done),
 };
+
+/** What `showopstatus` and `showtablestatus` have read. */
+function shownBy(done: readonly DoneRecord[]): Answer | undefined {
+  const output = done.find(({ id, result }) => id === 'show' && result === 'ok')?.output;
+  if (output === undefined) return undefined;
+  const { columns, rows, leftOut } = output as { columns: string[]; rows: string[][]; leftOut: number };
+  return { columns, rows, ...(leftOut > 0 ? { remark: `${leftOut} older rows are left out.` } : {}) };
+}
 
 /** Tables side by side: more do not fit on a line. */
 const COLUMNS = 6;
