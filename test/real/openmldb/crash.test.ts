@@ -101,7 +101,11 @@ async function play(
   let back = {};
   if (scenario.back) {
     await fleet.service.revert(header.id, 'somebody');
-    expect((await fleet.finished(header.id)).state).toBe('reverted');
+    const over = await fleet.finished(
+      header.id,
+      ({ endedAt, state, attention }) => (endedAt !== undefined && state !== 'succeeded') || attention !== undefined,
+    );
+    expect([over.state, over.attention]).toEqual(['reverted', undefined]);
     expect(wrongWith(fleet.cluster, { autoFailover: true })).toEqual([]);
     back = placementsOf(fleet.cluster);
     expect(back).toEqual(first);

@@ -5,12 +5,62 @@
  * Twice is harmless: it is set, not toggled; what was found the first time stands in the guard, and stays.
  * Guard: open as long as it is off by our doing. Where it was off before nothing is opened, and nothing is set back.
  */
-import type { TaskDefinition } from '@longshore/core';
+import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { z } from 'zod';
-import { openmldbCluster } from '../client/index.ts';
+import { type OpenmldbClient, openmldbCluster } from '../client/index.ts';
 import { ClusterName } from '../params.ts';
 import { FAILOVER_KEY, leaseTarget, type OwnRole, PATIENT, taskName } from './settings.ts';
+
+/** The way back takes no longer than this. */
+const BACK_MS = 86_400_000;
+/** The guard of the way back: what was set back by then is held off once more. */
+const BACK_KEY = `${FAILOVER_KEY}:back`;
+
+/** Holds it off where it is on. */
+async function holdOff(
+  context: TaskContext<unknown>,
+  cluster: OpenmldbClient,
+  name: string,
+  how: { role: OwnRole; key: string; maxMs: number },
+): Promise<boolean> {
+  const { role, key, maxMs } = how;
+  const on = await cluster.autoFailover();
+  if (on !== true && (await context.guard.find(key))?.state !== 'open') return false;
+  await context.guard.open({
+    key,
+    what: `auto_failover of ${cluster.cluster} is off`,
+    target: leaseTarget(cluster.identity),
+    before: true,
+    after: false,
+    maxMs,
+    close: { task: taskName(role, 'release-failover'), params: { cluster: name, key } },
+  });
+  await context.effect<boolean | null>({
+    key: key === FAILOVER_KEY ? 'hold' : 'hold-back',
+    what: `set auto_failover of ${cluster.cluster} to false`,
+    observe: async () => (await cluster.autoFailover()) ?? null,
+    wanted: false,
+    act: () => cluster.setAutoFailover(false),
+  });
+  return true;
+}
+
+/** The same, for whoever looks at the way back before it is gone. */
+export const wayBackGuard = ({ cluster }: { cluster: string }): { key: string; what: string; maxMs: number } => ({
+  key: BACK_KEY,
+  what: `auto_failover of ${cluster} is off`,
+  maxMs: BACK_MS,
+});
+
+/** For the way back of what is moved by hand: on again by then, it would be refused. The undo of the hold ends it. */
+export async function holdOffOnTheWayBack(
+  context: TaskContext<{ cluster: string }>,
+  cluster: OpenmldbClient,
+  role: OwnRole,
+): Promise<void> {
+  await holdOff(context, cluster, context.params.cluster, { role, key: BACK_KEY, maxMs: BACK_MS });
+}
 
 export interface HoldParams {
   cluster: string;
@@ -27,32 +77,14 @@ export function holdFailoverTask(role: OwnRole): TaskDefinition<HoldParams> {
     async run(context) {
       const { params } = context;
       await using cluster = context.target(params.cluster, openmldbCluster);
-      const on = await cluster.autoFailover();
-      const known = await context.guard.find(FAILOVER_KEY);
-      if (on !== true && known?.state !== 'open') return { output: { held: false } };
-      await context.guard.open({
-        key: FAILOVER_KEY,
-        what: `auto_failover of ${cluster.cluster} is off`,
-        target: leaseTarget(cluster.identity),
-        before: true,
-        after: false,
-        maxMs: params.maxHoldMs,
-        close: { task: taskName(role, 'release-failover'), params: { cluster: params.cluster } },
-      });
-      await context.effect<boolean | null>({
-        key: 'hold',
-        what: `set auto_failover of ${cluster.cluster} to false`,
-        observe: async () => (await cluster.autoFailover()) ?? null,
-        wanted: false,
-        act: () => cluster.setAutoFailover(false),
-      });
-      return { output: { held: true } };
+      return { output: { held: await holdOff(context, cluster, params.cluster, { role, key: FAILOVER_KEY, maxMs: params.maxHoldMs }) } };
     },
 
     /** Writes even where it is on: a late "off" may still land. */
     async undo(context) {
+      const back = await context.guard.find(BACK_KEY);
       const entry = (await context.journal.entries()).find(({ key }) => key === 'hold');
-      if (!entry) return;
+      if (!entry && !back) return;
       await using cluster = context.target(context.params.cluster, openmldbCluster);
       await context.effect<boolean | null>({
         key: 'hold',
@@ -62,23 +94,26 @@ export function holdFailoverTask(role: OwnRole): TaskDefinition<HoldParams> {
         act: () => cluster.setAutoFailover(true),
         always: true,
       });
+      if (back?.state === 'open') await context.guard.close(BACK_KEY);
     },
   });
 }
 
 export interface ReleaseParams {
   cluster: string;
+  key: string;
 }
 
 export function releaseFailoverTask(role: OwnRole): TaskDefinition<ReleaseParams> {
   return defineTask<ReleaseParams>({
     name: taskName(role, 'release-failover'),
     role,
-    params: z.strictObject({ cluster: ClusterName }),
+    params: z.strictObject({ cluster: ClusterName, key: z.string().default(FAILOVER_KEY) }),
     retry: PATIENT,
 
     async run(context) {
-      const known = await context.guard.find(FAILOVER_KEY);
+      const { key } = context.params;
+      const known = await context.guard.find(key);
       // Never opened: it was off before.
       if (!known) return undefined;
       await using cluster = context.target(context.params.cluster, openmldbCluster);
@@ -89,10 +124,10 @@ export function releaseFailoverTask(role: OwnRole): TaskDefinition<ReleaseParams
         wanted: true,
         act: () => cluster.setAutoFailover(true),
       });
-      if (known.state === 'open') await context.guard.close(FAILOVER_KEY);
+      if (known.state === 'open') await context.guard.close(key);
       return undefined;
     },
 
-    undo: { none: 'that it is on is how it was; the way back sets it off anew where it has to' },
+    undo: { none: 'that it is on is how it was; the way back holds it off anew where it has to' },
   });
 }

@@ -13,6 +13,7 @@ import { OpCancelled, OpFailed, OpStuck, PartitionGone } from '../errors.ts';
 import type { Placement } from '../model.ts';
 import { partitionName, placementOf } from '../model.ts';
 import { ClusterName } from '../params.ts';
+import { holdOffOnTheWayBack, wayBackGuard } from './failover.ts';
 import { lookAt } from './look.ts';
 import { type OwnRole, PATIENT, taskName } from './settings.ts';
 import { letSettle, type StepsParams, settle } from './steps.ts';
@@ -82,6 +83,8 @@ export function settleTask(role: OwnRole): TaskDefinition<SettleParams> {
       }
     },
 
+    undoGuards: (params) => [wayBackGuard(params)],
+
     /** Puts it back to where the first attempt found it. What others have changed there since is looked at by the lease. */
     async undo(context) {
       const { params } = context;
@@ -91,6 +94,7 @@ export function settleTask(role: OwnRole): TaskDefinition<SettleParams> {
       await letSettle(context);
       const back = placement.parse(entry.before);
       if (!(await lookAt(cluster, params))) return context.journal.done(PLACEMENT);
+      await holdOffOnTheWayBack(context, cluster, role);
       await settle(context, cluster, back, { mayPromote: false }, 'undo: ');
       await context.journal.done(PLACEMENT);
     },
