@@ -11,6 +11,8 @@ export interface ClusterSettings extends StreamSettings {
   diffTicks: number;
   /** Ticks after which vtgate reads the list of tablets anew; 0: never by itself. */
   gateTicks: number;
+  /** How far replicas are behind their primaries, as throttlers measure it. */
+  replicaLagSeconds: number;
 }
 
 export interface ClusterOptions extends Partial<ClusterSettings> {
@@ -27,6 +29,7 @@ const DEFAULTS: ClusterSettings = {
   duplicatesAreErrors: true,
   diffTicks: 2,
   gateTicks: 5,
+  replicaLagSeconds: 0,
 };
 const TICK_MS = 5;
 

@@ -79,7 +79,7 @@ export class Stream {
       this.state = 'Copying';
       return;
     }
-    if (this.state === 'Copying') this.#copy(Math.floor(settings.copyRowsPerTick * share), settings.duplicatesAreErrors);
+    if (this.state === 'Copying') this.#copy(Math.ceil(settings.copyRowsPerTick * share), settings.duplicatesAreErrors);
     else this.apply(settings.changesPerTick);
   }
 
