@@ -3,6 +3,7 @@
 import { EXIT } from '@longshore/core';
 import { CommanderError } from 'commander';
 import { Ended, tellError } from './exit.ts';
+import { wrapperArguments } from './originals/otsdb-to-vm.ts';
 import { buildProgram } from './program.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -14,7 +15,7 @@ async function main(): Promise<number> {
   process.stdout.on('error', () => process.exit(EXIT.done));
   process.stderr.on('error', () => process.exit(HUNG_UP));
   try {
-    await buildProgram(terminal).parseAsync();
+    await buildProgram(terminal).parseAsync(wrapperArguments(process.argv));
     return EXIT.done;
   } catch (error) {
     if (error instanceof Ended) return error.exitCode;

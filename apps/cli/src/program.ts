@@ -14,6 +14,7 @@ import { systemCommands } from './commands/systems.ts';
 import { kildaDumpCommand } from './originals/kilda-dump.ts';
 import { kildaRestoreCommand } from './originals/kilda-restore.ts';
 import { openmldbOpsCommand } from './originals/openmldb-ops.ts';
+import { otsdbToVmCommand } from './originals/otsdb-to-vm.ts';
 import type { Terminal } from './terminal.ts';
 
 const VERSION = '0.1.0';
@@ -44,9 +45,13 @@ export function buildProgram(terminal: Terminal): Command {
   const [up, down, ...fleet] = fleetCommands(terminal) as [Command, Command, ...Command[]];
   group('Start here:', [demoCommand(terminal), doctorCommand(terminal)]);
   group('Work:', [...systemCommands(terminal), applyCommand(terminal)]);
-  group('In place of the kilda tools, also installed under these names:', [kildaDumpCommand(terminal), kildaRestoreCommand(terminal)]);
   group('In place of the client of the old Vitess automation:', [automationClientCommand(terminal)]);
   group("In place of OpenMLDB's own tool:", [openmldbOpsCommand(terminal)]);
+  group('In place of the kilda tools, also installed under these names:', [
+    kildaDumpCommand(terminal),
+    kildaRestoreCommand(terminal),
+    otsdbToVmCommand(terminal),
+  ]);
   group('Operations:', operationCommands(terminal));
   group('Decisions:', decisionCommands(terminal));
   group('The fleet:', [up, down, ...fleet, ...fleetStateCommands(terminal)]);

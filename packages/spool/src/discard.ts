@@ -103,6 +103,9 @@ export async function giveUpYoungest(
 /** Takes away all that an operation has in this spool, tombstones last. */
 export async function removeOperation(spool: Spool, operation: string): Promise<void> {
   const path = operationPath(spool, operation);
+  if (spool.layout !== undefined)
+    for (const { batch, state } of await listBatches(spool, operation))
+      await removeContents(spool, batchPath(spool, operation, batch, state), { keepRestoreLog: false });
   if (!(await folderExists(spool, path))) return;
   const names = await step('list', path, () => spool.files.names(path));
   for (const name of names) {

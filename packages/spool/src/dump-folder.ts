@@ -21,7 +21,7 @@ import {
   totalsOf,
 } from './manifest.ts';
 import { ChunkStream, Segment } from './segment.ts';
-import { batchPath, ensureOperationFolder, folderExists, type Spool, statesOf } from './spool.ts';
+import { batchHome, batchPath, ensureOperationFolder, folderExists, type Spool, statesOf } from './spool.ts';
 import { firstUnbacked, readManifestIn, reclaim } from './stored-batch.ts';
 import { tombstonesOf } from './tombstones.ts';
 
@@ -48,7 +48,8 @@ const MANIFEST_SYNC_BYTES = 64 << 20;
  */
 export async function openForDump(spool: Spool, request: DumpRequest): Promise<DumpOpening> {
   const { operation, batch } = request;
-  const parent = await ensureOperationFolder(spool, operation);
+  await ensureOperationFolder(spool, operation);
+  const parent = batchHome(spool, operation);
   const dumping = batchPath(spool, operation, batch, 'dumping');
   const states = await statesOf(spool, operation, batch);
   const finished = states.find((state) => state !== 'dumping');

@@ -14,7 +14,7 @@ export { removeVerified } from './removal.ts';
 export type { ChunkProgress, ComparedPoints } from './restore-log.ts';
 export type { Admission, AdmissionRequest, SpaceGate, SpaceGateOptions, SpaceSettings, SpaceStore } from './space-gate.ts';
 export { SPACE_DEFAULTS, spaceGate } from './space-gate.ts';
-export type { FolderState, Spool, SpoolPorts } from './spool.ts';
+export type { FolderLayout, FolderState, Spool, SpoolPorts } from './spool.ts';
 export { openSpool } from './spool.ts';
 export type { MetricTombstone, Tombstone } from './tombstones.ts';
 export { Tombstones, tombstonesOf } from './tombstones.ts';

@@ -1,7 +1,7 @@
 /** What is in a spool. */
 import { join } from 'node:path';
 import { step } from './files.ts';
-import { batchPath, type FolderState, folderExists, operationPath, parseFolderName, type Spool } from './spool.ts';
+import { batchHome, batchIn, batchPath, type FolderState, folderExists, operationPath, type Spool } from './spool.ts';
 
 export interface BatchListing {
   batch: string;
@@ -10,10 +10,10 @@ export interface BatchListing {
 
 /** The folders of an operation, sorted by batch name; removed batches have none (see `tombstonesOf`). One directory read. */
 export async function listBatches(spool: Spool, operation: string): Promise<BatchListing[]> {
-  const path = operationPath(spool, operation);
+  const path = batchHome(spool, operation);
   if (!(await folderExists(spool, path))) return [];
   const names = await step('list', path, () => spool.files.names(path));
-  const found = names.map(parseFolderName).filter((each) => each !== undefined);
+  const found = names.map((name) => batchIn(spool, name)).filter((each) => each !== undefined);
   return found.sort((a, b) => (a.batch < b.batch ? -1 : a.batch > b.batch ? 1 : 0));
 }
 

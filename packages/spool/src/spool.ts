@@ -14,6 +14,16 @@ import { nodeFiles, type SpoolFiles, step } from './files.ts';
 export type FolderState = 'dumping' | 'ready' | 'verified';
 export const FOLDER_STATES: readonly FolderState[] = ['dumping', 'ready', 'verified'];
 
+/**
+ * Folders of one operation named otherwise, directly in the spool: for people and scripts that know them by other names. Tombstones stay
+ * where they are.
+ */
+export interface FolderLayout {
+  folder(batch: string, state: FolderState): string;
+  /** Undefined for what is not of this operation. */
+  parse(name: string): { batch: string; state: FolderState } | undefined;
+}
+
 export interface Spool {
   name: string;
   /** Absolute and free of symbolic links. */
@@ -21,6 +31,7 @@ export interface Spool {
   quotaBytes?: number;
   files: SpoolFiles;
   random: Random;
+  layout?: FolderLayout;
 }
 
 export interface SpoolPorts {
@@ -29,7 +40,7 @@ export interface SpoolPorts {
 }
 
 /** The mount must exist: making it would fill the disk below a mount point that is not mounted. */
-export async function openSpool(mount: SpoolMount, ports: SpoolPorts = {}): Promise<Spool> {
+export async function openSpool(mount: SpoolMount & { layout?: FolderLayout }, ports: SpoolPorts = {}): Promise<Spool> {
   const files = ports.files ?? nodeFiles;
   const root = await step('find the spool', mount.path, async () => {
     try {
@@ -42,6 +53,7 @@ export async function openSpool(mount: SpoolMount, ports: SpoolPorts = {}): Prom
   });
   const spool: Spool = { name: mount.name, root, files, random: ports.random ?? systemRandom };
   if (mount.quotaBytes !== undefined) spool.quotaBytes = mount.quotaBytes;
+  if (mount.layout !== undefined) spool.layout = mount.layout;
   return spool;
 }
 
@@ -56,7 +68,22 @@ export function operationPath(spool: Spool, operation: string): string {
   return join(spool.root, checkedName(operation, 'an operation'));
 }
 
+/** The folder that an operation's batches lie in. */
+export function batchHome(spool: Spool, operation: string): string {
+  return spool.layout === undefined ? operationPath(spool, operation) : spool.root;
+}
+
+/** The batch and state in a folder's name, as this spool names them. */
+export function batchIn(spool: Spool, name: string): { batch: string; state: FolderState } | undefined {
+  return spool.layout === undefined ? parseFolderName(name) : spool.layout.parse(name);
+}
+
 export function batchPath(spool: Spool, operation: string, batch: string, state: FolderState): string {
+  if (spool.layout !== undefined) {
+    const name = spool.layout.folder(checkedName(batch, 'a batch'), state);
+    if (/[/\0]|^\.{1,2}$/.test(name)) throw SpoolUnsafe({ path: JSON.stringify(name), what: 'it is no name of a folder' });
+    return join(spool.root, name);
+  }
   return join(operationPath(spool, operation), `${checkedName(batch, 'a batch')}.${state}`);
 }
 

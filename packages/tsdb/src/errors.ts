@@ -70,7 +70,14 @@ export const Incomplete: ErrorEntry<{
 
 export const Unverified: ErrorEntry<{ points: number }> = defineError('LSH_TSDB_UNVERIFIED', {
   message: ({ points }) => `${points} points were acknowledged by the sink, but not read back`,
-  fix: 'Leave out --no-verify, or run `longshore tsdb verify` with the same source, sink and window.',
+  fix: 'Leave out --no-verify, give --verify-url where the sink only takes points, or run `longshore tsdb verify` with the same source and window.',
   retryable: false,
   exitCode: EXIT.incomplete,
+});
+
+export const NotBehind: ErrorEntry<{ sink: string; verifyUrl: string }> = defineError('LSH_TSDB_NOT_BEHIND', {
+  message: ({ sink, verifyUrl }) => `a point that was put into ${sink} cannot be seen at ${verifyUrl}, so nothing can be verified there`,
+  fix: 'Give the query port of the same VictoriaMetrics, or leave out --verify-url: the outcome is then "not verified".',
+  retryable: false,
+  exitCode: EXIT.refused,
 });

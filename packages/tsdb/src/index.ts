@@ -11,10 +11,13 @@ import { compareFolder } from './tasks/compare-folder.ts';
 import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
 import { findBatches, findToCompare } from './tasks/find-batches.ts';
+import { INTERVAL_TASKS } from './tasks/intervals.ts';
 import { kildaDumpMetric } from './tasks/kilda-dump-metric.ts';
 import { kildaRestoreFolder } from './tasks/kilda-restore-folder.ts';
 import { makeFolder } from './tasks/make-folder.ts';
+import { provePut } from './tasks/prove-put.ts';
 import { proveSink } from './tasks/prove-sink.ts';
+import { putBatch } from './tasks/put-batch.ts';
 import { restoreBatch } from './tasks/restore-batch.ts';
 import { settle } from './tasks/settle.ts';
 
@@ -36,6 +39,9 @@ export const tsdb: SystemPackage = {
     kildaDumpMetric,
     kildaRestoreFolder,
     makeFolder,
+    provePut,
+    putBatch,
+    ...INTERVAL_TASKS,
   ],
 };
 

@@ -32,12 +32,60 @@ const dumpId = z
   .regex(/^op_[a-z0-9]+$/, 'the id of a dump, such as op_7f3k')
   .describe('the operation whose dump is meant');
 
-export interface WindowParams {
+const MAX_PATTERNS = 200;
+const selection = {
+  prefixes: z
+    .array(z.string())
+    .max(MAX_PATTERNS)
+    .optional()
+    .describe('metrics whose name begins with one of these, instead of metricsPrefix'),
+  match: z.array(z.string().min(1)).max(MAX_PATTERNS).optional().describe('only metrics whose name matches one of these; * and ? are wild'),
+  exclude: z.array(z.string().min(1)).max(MAX_PATTERNS).optional().describe('no metric whose name matches one of these'),
+  tags: z
+    .record(z.string().min(1), z.string().min(1))
+    .optional()
+    .describe('only series that have these tags; a value may hold *, or be several with |'),
+  downsample: z
+    .string()
+    .regex(/^\d+(ms|s|m|h|d|w|n|y)-[a-z0-9]+(-[a-z]+)?$/, 'such as 1m-avg')
+    .optional()
+    .describe('lets the source average points before they are moved, such as 1m-avg; absent: every point as it is'),
+};
+
+export interface SelectionParams {
+  prefixes?: string[] | undefined;
+  match?: string[] | undefined;
+  exclude?: string[] | undefined;
+  tags?: Record<string, string> | undefined;
+  downsample?: string | undefined;
+}
+
+export interface WindowParams extends SelectionParams {
   startMs: number;
   stopMs: number;
   metricsPrefix: string;
   intervalMs: number;
+  originMs?: number | undefined;
+  folders?: { prefix: string; timeZone: string } | undefined;
 }
+
+const VIA = ['auto', 'import', 'put'] as const;
+const via = z
+  .enum(VIA)
+  .default('auto')
+  .describe(
+    'how the sink is written: import (VictoriaMetrics), put (OpenTSDB, or the listener of VictoriaMetrics for it), or as it answers',
+  );
+const putting = {
+  verifyUrl: address('victoriametrics').optional().describe('where a sink that only takes points can be asked what it holds'),
+  requestBytes: z
+    .int()
+    .min(512)
+    .max(1 << 25)
+    .optional()
+    .describe('size of a put request; absent: as large as the sink takes them'),
+  sync: z.boolean().optional().describe('a put is answered when its points are stored'),
+};
 
 export interface SinkParams {
   sink: string;
@@ -48,7 +96,14 @@ export interface SinkParams {
 
 const spool = z.string().optional().describe('the spool to use; absent: any that has a dumper and a restorer');
 
-export type MigrateParams = WindowParams & SinkParams & { source: string; spool?: string | undefined };
+export interface PutParams {
+  via: (typeof VIA)[number];
+  verifyUrl?: string | undefined;
+  requestBytes?: number | undefined;
+  sync?: boolean | undefined;
+}
+
+export type MigrateParams = WindowParams & SinkParams & PutParams & { source: string; spool?: string | undefined };
 export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   source: address('opentsdb'),
   sink: address('victoriametrics'),
@@ -60,6 +115,20 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   verify,
   settleMs,
   spool,
+  ...selection,
+  via,
+  ...putting,
+  originMs: z.int().min(0).optional().describe('windows begin at multiples of the interval from here, ms'),
+  folders: z
+    .strictObject({
+      prefix: z
+        .string()
+        .max(100)
+        .regex(/^[^/\\\0]*$/, 'a name without slashes'),
+      timeZone: z.string(),
+    })
+    .optional()
+    .describe('folders are named by their windows, one for each, with all metrics in it'),
 });
 
 export type DumpParams = WindowParams & { source: string; spool?: string | undefined };
@@ -70,6 +139,7 @@ export const DumpParams: z.ZodType<DumpParams> = z.strictObject({
   metricsPrefix,
   intervalMs,
   spool,
+  ...selection,
 });
 
 export type RestoreParams = SinkParams & { from: string };
@@ -84,7 +154,7 @@ export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
   settleMs,
 });
 
-export interface VerifyParams {
+export interface VerifyParams extends SelectionParams {
   source?: string | undefined;
   from?: string | undefined;
   sink: string;
@@ -104,6 +174,7 @@ export const VerifyParams: z.ZodType<VerifyParams> = z
     stopMs: stopMs.optional(),
     metricsPrefix,
     intervalMs,
+    ...selection,
   })
   .refine(({ source, from }) => (source === undefined) !== (from === undefined), {
     error: 'give either a source or a dump (from), not both',

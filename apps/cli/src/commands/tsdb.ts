@@ -9,8 +9,9 @@ import type { SpoolArgument } from '../arguments/target.ts';
 import { parseSpool, parseTarget } from '../arguments/target.ts';
 import { parseTime, showTime } from '../arguments/time.ts';
 import type { Client } from '../client.ts';
-import { BadSpool, BadWindow, directoryTrouble, SpoolNotMounted } from '../errors.ts';
+import { BadSpool, BadUsage, BadWindow, directoryTrouble, SpoolNotMounted } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
+import { wholeNumber } from './options.ts';
 import type { OperationRequest, RunningFlags } from './system.ts';
 import { operationCommand, needed as required, systemGroup } from './system.ts';
 
@@ -26,6 +27,14 @@ export interface TsdbFlags extends RunningFlags {
   existing?: 'refuse' | 'fill';
   verify?: boolean;
   settle?: string;
+  match?: string[];
+  exclude?: string[];
+  tag?: string[];
+  downsample?: string;
+  via?: 'auto' | 'import' | 'put';
+  verifyUrl?: string;
+  requestSizeLimit?: number;
+  sync?: boolean;
 }
 
 type Job = 'migrate' | 'dump' | 'restore' | 'verify';
@@ -56,12 +65,14 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
       stopMs,
       metricsPrefix: flags.metricsPrefix ?? '',
       intervalMs: parseDuration(flags.interval ?? 'day'),
+      ...selectionOf(flags),
     });
     sentence.push(`${showTime(startMs)} up to, not including, ${showTime(stopMs)}`);
   }
   if (job === 'migrate' || job === 'restore') {
     params.existing = flags.existing ?? 'refuse';
     params.verify = flags.verify ?? true;
+    if (job === 'migrate') Object.assign(params, puttingOf(flags));
     if (flags.settle !== undefined) params.settleMs = parseDuration(flags.settle);
   }
   const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
@@ -69,11 +80,39 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
   return { kind: `tsdb.${job}`, params, headline: `${sentence.join(': ')}.`, ...(spool ? { spool } : {}) };
 }
 
+function selectionOf({ metricsPrefix = '', match, exclude, tag, downsample }: TsdbFlags): { [key: string]: Json } {
+  const tags = Object.fromEntries(
+    (tag ?? []).map((text) => {
+      const [, key, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+      if (key === undefined || value === undefined)
+        throw BadUsage({ problem: `--tag ${text} is not of the form name=value`, command: 'longshore tsdb migrate' });
+      return [key, value];
+    }),
+  );
+  const prefixes = metricsPrefix.split(',');
+  return {
+    ...(prefixes.length > 1 ? { metricsPrefix: '', prefixes } : {}),
+    ...(match === undefined ? {} : { match }),
+    ...(exclude === undefined ? {} : { exclude }),
+    ...(tag === undefined ? {} : { tags }),
+    ...(downsample === undefined ? {} : { downsample }),
+  };
+}
+
+function puttingOf({ via, verifyUrl, requestSizeLimit, sync }: TsdbFlags): { [key: string]: Json } {
+  return {
+    ...(via === undefined || via === 'auto' ? {} : { via }),
+    ...(verifyUrl === undefined ? {} : { verifyUrl: parseTarget('--verify-url', verifyUrl) }),
+    ...(requestSizeLimit === undefined ? {} : { requestBytes: requestSizeLimit }),
+    ...(sync === true ? { sync } : {}),
+  };
+}
+
 const MOUNT_MS = 30_000;
 const POLL_MS = 250;
 
 /** A directory given as spool is announced to the fleet; its workers take it up within seconds. */
-async function mountSpool(client: Client, { name, path }: SpoolArgument, terminal: Terminal): Promise<void> {
+export async function mountSpool(client: Client, { name, path }: SpoolArgument, terminal: Terminal): Promise<void> {
   if (path === undefined) return;
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -102,8 +141,23 @@ const window = (command: Command): Command =>
   command
     .option('--start <time>', 'first moment: 2023-03-08, 2023-03-08T12:00:00, with Z or +01:00, epoch seconds or ms; UTC without a zone')
     .option('--stop <time>', 'end, no longer part of it; the same forms, or now')
-    .option('-m, --metrics-prefix <text>', 'only metrics whose name begins so', '')
+    .option('-m, --metrics-prefix <text>', 'only metrics whose name begins so; several with commas', '')
+    .option('--match <glob>', 'only metrics whose name matches; * and ? are wild; may be given again', several)
+    .option('--exclude <glob>', 'no metric whose name matches; may be given again', several)
+    .option('--tag <name=value>', 'only series with this tag; a value may hold * and |; may be given again', several)
+    .option('--downsample <rule>', 'let the source average, such as 1m-avg; without it every point is moved as it is')
     .option('-i, --interval <length>', 'width of one batch: day, hour, 6h, 90m', 'day');
+const several = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text];
+const putting = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--via <how>', 'how the sink is written: import (VictoriaMetrics), put (OpenTSDB, VictoriaMetrics on :4242)')
+        .choices(['auto', 'import', 'put'])
+        .default('auto'),
+    )
+    .option('--verify-url <target>', 'query port of a VictoriaMetrics behind a listener that only takes points')
+    .option('--request-size-limit <bytes>', 'bytes of a put request (default: as large as the sink takes them)', wholeNumber(512, 1 << 25))
+    .option('--sync', 'puts are answered when they are stored');
 const spoolOption = (command: Command): Command =>
   command.option('--spool <name|path>', 'where dumped data waits: a spool by name, or a directory of this machine');
 const writing = (command: Command): Command =>
@@ -130,7 +184,7 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'migrate',
       'dump and restore at once, then count everything again',
-      [source, sink, window, spoolOption, writing],
+      [source, sink, window, spoolOption, writing, putting],
       [
         'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
         'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',

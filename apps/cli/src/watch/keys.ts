@@ -16,8 +16,8 @@ export interface Keys extends Disposable {
 const OWNED_HINT = 'Ctrl+C tells how to stop; a closed terminal stops nothing.';
 const IN_PROCESS_HINT = 'Ctrl+C tells how to stop; the fleet ends with this command.';
 
-/** `owned`: this command started the operation, so its Ctrl+C acts on it; otherwise it only ends the watching. */
-export function listenForKeys(client: Client, id: string, owned: boolean, say: (line: string) => void): Keys {
+/** `termIsKey`: SIGTERM counts as Ctrl+C. `owned`: this command started the operation, so its Ctrl+C acts on it; otherwise it only ends the watching. */
+export function listenForKeys(client: Client, id: string, owned: boolean, say: (line: string) => void, termIsKey = false): Keys {
   const leaving = new AbortController();
   let presses = 0;
   let ended = false;
@@ -44,7 +44,7 @@ export function listenForKeys(client: Client, id: string, owned: boolean, say: (
     else if (presses === 2) act('drain', `${id}: no new work is begun, what is ready is finished. Ctrl+C once more cancels it.`);
     else act('cancel', `${id} is being cancelled: running steps stop, its folders are put away. Ctrl+C once more only leaves.`);
   };
-  const terminated = (): void => leave('SIGTERM');
+  const terminated = (): void => (termIsKey ? interrupted() : leave('SIGTERM'));
   const hungUp = (): void => leave('SIGHUP');
   process.on('SIGINT', interrupted);
   process.on('SIGTERM', terminated);

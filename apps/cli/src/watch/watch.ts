@@ -22,6 +22,8 @@ export interface Watch {
   owned: boolean;
   /** What Ctrl+C does, where that is more than ending the watching. */
   hint?: string;
+  /** SIGTERM counts as Ctrl+C. */
+  stopOnTerm?: boolean;
   /** Default: as the terminal and `json` have it. */
   display?: Display;
   /** Ends the watching earlier than the operation's end. */
@@ -40,7 +42,7 @@ const EVENTS_KEPT = 50;
 export async function watchOperation(watch: Watch): Promise<{ header: OperationHeader; exitCode: number }> {
   const { client, id, terminal, json, owned, until } = watch;
   const display = watch.display ?? displayFor(terminal, json);
-  using keys = listenForKeys(client, id, owned, (line) => display.say(line));
+  using keys = listenForKeys(client, id, owned, (line) => display.say(line), watch.stopOnTerm);
   const stop = new AbortController();
   const stopped = AbortSignal.any([stop.signal, keys.left]);
   const events: OperationEvent[] = [];

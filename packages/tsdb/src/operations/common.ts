@@ -3,12 +3,14 @@
 import type { Finding, Json, LeaseRequest, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { z } from 'zod';
+import type { Discovery, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { EmptyWindow, NoDump, NoMetrics, SinkNotEmpty } from '../errors.ts';
 import type { WindowParams } from '../params.ts';
 import type { BatchPlan } from '../plan/batches.ts';
 import { batchCount, rangeText, windowCount } from '../plan/batches.ts';
+import { prefixesToAsk, selectMetrics } from '../plan/selection.ts';
 import { countHeld } from '../tasks/prove-sink.ts';
 
 export interface Surveyed {
@@ -25,7 +27,7 @@ export async function survey(context: TaskContext<WindowParams & { source: strin
   const { startMs, stopMs, intervalMs, metricsPrefix: prefix } = params;
   if (stopMs <= startMs) throw EmptyWindow({ startMs, stopMs });
   await using source = context.target(params.source, openTsdb);
-  const { metrics, complete, reason } = await source.metrics(prefix, { signal });
+  const { metrics, complete, reason } = await selected(source, params, signal);
   const probe = await source.probe({ signal });
   const findings: Finding[] = [];
   if (metrics.length === 0) {
@@ -41,14 +43,45 @@ export async function survey(context: TaskContext<WindowParams & { source: strin
     });
   if (stopMs > context.clock.now())
     findings.push({ level: 'warning', text: 'the window reaches beyond now: points that arrive at the source later are not moved' });
-  const batches: BatchPlan = { startMs, stopMs, intervalMs, metrics };
+  const { tags, downsample, originMs, folders } = params;
+  const batches: BatchPlan = {
+    startMs,
+    stopMs,
+    intervalMs,
+    metrics,
+    ...(originMs === undefined ? {} : { originMs }),
+    ...(tags === undefined && downsample === undefined ? {} : { reading: { tags, downsample } }),
+    // One folder for each window, whatever is in it.
+    ...(folders === undefined ? {} : { folders, metricsPerBatch: Math.max(1, metrics.length) }),
+  };
   const count = batchCount(batches);
   const summary = [
     `${plural(metrics.length, 'metric')}${prefix === '' ? '' : ` beginning with "${prefix}"`} from ${params.source}`,
     `${rangeText(batches)} (the end is exclusive, times are UTC)`,
     `${plural(count, 'batch', 'batches')}: ${plural(windowCount(batches), 'window')} of ${durationText(intervalMs)}`,
   ];
+  if (tags !== undefined)
+    summary.push(
+      `only series with ${Object.entries(tags)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', ')}`,
+    );
+  if (downsample !== undefined) summary.push(`averaged by the source: ${downsample}; single points are not moved`);
   return { batches, count, summary, findings, fingerprint: { metrics, startMs, stopMs, intervalMs } };
+}
+
+/** Asks for each prefix of a selection, and leaves out what is not meant. */
+async function selected(source: OpenTsdbClient, params: WindowParams, signal: AbortSignal): Promise<Discovery> {
+  const { prefixes = params.metricsPrefix === '' ? [] : [params.metricsPrefix], match = [], exclude = [] } = params;
+  const names = new Set<string>();
+  const reasons: string[] = [];
+  for (const prefix of prefixesToAsk({ prefixes, match, exclude })) {
+    const found = await source.metrics(prefix, { signal });
+    for (const metric of found.metrics) names.add(metric);
+    if (!found.complete) reasons.push(found.reason ?? 'the source did not say why');
+  }
+  const metrics = selectMetrics([...names].sort(), { match, exclude });
+  return reasons.length === 0 ? { metrics, complete: true } : { metrics, complete: false, reason: reasons.join('; ') };
 }
 
 /** What the sink already holds, as far as it can be asked from here; the run asks again before anything is sent. */

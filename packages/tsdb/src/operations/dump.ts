@@ -4,7 +4,7 @@ import type { KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { DumpParams } from '../params.ts';
-import { batchName } from '../plan/batches.ts';
+import { batchName, planData } from '../plan/batches.ts';
 import { UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { placement, survey } from './common.ts';
@@ -27,7 +27,7 @@ export const dump: KindDefinition<DumpParams> = defineKind({
       findings,
       fingerprint,
       expect: { batches: count },
-      data: { ...batches },
+      data: planData(batches),
       stages: [
         {
           ...where,

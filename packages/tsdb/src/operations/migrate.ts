@@ -3,15 +3,17 @@
  * Verified means: every point of the source is in the sink, once, with a value as exact as the sink keeps values.
  */
 
-import type { KindDefinition, StageSpec } from '@longshore/core';
+import type { Json, KindDefinition, StageSpec } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { MigrateParams } from '../params.ts';
-import { batchName } from '../plan/batches.ts';
+import { batchName, planData } from '../plan/batches.ts';
+import { PROVE_PUT } from '../tasks/prove-put.ts';
 import { PROVE_SINK } from '../tasks/prove-sink.ts';
 import { TALLIES, UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { placement, sinkLease, survey, surveySink } from './common.ts';
+import { putLease, surveyPut, viaOf } from './put.ts';
 
 const moveParams = z.object({
   source: z.string(),
@@ -20,6 +22,11 @@ const moveParams = z.object({
   verify: z.boolean(),
   redo: z.int(),
   tally: z.enum(TALLIES),
+  via: z.enum(['import', 'put']),
+  named: z.boolean(),
+  verifyUrl: z.string().optional(),
+  requestBytes: z.int().optional(),
+  sync: z.boolean(),
 });
 
 export const migrate: KindDefinition<MigrateParams> = defineKind({
@@ -36,7 +43,10 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const { params, operation } = context;
     const { source, sink, existing, verify, settleMs } = params;
     const { batches, count, summary, findings, fingerprint } = await survey(context);
-    summary.push(await surveySink(context, batches, findings));
+    const via = params.via === 'auto' ? await viaOf(context) : params.via;
+    const named = params.folders !== undefined;
+    if (via === 'import') summary.push(await surveySink(context, batches, findings));
+    else summary.push(await surveyPut(context, batches, findings));
     summary.push(
       verify ? 'everything is read back and counted once more at the end' : 'nothing is read back: the outcome will be "not verified"',
     );
@@ -46,10 +56,38 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       name: 'move',
       title: 'dump and restore, batch by batch',
       concurrency: UNITS_IN_FLIGHT,
-      bulk: { count, params: { source, sink, existing, verify, redo: 0, tally: 'all' } },
-      upkeep: { task: 'tsdb.settle', params: { sink, from: operation.id, verify, settleMs }, everyMs: UPKEEP_MS },
+      bulk: {
+        count,
+        params: {
+          source,
+          sink,
+          existing,
+          verify,
+          redo: 0,
+          tally: 'all',
+          via,
+          named,
+          sync: params.sync === true,
+          ...(params.verifyUrl === undefined ? {} : { verifyUrl: params.verifyUrl }),
+          ...(params.requestBytes === undefined ? {} : { requestBytes: params.requestBytes }),
+        },
+      },
+      upkeep: {
+        task: named ? 'tsdb.interval-settle' : 'tsdb.settle',
+        // What was put was read back, where it can be, before its folder is called verified; it is not counted again.
+        params: { sink, from: operation.id, verify: verify && via === 'import', settleMs: via === 'import' ? settleMs : 0 },
+        everyMs: UPKEEP_MS,
+      },
     };
-    const prove = { id: PROVE_SINK, task: 'tsdb.prove-sink', params: { sink, existing }, placement: 'role' as const };
+    const prove =
+      via === 'import'
+        ? { id: PROVE_SINK, task: 'tsdb.prove-sink', params: { sink, existing }, placement: 'role' as const }
+        : {
+            id: PROVE_PUT,
+            task: 'tsdb.prove-put',
+            params: { sink, existing, ...(params.verifyUrl === undefined ? {} : { verifyUrl: params.verifyUrl }) },
+            placement: 'role' as const,
+          };
     const finalCount = {
       id: 'count',
       task: 'tsdb.final-count',
@@ -60,35 +98,55 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       summary,
       findings,
       fingerprint,
-      leases: await sinkLease(context, params.metricsPrefix),
+      leases: via === 'import' ? await sinkLease(context, params.metricsPrefix) : await putLease(context, params.metricsPrefix),
       expect: { batches: count },
-      data: { ...batches },
+      data: planData(batches),
       stages: [
         { name: 'prove', title: 'prove that the sink keeps what it takes', concurrency: 1, tasks: [prove] },
         move,
-        ...(verify ? [{ name: 'count', title: 'count everything once more', concurrency: 1, tasks: [finalCount] }] : []),
+        ...(verify && via === 'import'
+          ? [{ name: 'count', title: 'count everything once more', concurrency: 1, tasks: [finalCount] }]
+          : []),
         {
           name: 'cleanup',
           title: 'put the folders away',
           concurrency: 1,
           always: true,
           tasks: [],
-          upkeep: { task: 'tsdb.cleanup', params: {}, everyMs: UPKEEP_MS },
+          upkeep: { task: named ? 'tsdb.interval-cleanup' : 'tsdb.cleanup', params: {}, everyMs: UPKEEP_MS },
         },
       ],
     };
   },
 
   expand(_plan, stage, unit) {
-    const { source, sink, existing, verify, redo, tally } = moveParams.parse(stage.bulk!.params);
+    const { source, sink, existing, verify, redo, tally, via, named, verifyUrl, requestBytes, sync } = moveParams.parse(stage.bulk!.params);
     const batch = batchName(unit, redo);
     const from = fromOf(stage);
+    const putting = {
+      sink,
+      batch,
+      from,
+      verify,
+      tally,
+      sync,
+      ...(verifyUrl === undefined ? {} : { verifyUrl }),
+      ...(requestBytes === undefined ? {} : { requestBytes }),
+    };
+    const writing =
+      via === 'put'
+        ? { task: named ? 'tsdb.interval-put' : 'tsdb.put-batch', params: putting }
+        : { task: named ? 'tsdb.interval-restore' : 'tsdb.restore-batch', params: { sink, batch, from, existing, verify, redo, tally } };
     return [
-      { id: `dump-${batch}`, task: 'tsdb.dump-batch', params: { source, unit, redo, tally }, placement: 'spool' },
+      {
+        id: `dump-${batch}`,
+        task: named ? 'tsdb.interval-dump' : 'tsdb.dump-batch',
+        params: { source, unit, redo, tally },
+        placement: 'spool',
+      },
       {
         id: `restore-${batch}`,
-        task: 'tsdb.restore-batch',
-        params: { sink, batch, from, existing, verify, redo, tally },
+        ...writing,
         placement: 'spool',
         after: `dump-${batch}`,
       },
@@ -96,7 +154,8 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
   },
 
   redo(plan, stage, only, begun) {
-    const params = moveParams.parse(stage.bulk!.params);
+    moveParams.parse(stage.bulk!.params);
+    const params = stage.bulk!.params as { [key: string]: Json };
     const redo = FORGOTTEN + plan.stages.length;
     const title = 'dump again what lay in a lost spool, and send what is missing';
     const { spools: _lost, ...elsewhere } = stage;

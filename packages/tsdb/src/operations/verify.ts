@@ -4,6 +4,7 @@ import type { KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { VerifyParams } from '../params.ts';
+import { planData } from '../plan/batches.ts';
 import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { nothingFound, survey, surveyDump } from './common.ts';
@@ -47,7 +48,7 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
       findings,
       fingerprint,
       expect: { batches: count },
-      data: { ...batches },
+      data: planData(batches),
       stages: [{ name: 'move', title: 'compare, batch by batch', concurrency: UNITS_IN_FLIGHT, bulk: { count, params: { source, sink } } }],
     };
   },

@@ -13,9 +13,37 @@ export interface BatchPlan {
   intervalMs: number;
   /** Sorted names; a slice is `METRICS_PER_BATCH` of them. */
   metrics: string[];
+  /** Default `METRICS_PER_BATCH`. */
+  metricsPerBatch?: number | undefined;
+  /** Windows begin at multiples of the interval from here, ms; default 0, so that a day is a UTC day. */
+  originMs?: number | undefined;
+  /** How points are asked for, where that is other than raw and for all series. */
+  reading?: BatchReading | undefined;
+  /** Folders are named by their windows. */
+  folders?: FolderNames | undefined;
 }
 
-const schema = z.object({ startMs: z.int(), stopMs: z.int(), intervalMs: z.int().positive(), metrics: z.array(z.string()) });
+export interface BatchReading {
+  tags?: Record<string, string> | undefined;
+  downsample?: string | undefined;
+}
+
+export interface FolderNames {
+  prefix: string;
+  /** In which days and hours are told. */
+  timeZone: string;
+}
+
+const schema = z.object({
+  startMs: z.int(),
+  stopMs: z.int(),
+  intervalMs: z.int().positive(),
+  metrics: z.array(z.string()),
+  metricsPerBatch: z.int().positive().optional(),
+  originMs: z.int().optional(),
+  reading: z.object({ tags: z.record(z.string(), z.string()).optional(), downsample: z.string().optional() }).optional(),
+  folders: z.object({ prefix: z.string(), timeZone: z.string() }).optional(),
+});
 const parsed: WeakMap<object, BatchPlan> = new WeakMap();
 
 /** The batches' part of a stored plan; parsed once per plan object. */
@@ -27,24 +55,39 @@ export function batchPlanOf(data: Json): BatchPlan {
   return plan;
 }
 
+/** The part of a query that says how points are asked for; nothing where they are asked for raw. */
+export function readingOf(data: Json): { reading?: { tags?: Record<string, string>; downsample?: string } } {
+  const { reading } = batchPlanOf(data);
+  if (reading === undefined) return {};
+  const { tags, downsample } = reading;
+  return { reading: { ...(tags === undefined ? {} : { tags }), ...(downsample === undefined ? {} : { downsample }) } };
+}
+
+/** As it is stored. */
+export function planData(plan: BatchPlan): Json {
+  return JSON.parse(JSON.stringify(plan)) as Json;
+}
+
 export interface Batch {
   range: TimeRange;
   metrics: string[];
 }
 
 /** Windows are aligned to multiples of the interval since the epoch (a day is a UTC day), so the first and last may be shorter. */
-export function windowCount({ startMs, stopMs, intervalMs }: Pick<BatchPlan, 'startMs' | 'stopMs' | 'intervalMs'>): number {
+export function windowCount({ startMs, stopMs, intervalMs, originMs = 0 }: Windows): number {
   if (stopMs <= startMs) return 0;
-  return Math.floor((stopMs - 1) / intervalMs) - Math.floor(startMs / intervalMs) + 1;
+  return Math.floor((stopMs - 1 - originMs) / intervalMs) - Math.floor((startMs - originMs) / intervalMs) + 1;
 }
 
-export function windowAt({ startMs, stopMs, intervalMs }: Pick<BatchPlan, 'startMs' | 'stopMs' | 'intervalMs'>, index: number): TimeRange {
-  const first = (Math.floor(startMs / intervalMs) + index) * intervalMs;
+type Windows = Pick<BatchPlan, 'startMs' | 'stopMs' | 'intervalMs' | 'originMs'>;
+
+export function windowAt({ startMs, stopMs, intervalMs, originMs = 0 }: Windows, index: number): TimeRange {
+  const first = originMs + (Math.floor((startMs - originMs) / intervalMs) + index) * intervalMs;
   return { startMs: Math.max(startMs, first), stopMs: Math.min(stopMs, first + intervalMs) };
 }
 
-export function sliceCount(plan: Pick<BatchPlan, 'metrics'>): number {
-  return Math.ceil(plan.metrics.length / METRICS_PER_BATCH);
+export function sliceCount({ metrics, metricsPerBatch = METRICS_PER_BATCH }: Pick<BatchPlan, 'metrics' | 'metricsPerBatch'>): number {
+  return Math.ceil(metrics.length / metricsPerBatch);
 }
 
 export function batchCount(plan: BatchPlan): number {
@@ -53,11 +96,12 @@ export function batchCount(plan: BatchPlan): number {
 
 /** Batch number `unit`: windows oldest first, all slices of a window before the next. */
 export function batchAt(plan: BatchPlan, unit: number): Batch {
+  const size = plan.metricsPerBatch ?? METRICS_PER_BATCH;
   const slices = sliceCount(plan);
   const slice = unit % slices;
   return {
     range: windowAt(plan, Math.floor(unit / slices)),
-    metrics: plan.metrics.slice(slice * METRICS_PER_BATCH, (slice + 1) * METRICS_PER_BATCH),
+    metrics: plan.metrics.slice(slice * size, (slice + 1) * size),
   };
 }
 

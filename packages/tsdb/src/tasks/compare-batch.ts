@@ -11,7 +11,7 @@ import { openTsdb } from '../client/opentsdb/index.ts';
 import type { ChunkComparison } from '../client/victoriametrics/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
-import { batchAt, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { batchAt, batchPlanOf, rangeText, readingOf } from '../plan/batches.ts';
 import { PATIENT } from './settings.ts';
 
 export interface CompareBatchParams {
@@ -35,6 +35,7 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
     let compared = 0;
     for (const metric of metrics) {
       await source.readRange(metric, range, {
+        ...readingOf(context.plan),
         frame: () => {
           let parts: Buffer[] = [];
           return {

@@ -22,7 +22,7 @@ import { z } from 'zod';
 import type { FrameWriter, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
-import { batchAt, batchName, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { batchAt, batchName, batchPlanOf, rangeText, readingOf } from '../plan/batches.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, PERMIT_MS, RENEW_MS, SOURCE_BUSY_MS, SOURCE_LIMIT, TALLIES } from './settings.ts';
 
@@ -213,6 +213,7 @@ async function readMetric(
   };
   try {
     await source.readRange(metric, range, {
+      ...readingOf(context.plan),
       frame,
       signal: context.signal,
       onRetry: ({ error, action }) => retried(context, metric, error, action),

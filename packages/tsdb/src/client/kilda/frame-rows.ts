@@ -2,6 +2,7 @@
  * Import lines as rows of a kilda dump: frames in their order, inside a frame series as the source gave them, inside a series points
  * by time. What a query gave of a frame that goes on in the next query waits for the rest of it.
  */
+import { labelPairs } from '../labels.ts';
 import { viewLines } from '../victoriametrics/lines.ts';
 import { rowMiddle, rowText } from './rows.ts';
 
@@ -10,13 +11,6 @@ export interface Frames {
   points: number;
   /** The last frame that has any, s. */
   lastFrameS: number;
-}
-
-const PAIR = /"((?:[^"\\]|\\.)*)":"((?:[^"\\]|\\.)*)"/g;
-
-/** Names and values of a line's labels in their order (an object of JavaScript would put names like `1` first). */
-export function labelPairs(labels: string): [string, string][] {
-  return [...labels.matchAll(PAIR)].map(([, key, value]) => [JSON.parse(`"${key}"`) as string, JSON.parse(`"${value}"`) as string]);
 }
 
 export class FrameRows {

@@ -1,6 +1,10 @@
 /** The door of the OpenTSDB client: what the tasks of this package use. */
+
+export type { Discovery } from './discovery.ts';
 export { NoSuchMetric } from './errors.ts';
 export type { FrameWriter } from './frames.ts';
+export type { PutError } from './put.ts';
+export { putObjects } from './put-lines.ts';
 export type { Reading } from './queries.ts';
 export type { OpenTsdbSink } from './sink.ts';
 export { openTsdbSink } from './sink.ts';

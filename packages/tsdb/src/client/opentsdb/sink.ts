@@ -8,6 +8,8 @@ import type { PutRequest, PutResult } from './put.ts';
 import { put } from './put.ts';
 import { OpenTsdbSettings } from './source.ts';
 
+export type Serves = 'opentsdb' | 'victoriametrics' | 'put-only';
+
 export interface OpenTsdbSink extends AsyncDisposable {
   readonly name: string;
   readonly settings: OpenTsdbSettings;
@@ -15,8 +17,11 @@ export interface OpenTsdbSink extends AsyncDisposable {
   readonly identity: string;
   /** One request, no retry. */
   put(body: string | Uint8Array, options: Pick<PutRequest, 'flags' | 'contentEncoding'>): Promise<PutResult>;
-  /** What answers: OpenTSDB itself says its version; VictoriaMetrics' listener knows no other path than the one for putting. */
-  serves(): Promise<'opentsdb' | 'put-only'>;
+  /**
+   * What answers: OpenTSDB itself says its version; VictoriaMetrics' own port says that it is well; its listener for OpenTSDB knows no
+   * other path than the one for putting.
+   */
+  serves(): Promise<Serves>;
 }
 
 const ANSWER_BYTES = 1024 * 1024;
@@ -64,21 +69,18 @@ class Sink implements OpenTsdbSink {
     });
   }
 
-  async serves(): Promise<'opentsdb' | 'put-only'> {
+  async serves(): Promise<Serves> {
+    if (/"version"/.test(await this.#text('/api/version'))) return 'opentsdb';
+    return (await this.#text('/health')).trim() === 'OK' ? 'victoriametrics' : 'put-only';
+  }
+
+  /** Empty for anything but a 200. */
+  async #text(path: string): Promise<string> {
     const { deadlineMs } = this.settings;
-    const reply = await this.#http.request({
-      method: 'GET',
-      path: '/api/version',
-      deadlineMs,
-      what: `version of ${this.name}`,
-      signal: this.#signal,
-    });
-    if (reply.status !== 200) {
-      await reply.discard();
-      return 'put-only';
-    }
-    const text = await reply.text(ANSWER_BYTES);
-    return /"version"/.test(text) ? 'opentsdb' : 'put-only';
+    const reply = await this.#http.request({ method: 'GET', path, deadlineMs, what: `${path} of ${this.name}`, signal: this.#signal });
+    if (reply.status === 200) return reply.text(ANSWER_BYTES);
+    await reply.discard();
+    return '';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,53 @@
+/**
+ * Import lines as the objects of `/api/put`, numbers as the source's own digits: an integer stays one, a float is stored as one. Times in
+ * whole seconds go as seconds: the same moment stored both as seconds and as ms is two points to OpenTSDB, and an error when it is read.
+ */
+import { labelPairs } from '../labels.ts';
+import { viewLines } from '../victoriametrics/lines.ts';
+
+const NAME = '__name__';
+
+export interface PutSeries {
+  metric: string;
+  tags: [string, string][];
+}
+
+export function seriesOf(labels: string): PutSeries {
+  const pairs = labelPairs(labels);
+  return { metric: pairs.find(([key]) => key === NAME)?.[1] ?? '', tags: pairs.filter(([key]) => key !== NAME) };
+}
+
+/** Text of a time as OpenTSDB takes it: seconds in up to 10 digits, or 13 digits of ms. */
+export function putTime(ms: string): string {
+  return ms.endsWith('000') && ms.length > 3 ? ms.slice(0, -3) : ms;
+}
+
+/** One object for each point, in the lines' order. */
+export function* putObjects(lines: Buffer): Generator<string, void, undefined> {
+  for (const view of viewLines(lines, 'a folder')) {
+    const { metric, tags } = seriesOf(lines.toString('utf8', view.labelsStart, view.labelsEnd));
+    const head = `{"metric":${JSON.stringify(metric)},"timestamp":`;
+    const tail = `,"tags":{${tags.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}}`;
+    const values = lines.toString('latin1', view.valuesStart, view.valuesEnd).split(',');
+    const times = lines.toString('latin1', view.timesStart, view.timesEnd).split(',');
+    for (let at = 0; at < times.length; at++) yield `${head}${putTime(times[at]!)},"value":${values[at]!}${tail}`;
+  }
+}
+
+/** Lines of `tsdb import`: `metric seconds value tag=value …`; names that cannot stand there are left out and counted. */
+export function importText(lines: Buffer): { text: string; leftOut: number } {
+  let text = '';
+  let leftOut = 0;
+  for (const view of viewLines(lines, 'a folder')) {
+    const { metric, tags } = seriesOf(lines.toString('utf8', view.labelsStart, view.labelsEnd));
+    const values = lines.toString('latin1', view.valuesStart, view.valuesEnd).split(',');
+    const times = lines.toString('latin1', view.timesStart, view.timesEnd).split(',');
+    const tail = tags.map(([key, value]) => ` ${key}=${value}`).join('');
+    if (/[\s=]/.test(metric) || tags.some(([key, value]) => /[\s=]/.test(key) || /\s/.test(value)) || tags.length === 0) {
+      leftOut += times.length;
+      continue;
+    }
+    for (let at = 0; at < times.length; at++) text += `${metric} ${putTime(times[at]!)} ${values[at]!}${tail}\n`;
+  }
+  return { text, leftOut };
+}
