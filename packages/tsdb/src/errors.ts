@@ -81,3 +81,10 @@ export const NotBehind: ErrorEntry<{ sink: string; verifyUrl: string }> = define
   retryable: false,
   exitCode: EXIT.refused,
 });
+
+export const FileNotWhole: ErrorEntry<{ path: string }> = defineError('LSH_TSDB_FILE', {
+  message: ({ path }) => `what was written to ${path} does not read back as it was written`,
+  fix: 'Look at the disk; it is tried again by itself.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});

@@ -20,6 +20,7 @@ import { proveSink } from './tasks/prove-sink.ts';
 import { putBatch } from './tasks/put-batch.ts';
 import { restoreBatch } from './tasks/restore-batch.ts';
 import { settle } from './tasks/settle.ts';
+import { writeBatch } from './tasks/write-batch.ts';
 
 /** Everything a program needs to run time-series operations. */
 export const tsdb: SystemPackage = {
@@ -41,6 +42,7 @@ export const tsdb: SystemPackage = {
     makeFolder,
     provePut,
     putBatch,
+    writeBatch,
     ...INTERVAL_TASKS,
   ],
 };

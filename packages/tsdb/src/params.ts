@@ -69,7 +69,7 @@ export interface WindowParams extends SelectionParams {
   folders?: { prefix: string; timeZone: string } | undefined;
 }
 
-const VIA = ['auto', 'import', 'put'] as const;
+const VIA = ['auto', 'import', 'put', 'lines', 'text'] as const;
 const via = z
   .enum(VIA)
   .default('auto')

@@ -1,6 +1,8 @@
 /** `longshore tsdb …`: flags to parameters. What they mean is the kind's affair; nothing is started when one of them is wrong. */
 import { access, constants, mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import type { Json } from '@longshore/core';
 import type { Command } from 'commander';
 import { Option } from 'commander';
@@ -31,7 +33,7 @@ export interface TsdbFlags extends RunningFlags {
   exclude?: string[];
   tag?: string[];
   downsample?: string;
-  via?: 'auto' | 'import' | 'put';
+  via?: 'auto' | 'import' | 'put' | 'lines' | 'text';
   verifyUrl?: string;
   requestSizeLimit?: number;
   sync?: boolean;
@@ -51,7 +53,7 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
   if (job === 'migrate' || job === 'dump' || (job === 'verify' && flags.from === undefined))
     params.source = parseTarget('--source', needed('--source', flags.source));
   if (job === 'restore' || (job === 'verify' && flags.from !== undefined)) params.from = needed('--from', flags.from);
-  if (job !== 'dump') params.sink = parseTarget('--sink', needed('--sink', flags.sink));
+  if (job !== 'dump') params.sink = parseSink(needed('--sink', flags.sink), job, cwd);
   const what = `${flags.metricsPrefix ? `metrics ${flags.metricsPrefix}…` : 'all metrics'}`;
   sentence.push(
     `${job} ${params.from ?? `${what} from ${String(params.source)}`}${params.sink === undefined ? '' : ` to ${String(params.sink)}`}`,
@@ -78,6 +80,13 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
   const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
   if (spool) params.spool = spool.name;
   return { kind: `tsdb.${job}`, params, headline: `${sentence.join(': ')}.`, ...(spool ? { spool } : {}) };
+}
+
+/** A sink is a target, or, for a migration, a folder of this machine: anything with a slash in front, or `file:///…`. */
+function parseSink(text: string, job: Job, cwd: string): string {
+  if (job === 'migrate' && /^(\/|\.{1,2}\/|file:)/.test(text))
+    return text.startsWith('file:') ? text : pathToFileURL(resolve(cwd, text)).href;
+  return parseTarget('--sink', text);
 }
 
 function selectionOf({ metricsPrefix = '', match, exclude, tag, downsample }: TsdbFlags): { [key: string]: Json } {
@@ -136,7 +145,10 @@ export async function mountSpool(client: Client, { name, path }: SpoolArgument, 
 const source = (command: Command): Command =>
   command.option('-s, --source <target>', 'OpenTSDB to read: a name in longshore.yaml or an address');
 const sink = (command: Command): Command =>
-  command.option('-d, --sink <target>', 'VictoriaMetrics to write: a name in longshore.yaml or an address');
+  command.option(
+    '-d, --sink <target>',
+    'what to write: a name in longshore.yaml, the address of a VictoriaMetrics or an OpenTSDB, or a folder (/…)',
+  );
 const window = (command: Command): Command =>
   command
     .option('--start <time>', 'first moment: 2023-03-08, 2023-03-08T12:00:00, with Z or +01:00, epoch seconds or ms; UTC without a zone')
@@ -151,8 +163,11 @@ const several = (text: string, before: string[] | undefined): string[] => [...(b
 const putting = (command: Command): Command =>
   command
     .addOption(
-      new Option('--via <how>', 'how the sink is written: import (VictoriaMetrics), put (OpenTSDB, VictoriaMetrics on :4242)')
-        .choices(['auto', 'import', 'put'])
+      new Option(
+        '--via <how>',
+        'how the sink is written: import (VictoriaMetrics), put (OpenTSDB, VictoriaMetrics on :4242), lines or text (files)',
+      )
+        .choices(['auto', 'import', 'put', 'lines', 'text'])
         .default('auto'),
     )
     .option('--verify-url <target>', 'query port of a VictoriaMetrics behind a listener that only takes points')

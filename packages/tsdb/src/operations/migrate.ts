@@ -22,7 +22,7 @@ const moveParams = z.object({
   verify: z.boolean(),
   redo: z.int(),
   tally: z.enum(TALLIES),
-  via: z.enum(['import', 'put']),
+  via: z.enum(['import', 'put', 'lines', 'text']),
   named: z.boolean(),
   verifyUrl: z.string().optional(),
   requestBytes: z.int().optional(),
@@ -46,7 +46,8 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const via = params.via === 'auto' ? await viaOf(context) : params.via;
     const named = params.folders !== undefined;
     if (via === 'import') summary.push(await surveySink(context, batches, findings));
-    else summary.push(await surveyPut(context, batches, findings));
+    else if (via === 'put') summary.push(await surveyPut(context, batches, findings));
+    else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
     summary.push(
       verify ? 'everything is read back and counted once more at the end' : 'nothing is read back: the outcome will be "not verified"',
     );
@@ -82,12 +83,14 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const prove =
       via === 'import'
         ? { id: PROVE_SINK, task: 'tsdb.prove-sink', params: { sink, existing }, placement: 'role' as const }
-        : {
-            id: PROVE_PUT,
-            task: 'tsdb.prove-put',
-            params: { sink, existing, ...(params.verifyUrl === undefined ? {} : { verifyUrl: params.verifyUrl }) },
-            placement: 'role' as const,
-          };
+        : via !== 'put'
+          ? { id: 'make-folder', task: 'tsdb.make-folder', params: { folder: sink }, placement: 'role' as const }
+          : {
+              id: PROVE_PUT,
+              task: 'tsdb.prove-put',
+              params: { sink, existing, ...(params.verifyUrl === undefined ? {} : { verifyUrl: params.verifyUrl }) },
+              placement: 'role' as const,
+            };
     const finalCount = {
       id: 'count',
       task: 'tsdb.final-count',
@@ -98,7 +101,12 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       summary,
       findings,
       fingerprint,
-      leases: via === 'import' ? await sinkLease(context, params.metricsPrefix) : await putLease(context, params.metricsPrefix),
+      leases:
+        via === 'import'
+          ? await sinkLease(context, params.metricsPrefix)
+          : via === 'put'
+            ? await putLease(context, params.metricsPrefix)
+            : [{ target: sink, scope: '' }],
       expect: { batches: count },
       data: planData(batches),
       stages: [
@@ -134,9 +142,11 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       ...(requestBytes === undefined ? {} : { requestBytes }),
     };
     const writing =
-      via === 'put'
-        ? { task: named ? 'tsdb.interval-put' : 'tsdb.put-batch', params: putting }
-        : { task: named ? 'tsdb.interval-restore' : 'tsdb.restore-batch', params: { sink, batch, from, existing, verify, redo, tally } };
+      via === 'lines' || via === 'text'
+        ? { task: 'tsdb.write-batch', params: { sink, via, batch, from, tally } }
+        : via === 'put'
+          ? { task: named ? 'tsdb.interval-put' : 'tsdb.put-batch', params: putting }
+          : { task: named ? 'tsdb.interval-restore' : 'tsdb.restore-batch', params: { sink, batch, from, existing, verify, redo, tally } };
     return [
       {
         id: `dump-${batch}`,

@@ -10,8 +10,11 @@ import { countHeld } from '../tasks/prove-sink.ts';
 type Context = TaskContext<{ sink: string; verifyUrl?: string | undefined; existing: 'refuse' | 'fill' }>;
 
 /** How a sink is written, as it answers. One that is configured by name is what its system says. */
-export async function viaOf(context: Context): Promise<'import' | 'put'> {
+export type Via = 'import' | 'put' | 'lines' | 'text';
+
+export async function viaOf(context: Context): Promise<Via> {
   const { sink: name } = context.params;
+  if (name.startsWith('file:')) return 'lines';
   if (!/^[a-z]+:\/\//i.test(name)) {
     try {
       await using _named = context.target(name, victoriaMetrics);

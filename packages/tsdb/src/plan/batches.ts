@@ -105,6 +105,11 @@ export function batchAt(plan: BatchPlan, unit: number): Batch {
   };
 }
 
+/** The window of a batch by its name. */
+export function batchRange(plan: BatchPlan, name: string): TimeRange {
+  return batchAt(plan, Number(/^b(\d+)/.exec(name)?.[1] ?? 0)).range;
+}
+
 /** Folder name of a batch; sorts by age. A batch that is dumped again gets another name, since the first one has a tombstone. */
 export function batchName(unit: number, redo: number): string {
   const name = `b${String(unit).padStart(7, '0')}`;

@@ -1,0 +1,100 @@
+/**
+ * Writes one ready batch into a file that other tools read: VictoriaMetrics' JSON lines, or the text of OpenTSDB's `tsdb import`.
+ *
+ * Changes: one file, which gets its name when it is whole and on the disk. Twice is harmless: it is written anew, with the same contents.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TaskContext, TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import { openForRestore, openSpool } from '@longshore/spool';
+import { z } from 'zod';
+import { kildaFolder } from '../client/kilda/index.ts';
+import { importText } from '../client/opentsdb/index.ts';
+import { FileNotWhole } from '../errors.ts';
+import { batchPlanOf, batchRange } from '../plan/batches.ts';
+import type { Tallies } from './settings.ts';
+import { PATIENT, TALLIES } from './settings.ts';
+
+export interface WriteBatchParams {
+  sink: string;
+  via: 'lines' | 'text';
+  batch: string;
+  from: string;
+  tally: Tallies;
+}
+
+export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
+  name: 'tsdb.write-batch',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({ sink: z.string(), via: z.enum(['lines', 'text']), batch: z.string(), from: z.string(), tally: z.enum(TALLIES) }),
+  retry: PATIENT,
+  undo: { none: 'the files are what it was asked for' },
+
+  async run(context) {
+    const { params } = context;
+    const opening = await openForRestore(await openSpool(context.spool()), params.from, params.batch);
+    if (opening.state === 'removed') {
+      for (const { metric, points } of opening.tombstone.metrics) tell(context, metric, points);
+      return undefined;
+    }
+    await using batch = opening.batch;
+    await using folder = context.target(params.sink, kildaFolder);
+    if (opening.state === 'ready') {
+      const path = join(folder.path, fileNameOf(context));
+      const hash = createHash('sha256');
+      const draft = await open(`${path}.part`, 'w');
+      try {
+        for (const { chunk, points, metric } of batch.entries) {
+          context.signal.throwIfAborted();
+          if (points === 0) continue;
+          const lines = await batch.readLines(chunk);
+          const { text, leftOut } = params.via === 'text' ? importText(lines) : { text: lines, leftOut: 0 };
+          if (leftOut > 0) {
+            context.tally(metric, 'unsendable', leftOut);
+            context.note({
+              level: 'error',
+              row: metric,
+              text: `${leftOut} points have names with blanks, or no tags: \`tsdb import\` cannot read them`,
+            });
+          }
+          hash.update(text);
+          await draft.writeFile(text);
+          context.count('points', points);
+        }
+        await draft.datasync();
+      } finally {
+        await draft.close();
+      }
+      const back = createHash('sha256');
+      for await (const part of createReadStream(`${path}.part`) as AsyncIterable<Buffer>) back.update(part);
+      if (back.digest('hex') !== hash.digest('hex')) throw FileNotWhole({ path });
+      await rename(`${path}.part`, path);
+      for (const { chunk, points } of batch.entries) {
+        if (points === 0) continue;
+        await batch.sending([chunk], context.generation, context.clock.now());
+        await batch.acknowledged(chunk, context.generation);
+        await batch.verified(chunk, { points, matched: points, missing: 0, extra: 0, different: 0, precisionLost: 0 });
+      }
+      await batch.markVerified({ readBack: true });
+    }
+    for (const { metric, points } of batch.entries) tell(context, metric, points);
+    return undefined;
+  },
+});
+
+/** Named by its window and its number, so that a folder of them sorts by time. */
+function fileNameOf({ params, plan }: TaskContext<WriteBatchParams>): string {
+  const { startMs, stopMs } = batchRange(batchPlanOf(plan), params.batch);
+  const time = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace(/[-:]/g, '');
+  return `${time(startMs)}Z-${time(stopMs)}Z-${params.batch}.${params.via === 'lines' ? 'jsonl' : 'txt'}`;
+}
+
+function tell(context: TaskContext<WriteBatchParams>, metric: string, points: number): void {
+  if (context.params.tally === 'none' || points === 0) return;
+  context.tally(metric, 'restored', points);
+  context.tally(metric, 'verified', points);
+}
