@@ -161,7 +161,7 @@ async function compareAll(context: Context, batch: ReadyBatch, compare: (entry: 
         continue;
       }
       const { points, matched, missing, extra, different, precisionLost } = comparison;
-      await batch.verified(entry.chunk, { points, matched, missing, extra, different, precisionLost });
+      await batch.verified(new Map([[entry.chunk, { points, matched, missing, extra, different, precisionLost }]]));
       context.count('pointsVerified', matched + precisionLost);
       tellExamples(context, entry.metric, comparison.examples);
     }

@@ -77,7 +77,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
         if (points === 0) continue;
         await batch.sending([chunk], context.generation, context.clock.now());
         await batch.acknowledged(chunk, context.generation);
-        await batch.verified(chunk, { points, matched: points, missing: 0, extra: 0, different: 0, precisionLost: 0 });
+        await batch.verified(new Map([[chunk, { points, matched: points, missing: 0, extra: 0, different: 0, precisionLost: 0 }]]));
       }
       await batch.markVerified({ readBack: true });
     }
