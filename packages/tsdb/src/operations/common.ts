@@ -38,8 +38,8 @@ export async function survey(context: TaskContext<WindowParams & { source: strin
     findings.push({ level: 'warning', text: `the list of metrics may be incomplete: ${reason ?? 'the source did not say why'}` });
   if (probe.rawReads === false)
     findings.push({
-      level: 'error',
-      text: `${params.source} has no aggregator "none" (OpenTSDB before 2.3), so raw points cannot be read`,
+      level: 'info',
+      text: `${params.source} has no aggregator "none" (OpenTSDB before 2.3): raw points are asked for series by series, which takes longer`,
     });
   if (stopMs > context.clock.now())
     findings.push({ level: 'warning', text: 'the window reaches beyond now: points that arrive at the source later are not moved' });

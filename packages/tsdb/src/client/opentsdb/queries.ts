@@ -19,7 +19,7 @@ export interface Reading {
   tags?: Readonly<Record<string, string>>;
   /** `1m-avg`: points are averaged before they are sent. */
   downsample?: string;
-  /** With these, `metric` is not looked at. */
+  /** Series by their names, each an object of its own in the reply; `metric` is then not asked for. */
   tsuids?: readonly string[];
   /** Adds flags to the query. */
   flags?: Readonly<Record<string, string>>;
@@ -46,7 +46,7 @@ export function frameQuery(metric: string, frame: TimeRange, reading: Reading = 
   const times = { start: timeText(start), end: timeText(end) };
   const parts = downsample === undefined ? aggregator : `${aggregator}:${downsample}`;
   if (tsuids !== undefined) {
-    const query = { ...times, tsuid: `${parts}:${tsuids.join(',')}`, ms: 'true', ...flags };
+    const query = { ...times, tsuid: tsuids.map((tsuid) => `${parts}:${tsuid}`), ms: 'true', ...flags };
     return { method: 'GET', path: '/api/query', query, asked };
   }
   if (NOT_IN_M.test(metric) || tags.some((tag) => tag.some((text) => NOT_IN_TAGS.test(text)))) {

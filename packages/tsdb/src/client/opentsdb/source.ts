@@ -7,10 +7,11 @@ import type { HttpClient, HttpReply, HttpRequest } from '@longshore/http';
 import { openHttp, parseRetryAfter } from '@longshore/http';
 import { z } from 'zod';
 import type { FrameSummary, LineSink, TimeRange } from '../../model.ts';
+import { joined, SERIES_PER_QUERY, seriesReading, tsuidsIn } from './by-series.ts';
 import { DensityMemory } from './density.ts';
 import type { Discovery } from './discovery.ts';
 import { discover } from './discovery.ts';
-import { BadSourceSettings, MalformedReply } from './errors.ts';
+import { BadSourceSettings, MalformedReply, NoRawReads, TooMuchAsked } from './errors.ts';
 import type { RangeOptions, RangeSummary } from './frames.ts';
 import { readRange } from './frames.ts';
 import type { Reading } from './queries.ts';
@@ -78,6 +79,9 @@ export interface OpenTsdbDeps {
 
 const SMALL_REPLY_BYTES = 1024 * 1024;
 const SUGGEST_REPLY_BYTES = 512 * 1024 * 1024;
+const SERIES_REPLY_BYTES = 256 * 1024 * 1024;
+/** A frame that is refused as too large at this length is not cut further in time. */
+const SHORTEST_FRAME_MS = 60_000;
 const ERROR_REPLY_BYTES = 256 * 1024;
 const ACCEPT = { none: 'identity', gzip: 'gzip' } as const;
 
@@ -103,6 +107,8 @@ export class OpenTsdbSource implements OpenTsdbClient {
   readonly #http: HttpClient;
   readonly #deps: OpenTsdbDeps;
   readonly #accept: string;
+  /** The source has shown that it has no aggregator `none`. */
+  #bySeries = false;
 
   constructor(name: string, http: HttpClient, settings: OpenTsdbSettings, deps: OpenTsdbDeps) {
     this.name = name;
@@ -179,7 +185,7 @@ export class OpenTsdbSource implements OpenTsdbClient {
     const key = `${this.#http.origin}\n${metric}`;
     return readRange(
       {
-        readFrame: (frame, sink) => this.readFrame(metric, frame, sink, ending),
+        readFrame: (frame, sink) => this.#readAnyhow(metric, frame, sink, ending),
         clock,
         random,
       },
@@ -187,6 +193,35 @@ export class OpenTsdbSource implements OpenTsdbClient {
       { targetReplyBytes: this.settings.targetReplyBytes, density: densities.get(key), ...options, ...ending },
       (density) => densities.set(key, density),
     );
+  }
+
+  /** All series at once where the source can do that, else some at a time. */
+  async #readAnyhow(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
+    if (!this.#bySeries) {
+      try {
+        return await this.readFrame(metric, frame, sink, options);
+      } catch (error) {
+        const tooMany = TooMuchAsked.is(error) && frame.stopMs - frame.startMs <= SHORTEST_FRAME_MS;
+        if (NoRawReads.is(error)) this.#bySeries = true;
+        else if (!tooMany) throw error;
+      }
+    }
+    return this.#readBySeries(metric, frame, sink, options);
+  }
+
+  async #readBySeries(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
+    const { reading = {} } = options;
+    const what = `series of ${metric} from ${this.name}`;
+    const { path, query } = frameQuery(metric, frame, seriesReading(reading.tags));
+    const reply = await this.#ask(path, query, what, SERIES_REPLY_BYTES, options.signal, false, metric);
+    const tsuids = tsuidsIn(reply);
+    if (tsuids === undefined) throw MalformedReply({ what, at: 0, reason: 'it does not name the series' });
+    const parts: FrameSummary[] = [];
+    for (let at = 0; at < tsuids.length; at += SERIES_PER_QUERY) {
+      const some: Reading = { ...reading, aggregator: 'sum', tsuids: tsuids.slice(at, at + SERIES_PER_QUERY) };
+      parts.push(await this.readFrame(metric, frame, sink, { ...options, reading: some }));
+    }
+    return joined(parts, frame);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -201,6 +236,7 @@ export class OpenTsdbSource implements OpenTsdbClient {
     maxBytes: number,
     signal: AbortSignal | undefined,
     optional: boolean,
+    metric?: string,
   ): Promise<unknown> {
     const request: HttpRequest = {
       method: 'GET',
@@ -214,7 +250,7 @@ export class OpenTsdbSource implements OpenTsdbClient {
     if (ending !== undefined) request.signal = ending;
     const reply = await this.#http.request(request);
     if (reply.status === 200) return reply.json(maxBytes);
-    if (!optional || reply.status === 401 || reply.status === 403) throw await this.#refusal(reply, what);
+    if (!optional || reply.status === 401 || reply.status === 403) throw await this.#refusal(reply, what, metric);
     await reply.discard();
     return undefined;
   }
