@@ -52,7 +52,7 @@ function fill(
 }
 
 test('an OpenTSDB of 2.2 gives the same series as one that can be read raw', async () => {
-  await using old = await startOpenTsdb({ settings: { version: '2.2' } });
+  await using old = await startOpenTsdb({ version: '2.2' });
   await using new_ = await startOpenTsdb({});
   fill(old.store, 'kilda.a', 90);
   fill(new_.store, 'kilda.a', 90);
@@ -62,7 +62,7 @@ test('an OpenTSDB of 2.2 gives the same series as one that can be read raw', asy
 });
 
 test('a server of small requests is learned, and what it takes is what was sent', async () => {
-  await using server = await startOpenTsdb({ settings: { enableChunked: false } });
+  await using server = await startOpenTsdb({ enableChunked: false });
   await using sink = openTsdbSink.connect(target(server.url), deps);
   const values = Array.from({ length: 2_000 }, (_, at) => String(at));
   const times = values.map((_, at) => String(START_MS + at * 1_000));
