@@ -1,19 +1,19 @@
 /**
- * Raw points without the aggregator `none`, which OpenTSDB before 2.3 does not have, and of metrics whose series are too many for one
- * query: the series are asked for first, then some of them at a time, each in a part of the query of its own. A sum over one series is
- * that series.
+ * Raw points without the aggregator `none`, which OpenTSDB before 2.3 does not have: the series are asked for first, then some of them at a
+ * time, each in a part of the query of its own. A sum over one series is that series.
  */
 import type { FrameSummary, TimeRange } from '../../model.ts';
 import type { Reading } from './queries.ts';
 
 /** With 20 hex digits each, a request line stays well below the 4 KiB a server takes. */
 export const SERIES_PER_QUERY = 40;
-/** Longer than anything that is stored: one point a series, for what matters is its name. */
-const ALL_IN_ONE = '100000d-sum';
 
-/** Asks for the names of all series of a metric in a frame; `tsuids` in the reply has them. */
+/**
+ * Asks for the names of all series of a metric in a frame; `tsuids` in the reply has them. Not averaged, short as the reply would be: a
+ * point whose span begins before the frame is left out then, and with the last point the whole object.
+ */
 export function seriesReading(tags: Reading['tags']): Reading {
-  return { aggregator: 'sum', downsample: ALL_IN_ONE, flags: { show_tsuids: 'true' }, ...(tags === undefined ? {} : { tags }) };
+  return { aggregator: 'sum', flags: { show_tsuids: 'true' }, ...(tags === undefined ? {} : { tags }) };
 }
 
 /** The series in a reply to that. Undefined for a reply of another shape. */

@@ -11,7 +11,7 @@ import { joined, SERIES_PER_QUERY, seriesReading, tsuidsIn } from './by-series.t
 import { DensityMemory } from './density.ts';
 import type { Discovery } from './discovery.ts';
 import { discover } from './discovery.ts';
-import { BadSourceSettings, MalformedReply, NoRawReads, TooMuchAsked } from './errors.ts';
+import { BadSourceSettings, MalformedReply, NoRawReads } from './errors.ts';
 import type { RangeOptions, RangeSummary } from './frames.ts';
 import { readRange } from './frames.ts';
 import type { Reading } from './queries.ts';
@@ -80,8 +80,6 @@ export interface OpenTsdbDeps {
 const SMALL_REPLY_BYTES = 1024 * 1024;
 const SUGGEST_REPLY_BYTES = 512 * 1024 * 1024;
 const SERIES_REPLY_BYTES = 256 * 1024 * 1024;
-/** A frame that is refused as too large at this length is not cut further in time. */
-const SHORTEST_FRAME_MS = 60_000;
 const ERROR_REPLY_BYTES = 256 * 1024;
 const ACCEPT = { none: 'identity', gzip: 'gzip' } as const;
 
@@ -201,9 +199,8 @@ export class OpenTsdbSource implements OpenTsdbClient {
       try {
         return await this.readFrame(metric, frame, sink, options);
       } catch (error) {
-        const tooMany = TooMuchAsked.is(error) && frame.stopMs - frame.startMs <= SHORTEST_FRAME_MS;
-        if (NoRawReads.is(error)) this.#bySeries = true;
-        else if (!tooMany) throw error;
+        if (!NoRawReads.is(error)) throw error;
+        this.#bySeries = true;
       }
     }
     return this.#readBySeries(metric, frame, sink, options);
