@@ -45,6 +45,7 @@ const selection = {
     .record(z.string().min(1), z.string().min(1))
     .optional()
     .describe('only series that have these tags; a value may hold *, or be several with |'),
+  estimate: z.boolean().optional().describe('the plan reads a sample of the source and says what it comes to'),
   downsample: z
     .string()
     .regex(/^\d+(ms|s|m|h|d|w|n|y)-[a-z0-9]+(-[a-z]+)?$/, 'such as 1m-avg')
@@ -53,6 +54,7 @@ const selection = {
 };
 
 export interface SelectionParams {
+  estimate?: boolean | undefined;
   prefixes?: string[] | undefined;
   match?: string[] | undefined;
   exclude?: string[] | undefined;

@@ -68,6 +68,7 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
       metricsPrefix: flags.metricsPrefix ?? '',
       intervalMs: parseDuration(flags.interval ?? 'day'),
       ...selectionOf(flags),
+      ...(flags.plan === true ? { estimate: true } : {}),
     });
     sentence.push(`${showTime(startMs)} up to, not including, ${showTime(stopMs)}`);
   }

@@ -12,6 +12,7 @@ import type { BatchPlan } from '../plan/batches.ts';
 import { batchCount, rangeText, windowCount } from '../plan/batches.ts';
 import { prefixesToAsk, selectMetrics } from '../plan/selection.ts';
 import { countHeld } from '../tasks/prove-sink.ts';
+import { estimate, estimateText } from './estimate.ts';
 
 export interface Surveyed {
   batches: BatchPlan;
@@ -60,6 +61,9 @@ export async function survey(context: TaskContext<WindowParams & { source: strin
     `${rangeText(batches)} (the end is exclusive, times are UTC)`,
     `${plural(count, 'batch', 'batches')}: ${plural(windowCount(batches), 'window')} of ${durationText(intervalMs)}`,
   ];
+  const wanted = params.estimate === true && !findings.some(({ level }) => level === 'error');
+  const sample = wanted ? await estimate(source, batches, context) : undefined;
+  if (sample !== undefined) summary.push(estimateText(sample));
   if (tags !== undefined)
     summary.push(
       `only series with ${Object.entries(tags)
