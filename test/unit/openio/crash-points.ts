@@ -22,7 +22,10 @@ export interface Point {
 }
 
 function submission(fleet: OpenIoFleet, mode: Mode) {
-  return { kind: 'openio.move-base', params: { ...fleet.where, account: 'acct', container: 'c1', from: A, to: D, mode } };
+  return {
+    kind: 'openio.move-base',
+    params: { ...fleet.where, account: 'acct', container: 'c1', from: A, to: D, mode, maxFrozenMs: 3_600_000 },
+  };
 }
 
 async function start(): Promise<OpenIoFleet> {
@@ -59,13 +62,16 @@ export async function goesOn(mode: Mode, point: Point): Promise<string[]> {
 export async function isTakenBack(mode: Mode, point: Point): Promise<string[]> {
   await using fleet = await start();
   const died = dieAt(fleet, point, (id) => fleet.service.act(id, 'cancel', 'tester'));
-  const { id, state } = await fleet.run(submission(fleet, mode));
+  const { id, state } = await fleet.run(submission(fleet, mode), isOver);
   const problems = died.problems();
   if (state !== 'cancelled') return [...problems, `it ended ${state}`];
   const reverted = await revert(fleet, id);
   if (reverted && reverted.state !== 'reverted') problems.push(`it was not taken back: ${reverted.state} ${reverted.error?.message}`);
   return [...problems, ...(await wrongWith(fleet, 'c1', OLD))];
 }
+
+/** Also when it waits for a person, which must not be. */
+const isOver = ({ endedAt, state }: OperationHeader): boolean => endedAt !== undefined || state === 'needs-attention';
 
 async function revert(fleet: OpenIoFleet, id: string): Promise<OperationHeader | undefined> {
   try {

@@ -1,6 +1,11 @@
-/** A base is moved by editing its files, with and without a master. */
-import { existsSync } from 'node:fs';
+/** A base is moved by editing its files, with and without a master, on this machine and over ssh. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { wrongWith } from './checks.ts';
 import type { OpenIoFleet } from './fleet.ts';
 import { ask, makeContainer, startFleet } from './fleet.ts';
 
@@ -8,23 +13,29 @@ const [A, B, C, D] = ['127.0.0.1:16020', '127.0.0.1:16021', '127.0.0.1:16022', '
 let fleet: OpenIoFleet;
 
 beforeEach(async () => {
-  fleet = await startFleet();
+  fleet = await startFleet({ services: [A, B, C, D], speed: 10 });
   await makeContainer(fleet, 'c1', [A, B, C]);
 });
 afterEach(() => fleet[Symbol.asyncDispose]());
 
 const move = (params: object = {}) => ({
   kind: 'openio.move-base',
-  params: { ...fleet.where, account: 'acct', container: 'c1', from: A, to: D, mode: 'manual', ...params },
+  params: { ...fleet.where, account: 'acct', container: 'c1', from: A, to: D, mode: 'manual', maxFrozenMs: 3_600_000, ...params },
 });
-const stateOf = async () => (await ask(fleet, 1, 'POST', 'container/get_properties?acct=acct&ref=c1')).json;
-const WHOLE = { properties: { colour: 'blue' }, system: { 'sys.m2.objects': '1', 'sys.peers': [B, C, D].join(','), 'sys.status': '0' } };
+const service = (id: string) => fleet.io.cluster.services.get(id)!;
+const base = () => `${fleet.io.cluster.meta1.all()[0]!.cid}.1`;
+const sql = (id: string, text: string) => {
+  const db = new DatabaseSync(service(id).file(base()).path);
+  db.exec(text);
+  db.close();
+};
+const planned = async () =>
+  (await fleet.service.plan((await fleet.service.list({ limit: 1 })).operations[0]!.id)).findings.map(({ text }) => text);
 
 test('files are closed, backed up and edited; it is frozen only meanwhile', async () => {
   const header = await fleet.run(move());
   expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
-  expect(await stateOf()).toMatchObject(WHOLE);
-  expect(fleet.io.cluster.services.get(A)!.config['server.periodic_decache.period']).toBe('0');
+  expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
   const guards = [...(await fleet.store.load(header.id))!.guards.values()].map(({ key, state }) => [key.split(':')[0], state]);
   expect(guards).toEqual([
     ['freeze', 'closed'],
@@ -35,4 +46,67 @@ test('files are closed, backed up and edited; it is frozen only meanwhile', asyn
   };
   expect(Object.keys(backups).sort()).toEqual([A, B, C]);
   for (const { path } of Object.values(backups)) expect(existsSync(path)).toBe(true);
+  expect(fleet.io.proxies[0]!.log.matching(/unlink/)).toEqual([]);
+});
+
+test('two of three are away: no master, nothing is frozen, and with the new one there is a majority again', async () => {
+  service(A).kill();
+  service(C).kill();
+  fleet.io.cluster.settings.electionTimeoutMs = 300;
+  const header = await fleet.run(move());
+  expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
+  expect(await planned()).toContain('it has no master now: nothing can be frozen, and nothing is written to it anyway');
+  expect((await ask(fleet, 0, 'POST', 'content/create?acct=acct&ref=c1&path=again', [])).status).toBe(204);
+  service(C).restart();
+  await service(C).elected(base());
+  service(A).restart();
+  const repaired = await fleet.run({ kind: 'openio.repair', params: { ...fleet.where } });
+  expect([repaired.state, repaired.error?.message]).toEqual(['succeeded', undefined]);
+  expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
+});
+
+test('a damaged file, and files that each hold what the other does not, are refused', async () => {
+  for (const id of [A, B, C]) await service(id).leave(base());
+  for (const id of [A, B, C]) service(id).file(base()).close();
+  sql(B, "UPDATE admin SET v = CAST('9:0' AS BLOB) WHERE k = 'version:main.aliases'");
+  sql(C, "UPDATE admin SET v = CAST('9:0' AS BLOB) WHERE k = 'version:main.contents'");
+  expect((await fleet.run(move())).error?.message).toContain('each hold what the other does not');
+  writeFileSync(service(B).file(base()).path, 'this is no database, and was never one, whatever its name may be');
+  expect((await fleet.run(move())).error?.message).toContain(`the file of ${B} is damaged`);
+  expect(fleet.io.proxies[0]!.log.matching(/force|freeze|forward\/config/)).toEqual([]);
+});
+
+test('a container that somebody has frozen is left alone', async () => {
+  await ask(fleet, 0, 'POST', `admin/freeze?cid=${base().slice(0, 64)}&type=meta2`, '');
+  expect((await fleet.run(move())).error?.message).toContain('by somebody else');
+});
+
+function hasSqlite(): boolean {
+  try {
+    execFileSync('sqlite3', ['--version']);
+    return true;
+  } catch {
+    console.warn('the move over ssh is not tried: there is no sqlite3 here');
+    return false;
+  }
+}
+
+test.skipIf(!hasSqlite())('files on another host are edited over ssh, with known keys and nothing a shell could mistake', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'longshore-ssh-'));
+  try {
+    // Stands in for ssh: notes how it was called, and runs the command here as the other side would.
+    const program = join(folder, 'ssh');
+    writeFileSync(program, `#!/bin/sh\nprintf '%s\\n' "$*" >> '${folder}/calls'\nfor last in "$@"; do :; done\nexec sh -c "$last"\n`);
+    chmodSync(program, 0o755);
+    fleet.settings = { hosts: { '127.0.0.1': 'meta2.example' }, ssh: program };
+    const header = await fleet.run(move());
+    expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
+    expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
+    const calls = readFileSync(join(folder, 'calls'), 'utf8');
+    expect(calls.match(/^-o BatchMode=yes -o StrictHostKeyChecking=yes .* -T -- meta2\.example /gm)!.length).toBeGreaterThan(10);
+    expect(calls).toContain('sqlite3 -batch -bail ');
+    expect(calls).not.toContain('UPDATE');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

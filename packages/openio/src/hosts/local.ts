@@ -106,16 +106,21 @@ export class LocalHost implements Host {
   }
 }
 
+async function linkOf(descriptor: string): Promise<string | undefined> {
+  try {
+    return await readlink(descriptor);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
 /** A process whose files may not be seen is `hidden` where it could be a meta2 by its command line. */
 async function holds(pid: number, path: string): Promise<'yes' | 'no' | 'hidden'> {
   try {
-    for (const descriptor of await readdir(`/proc/${pid}/fd`))
-      try {
-        if ((await readlink(`/proc/${pid}/fd/${descriptor}`)) === path) return 'yes';
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-      }
-    return 'no';
+    const descriptors = await readdir(`/proc/${pid}/fd`);
+    const links = await Promise.all(descriptors.map((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`)));
+    return links.includes(path) ? 'yes' : 'no';
   } catch (error) {
     if (isMissing(error)) return 'no';
   }

@@ -47,19 +47,23 @@ export class SshHost implements Host {
   async openBy(path: string): Promise<OpenBy> {
     const command = [
       `f=$(realpath -- ${quoted(path)}) || exit 1`,
-      'for p in /proc/[0-9]*; do',
-      // A process whose files may not be seen matters where it could be a meta2 by its command line.
-      'if ! ls "$p"/fd/* >/dev/null 2>&1; then if grep -qa meta2 "$p/cmdline" 2>/dev/null; then echo "hidden ${p#/proc/}"; fi; continue; fi',
-      'for d in "$p"/fd/*; do',
-      't=$(readlink "$d" 2>/dev/null) || { if test -L "$d" && grep -qa meta2 "$p/cmdline" 2>/dev/null; then echo "hidden ${p#/proc/}"; break; fi; continue; }',
-      'if test "$t" = "$f"; then echo "open ${p#/proc/}"; break; fi',
-      'done',
-      'done',
+      `LC_ALL=C find /proc/[0-9]*/fd -maxdepth 1 -lname "$f" -printf 'open %p\\n' 2>&1 || true`,
     ].join('\n');
-    const found = lines(await this.#run('see who has a file open', command)).map((line) => line.split(' '));
-    const hidden = found.find(([word]) => word === 'hidden');
-    if (hidden) return { unknown: `the open files of process ${hidden[1]} may not be read` };
-    return { pids: found.map(([, pid]) => Number(pid)) };
+    const pids = new Set<number>();
+    const hidden = new Set<number>();
+    for (const line of lines(await this.#run('see who has a file open', command))) {
+      const pid = Number(/\/proc\/(\d+)\/fd/.exec(line)?.[1]);
+      if (line.startsWith('open ')) pids.add(pid);
+      else if (/permission denied/i.test(line) && Number.isSafeInteger(pid)) hidden.add(pid);
+    }
+    if (hidden.size === 0 || pids.size > 0) return { pids: [...pids] };
+    // A process whose files may not be seen matters where it could be a meta2 by its command line.
+    const doubtful = await this.#run(
+      'see what a process is',
+      `for p in ${[...hidden].join(' ')}; do if grep -qa meta2 "/proc/$p/cmdline" 2>/dev/null; then echo "$p"; fi; done`,
+    );
+    const [first] = lines(doubtful);
+    return first === undefined ? { pids: [] } : { unknown: `the open files of process ${first} may not be read` };
   }
 
   async quickCheck(path: string): Promise<string> {

@@ -29,7 +29,7 @@ export const check: KindDefinition<CheckParams> = defineKind({
     const tasks: TaskSpec[] = [];
     for (let at = 0; at < cids.length; at += GROUP)
       tasks.push({
-        id: `look-at-${at / GROUP + 1}`,
+        id: `check-${at / GROUP + 1}`,
         task: 'openio.look',
         params: { proxies, namespace: namespace.name, cids: cids.slice(at, at + GROUP) },
         placement: 'role',
