@@ -81,11 +81,10 @@ async function mendElection(
   const wanted = troubles.some(({ remedy }) => remedy.do === 'set-peers' || remedy.do === 'elect');
   const intruders = troubles.flatMap(({ remedy }) => (remedy.do === 'expel' ? remedy.services : []));
   if (!wanted && intruders.length === 0) return;
-  const everybody = [
-    ...new Set([...hosts, ...facts.files, ...[...facts.members].filter(([, member]) => member !== null).map(([id]) => id)]),
-  ]
-    .filter((id) => !facts.silent.has(id))
-    .sort();
+  // Also whom a replica names as a peer: it is drawn into the election when that replica is asked.
+  const named = [...facts.replicas.values()].flatMap(({ system }) => peersOf(system));
+  const members = [...facts.members].filter(([, member]) => member !== null).map(([id]) => id);
+  const everybody = [...new Set([...hosts, ...facts.files, ...members, ...named])].filter((id) => !facts.silent.has(id)).sort();
   // Who is none of it may hold the election up: it leaves before a master is looked for.
   if (intruders.length > 0) {
     await context.lease.assertHeld();
