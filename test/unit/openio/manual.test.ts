@@ -81,9 +81,12 @@ test('a container that somebody has frozen is left alone', async () => {
   expect((await fleet.run(move())).error?.message).toContain('by somebody else');
 });
 
+/** On the machine, not ours. */
+const SQLITE = 'sqlite3';
+
 function hasSqlite(): boolean {
   try {
-    execFileSync('sqlite3', ['--version']);
+    execFileSync(SQLITE, ['--version']);
     return true;
   } catch {
     console.warn('the move over ssh is not tried: there is no sqlite3 here');
