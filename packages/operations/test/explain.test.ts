@@ -280,3 +280,33 @@ test.each([
 ])('%d ms is %s', (ms, shown) => {
   expect(duration(ms)).toBe(shown);
 });
+
+test('what comes next is said, and whether somebody is asked first', () => {
+  const stages = [
+    { name: 'copy', title: 'copy the values', concurrency: 1 },
+    { name: 'deny', title: 'deny writes', concurrency: 1, approval: 'deny writes to t', guard: { opens: ['deny'] } },
+  ];
+  const states = stages.map(({ name }, at) => ({
+    name,
+    state: at === 0 ? ('running' as const) : ('pending' as const),
+    cursor: 0,
+    total: 1,
+    done: 0,
+    failed: 0,
+    skipped: 0,
+  }));
+  const said = (more: Partial<OperationHeader>): string =>
+    explain({
+      header: header({ stage: 0, stages: states, ...more }),
+      tasks: [],
+      guards: [],
+      plan: { ...plan, stages },
+      totals: {},
+      now: NOW,
+    });
+  expect(said({ approvalPolicy: 'cutover' })).toContain(
+    'Then comes: deny writes, inside a time limit; somebody is asked to agree first.\n',
+  );
+  expect(said({})).toContain('Then comes: deny writes, inside a time limit.\n');
+  expect(said({ ending: 'failed' })).not.toContain('Then comes');
+});
