@@ -1,5 +1,6 @@
-/** A table is duplicated, denied, drained; without a meta proxy, so that no ZooKeeper is needed. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+/** Without a meta proxy, so that no ZooKeeper is needed: rehearsals, denials that are handed over, and what the operator does with them. */
+import type { OperationHeader } from '@longshore/core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type PegasusFleet, startPegasusFleet, TENTH_PARAMS } from '../../support/pegasus-fleet.ts';
 
 let fleet: PegasusFleet;
@@ -12,9 +13,75 @@ const migration = (params: object = {}) => ({
   kind: 'pegasus.migrate-table',
   params: { table: 'temp', source: fleet.source.metas, meta: fleet.target.metas, cluster: 'onebox2', ...TENTH_PARAMS, ...params },
 });
+const outcome = ({ state, error }: OperationHeader) => [state, error?.code];
+const denied = () => fleet.source.state.table('temp')?.envs.get('replica.deny_client_request');
+const order = (kind: string) => ({ kind, params: { table: 'temp', source: fleet.source.metas } });
+const notesOf = async (id: string): Promise<string> => (await fleet.service.report(id)).notes.map(({ text }) => text).join('\n');
 
 test('a rehearsal denies, drains, and lets clients write again', async () => {
   const header = await fleet.run(migration({ afterDrain: 'lift' }));
-  expect([header.state, header.error]).toEqual(['succeeded', undefined]);
+  expect(outcome(header)).toEqual(['succeeded', undefined]);
   expect(fleet.source.state.history).toEqual(['add temp onebox2', 'deny temp timeout*write', 'deny temp nothing']);
+  expect(await notesOf(header.id)).toContain('a rehearsal');
+});
+
+test('it is said beforehand what happens without a root', async () => {
+  const header = await fleet.run(migration());
+  expect(outcome(header)).toEqual(['failed', 'LSH_PEGASUS_PREFLIGHT']);
+  expect([header.error?.exitCode, header.error?.fix]).toEqual([4, expect.stringContaining('--after-drain')]);
+  expect(fleet.source.state.history).toEqual([]);
+});
+
+describe('a denial that is handed over', () => {
+  beforeEach(async () => {
+    const header = await fleet.run(migration({ afterDrain: 'keep-denied' }));
+    expect(outcome(header)).toEqual(['succeeded', undefined]);
+    expect((await fleet.service.get(header.id)).guards.map(({ state, by }) => [state, by])).toEqual([['handed-over', 'tester']]);
+    expect(denied()).toBe('timeout*write');
+    expect(fleet.source.state.unshipped('temp')).toBe(0);
+    const notes = await notesOf(header.id);
+    for (const command of ['longshore pegasus finish', 'longshore pegasus lift']) expect(notes).toContain(command);
+  }, 60_000);
+
+  test('is brought to its end by the operator, and cleaned up after', async () => {
+    expect(outcome(await fleet.run(order('pegasus.finish')))).toEqual(['succeeded', undefined]);
+    expect(denied()).toBe('reconfig*all');
+    const params = { table: 'temp', source: fleet.source.metas, cluster: 'onebox2' };
+    expect(outcome(await fleet.run({ kind: 'pegasus.cleanup', params }))).toEqual(['succeeded', undefined]);
+    expect(fleet.source.state.table('temp')?.duplications).toEqual([]);
+  });
+
+  test('is given up by the operator; then there is nothing to be finished', async () => {
+    expect(outcome(await fleet.run(order('pegasus.lift')))).toEqual(['succeeded', undefined]);
+    expect(denied()).toBeUndefined();
+    expect(outcome(await fleet.run(order('pegasus.finish')))).toEqual(['failed', 'LSH_PEGASUS_PREFLIGHT']);
+    expect(denied()).toBeUndefined();
+  });
+
+  test('stands in the way of another migration, and shows in the status', async () => {
+    expect(outcome(await fleet.run(migration({ afterDrain: 'lift' })))).toEqual(['failed', 'LSH_PEGASUS_DENIED']);
+    const { id, state } = await fleet.run(order('pegasus.status'));
+    expect(state).toBe('succeeded');
+    const notes = await notesOf(id);
+    for (const said of ['clients are denied: timeout*write', 'to onebox2: DS_LOG', '0 mutations wait']) expect(notes).toContain(said);
+  });
+});
+
+test('everything that stands in the way is told at once', async () => {
+  const { state } = fleet.source;
+  state.addDuplication(state.table('temp')!, 'third', true);
+  state.setEnv(state.table('temp')!, 'replica.deny_client_request', 'timeout*read');
+  state.table('temp')!.dataVersion = '0';
+  fleet.target.state.addTable({ name: 'temp', partitions: 4 });
+  const id = await fleet.submit({ ...migration({ afterDrain: 'lift', cluster: 'onebox3' }), mode: 'plan' });
+  await fleet.finished(id, ({ state: now }) => now === 'planned');
+  const errors = ((await fleet.store.plan(id))?.findings ?? []).filter(({ level }) => level === 'error').map(({ text }) => text);
+  for (const said of [
+    'data version 0',
+    'denied already (timeout*read)',
+    'duplicated to third',
+    'is called onebox2, not onebox3',
+    'does not follow onebox',
+  ])
+    expect(errors.join('\n')).toContain(said);
 });

@@ -89,17 +89,8 @@ export async function sourceSnapshot(source: PegasusCluster, tableName: string):
       })),
     );
   });
-  const primary = config?.partitions.find((one) => one.primary !== null && alive.includes(one.primary))?.primary ?? undefined;
-  const offers = { page: false, metrics: false, counters: false };
-  let duplicationOff: string | undefined;
-  if (primary !== undefined && appId !== undefined) {
-    const node = source.node(primary);
-    const page = await node.offersShipping(appId).catch(() => undefined);
-    offers.page = page?.offered ?? false;
-    if (page?.off !== undefined) duplicationOff = page.off;
-    offers.metrics = (await node.metrics(appId, ['dup_pending_mutations']).catch(() => undefined)) !== undefined;
-    offers.counters = (await node.counters('dup.pending_mutations_count').catch(() => undefined)) !== undefined;
-  }
+  const primaries = (config?.partitions ?? []).flatMap((one) => (one.primary !== null && alive.includes(one.primary) ? [one.primary] : []));
+  const { offers, duplicationOff } = await offersOf(source, [...new Set(primaries)], appId);
   return {
     service: source.service,
     name: info.name,
@@ -114,6 +105,31 @@ export async function sourceSnapshot(source: PegasusCluster, tableName: string):
     offers,
     duplicationOff,
   };
+}
+
+/** Servers that are asked in turn what they offer, until one answers. */
+const ASKED = 3;
+
+/** Throws when none of those that were asked answers: what is not known is no `no`. */
+async function offersOf(
+  source: PegasusCluster,
+  primaries: readonly string[],
+  appId: number | undefined,
+): Promise<Pick<SourceSnapshot, 'offers' | 'duplicationOff'>> {
+  let failure: unknown;
+  for (const address of appId === undefined ? [] : primaries.slice(0, ASKED)) {
+    const node = source.node(address);
+    try {
+      const page = await node.offersShipping(appId ?? 0);
+      const metrics = (await node.metrics(appId ?? 0, ['dup_pending_mutations'])) !== undefined;
+      const counters = (await node.counters('dup.pending_mutations_count')) !== undefined;
+      return { offers: { page: page.offered, metrics, counters }, duplicationOff: page.off };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return { offers: { page: false, metrics: false, counters: false }, duplicationOff: undefined };
 }
 
 /** The ZooKeeper that was named, else the one the cluster says it uses. */
