@@ -46,7 +46,7 @@ export const WorkflowGone: ErrorEntry<{ keyspace: string; workflow: string }> = 
 
 export const NotCopied: ErrorEntry<{ workflow: string; why: string }> = defineError('LSH_VITESS_NOT_COPIED', {
   message: ({ workflow, why }) => `${workflow} is not ready for traffic: ${why}`,
-  fix: 'vtctld would switch it all the same. It is looked at again; nothing is switched before every target has all rows.',
+  fix: 'It is looked at again; nothing is switched before every target has all rows.',
   retryable: true,
   exitCode: EXIT.failed,
 });

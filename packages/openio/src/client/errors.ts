@@ -36,7 +36,7 @@ export const Unavailable: RefusalEntry = defineError('LSH_OPENIO_UNAVAILABLE', {
 
 export const NotLocated: RefusalEntry = defineError('LSH_OPENIO_NOT_LOCATED', {
   message: says,
-  fix: 'meta1 or the services do not know the container. Check account and name; `longshore openio check` finds rows without a base.',
+  fix: 'Neither meta1 nor the services know the container. Check account and name; `longshore openio check` finds rows without a base.',
   retryable: false,
   exitCode: EXIT.refused,
 });
@@ -78,7 +78,7 @@ export const AlreadyEnabled: RefusalEntry = defineError('LSH_OPENIO_ALREADY_ENAB
 
 export const AlreadyLinked: RefusalEntry = defineError('LSH_OPENIO_LINKED', {
   message: says,
-  fix: 'meta1 has a row for this container and sequence. Longshore replaces rows; this answer means that somebody else inserts one.',
+  fix: 'In meta1 there is a row for this container and sequence already. Longshore replaces rows; this answer means that somebody else inserts one.',
   retryable: false,
   exitCode: EXIT.failed,
 });
