@@ -88,3 +88,10 @@ export const FileNotWhole: ErrorEntry<{ path: string }> = defineError('LSH_TSDB_
   retryable: true,
   exitCode: EXIT.failed,
 });
+
+export const MaybeDoubled: ErrorEntry<{ sink: string; points: number }> = defineError('LSH_TSDB_MAYBE_DOUBLED', {
+  message: ({ sink, points }) => `${points} points were sent twice since no answer came, and ${sink} may keep both`,
+  fix: 'VictoriaMetrics drops equal points with -dedup.minScrapeInterval=1ms. `longshore tsdb migrate --verify-url …` looks such points up instead.',
+  retryable: false,
+  exitCode: EXIT.incomplete,
+});

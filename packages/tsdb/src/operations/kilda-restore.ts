@@ -4,7 +4,7 @@ import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { kildaFolder } from '../client/kilda/index.ts';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
-import { Incomplete } from '../errors.ts';
+import { Incomplete, MaybeDoubled } from '../errors.ts';
 
 export interface KildaRestoreParams {
   folder: string;
@@ -29,7 +29,7 @@ export const kildaRestore: KindDefinition<KildaRestoreParams> = defineKind({
   role: 'restorer',
   params: KildaRestoreParams,
   tolerant: false,
-  columns: ['restored', 'unsendable'],
+  columns: ['restored', 'unsendable', 'maybeDoubled'],
 
   async plan(context) {
     const { folder: folderName, sink: sinkName, requestBytes } = context.params;
@@ -62,9 +62,11 @@ export const kildaRestore: KindDefinition<KildaRestoreParams> = defineKind({
     };
   },
 
-  conclude({ totals }) {
-    const { unsendable = 0 } = totals;
-    if (unsendable === 0) return { ok: true };
+  conclude({ header, totals }) {
+    const { unsendable = 0, maybeDoubled = 0 } = totals;
+    const { sink } = KildaRestoreParams.parse(header.params);
+    if (unsendable === 0)
+      return maybeDoubled === 0 ? { ok: true } : { ok: false, error: MaybeDoubled({ sink, points: maybeDoubled }).data };
     return { ok: false, error: Incomplete({ missing: 0, extra: 0, different: 0, unsendable, failed: 0, skipped: 0 }).data };
   },
 });

@@ -133,6 +133,7 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const from = fromOf(stage);
     const putting = {
       sink,
+      existing,
       batch,
       from,
       verify,

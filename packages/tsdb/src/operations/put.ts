@@ -5,6 +5,7 @@ import { openTsdbSink } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { SinkNotEmpty } from '../errors.ts';
 import type { BatchPlan } from '../plan/batches.ts';
+import { cannotAsk } from '../tasks/prove-put.ts';
 import { countHeld } from '../tasks/prove-sink.ts';
 
 type Context = TaskContext<{ sink: string; verifyUrl?: string | undefined; existing: 'refuse' | 'fill' }>;
@@ -47,7 +48,7 @@ export async function surveyPut(context: Context, batches: BatchPlan, findings: 
   if (verifyUrl === undefined) {
     findings.push({
       level: 'warning',
-      text: `${name} only takes points: unless its query port is found, the outcome will be "not verified" (exit code 3); give --verify-url, such as http://host:8428`,
+      text: `${name} only takes points: unless its query port is found, the outcome will be "not verified" (exit code 3), and ${cannotAsk(name)}, such as http://host:8428`,
     });
     return `into ${name} over /api/put`;
   }
@@ -57,5 +58,7 @@ export async function surveyPut(context: Context, batches: BatchPlan, findings: 
     const error = SinkNotEmpty({ sink: verifyUrl, ...held });
     findings.push({ level: 'error', text: error.message, error: error.data });
   }
-  return `into ${name} over /api/put, read back at ${verifyUrl}`;
+  const present =
+    held.points > 0 && existing === 'fill' ? `, which holds ${held.points} points of it already; only what is missing is sent` : '';
+  return `into ${name} over /api/put, read back at ${verifyUrl}${present}`;
 }

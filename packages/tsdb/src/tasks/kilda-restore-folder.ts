@@ -3,7 +3,7 @@
  * each noted when it was acknowledged.
  *
  * Changes: points in the sink, and the offsets in the folder. Twice is harmless for OpenTSDB, which keeps one value for one time; the
- * batch whose answer never came is sent again.
+ * batch whose answer never came is sent again. VictoriaMetrics keeps both: such points are counted as `maybeDoubled`.
  */
 import { stat } from 'node:fs/promises';
 import type { TaskContext, TaskDefinition } from '@longshore/core';
@@ -14,6 +14,7 @@ import type { KildaFolder } from '../client/kilda/index.ts';
 import { fileLines, kildaFolder, lineText, PutBusy, PutRefused, parseRow, putBody, putObject } from '../client/kilda/index.ts';
 import type { OpenTsdbSink } from '../client/opentsdb/index.ts';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
+import { mayHaveLanded } from './put-writer.ts';
 
 export interface KildaRestoreFolderParams {
   folder: string;
@@ -40,6 +41,9 @@ export const kildaRestoreFolder: TaskDefinition<KildaRestoreFolderParams> = defi
     await using folder = context.target(context.params.folder, kildaFolder);
     await using sink = context.target(context.params.sink, openTsdbSink);
     const batch = new Batch(context, folder, sink);
+    // A worker that was lost may have sent a batch that it could not note.
+    if ((await context.checkpoint.load()) !== undefined) batch.mayHaveLanded = true;
+    await context.checkpoint.save({ begun: true });
     for (const file of await folder.files()) {
       context.signal.throwIfAborted();
       await batch.addFile(file);
@@ -77,6 +81,8 @@ class Batch {
   #sent = 0;
   #notes = 0;
   #toldAt = 0;
+  /** Part of the batch that is sent next may be in the sink already. */
+  mayHaveLanded = false;
 
   constructor(context: Context, folder: KildaFolder, sink: OpenTsdbSink) {
     this.#context = context;
@@ -142,6 +148,8 @@ class Batch {
   async #send(): Promise<void> {
     const rows = this.#rows;
     await this.#put(this.#objects);
+    if (this.mayHaveLanded) await this.#tellDoubled(rows);
+    this.mayHaveLanded = false;
     this.#objects = [];
     this.#rows = [];
     this.#bytes = 2;
@@ -165,6 +173,19 @@ class Batch {
       this.#toldAt = now;
       await this.#context.event('restore', this.#line(current));
     }
+  }
+
+  async #tellDoubled(rows: readonly { state: FileState }[]): Promise<void> {
+    const serves = await this.#sink.serves();
+    if (serves === 'opentsdb') return;
+    for (const state of new Set(rows.map((row) => row.state)))
+      this.#context.tally(state.metric, 'maybeDoubled', rows.filter((row) => row.state === state).length);
+    this.#notes += 1;
+    if (this.#notes <= MAX_NOTES)
+      this.#context.note({
+        level: 'warning',
+        text: `${rows.length} points were sent again since no answer came; ${this.#sink.name} is no OpenTSDB and may keep them twice`,
+      });
   }
 
   /** A file is through: nothing of it is told when there was nothing to send. */
@@ -201,6 +222,7 @@ class Batch {
           reason: result.reason,
           points: objects.length,
         });
+      if (mayHaveLanded(result)) this.mayHaveLanded = true;
       failures += 1;
       const error = result.result === 'busy' ? PutBusy({ sink: sink.name, status: result.status, reason: result.reason }) : result.error;
       if (failures >= TRIES.attempts) throw error;

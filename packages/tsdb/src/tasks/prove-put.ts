@@ -8,7 +8,9 @@ import { defineTask } from '@longshore/core';
 import { z } from 'zod';
 import type { OpenTsdbSink } from '../client/opentsdb/index.ts';
 import { NoSuchMetric, openTsdb, openTsdbSink } from '../client/opentsdb/index.ts';
+import { flagDurationMs } from '../client/victoriametrics/counters.ts';
 import { SinkDropsData, victoriaMetrics } from '../client/victoriametrics/index.ts';
+import { DEFAULT_QUEUE_MS } from '../client/victoriametrics/probe.ts';
 import { NotBehind, SinkNotEmpty } from '../errors.ts';
 import { batchPlanOf } from '../plan/batches.ts';
 import { countHeld } from './prove-sink.ts';
@@ -27,6 +29,8 @@ export interface PutFacts {
   bodyBytes: number;
   /** The query port behind a sink that only takes points, found by a point that was put in at one and seen at the other. */
   verifyUrl?: string | undefined;
+  /** How long a request may wait in the server before it takes effect. */
+  queueMs: number;
 }
 
 export const PROVE_PUT = 'prove-put';
@@ -34,6 +38,7 @@ const facts: z.ZodType<PutFacts> = z.object({
   serves: z.enum(['opentsdb', 'put-only']),
   bodyBytes: z.int().positive(),
   verifyUrl: z.string().optional(),
+  queueMs: z.number().default(DEFAULT_QUEUE_MS),
 });
 const MOST_BYTES = 256 * 1024;
 /** VictoriaMetrics takes 32 MiB. */
@@ -58,9 +63,12 @@ export const provePut: TaskDefinition<ProvePutParams> = defineTask({
       const verifyUrl = await provenQueryPort(context, sink);
       const words = verifyUrl === undefined ? 'where it could be read back was not found' : `it is read back at ${verifyUrl}`;
       await context.event('note', `${params.sink} only takes points; ${words}`);
-      if (verifyUrl === undefined) return { output: { serves: 'put-only', bodyBytes: LISTENER_BYTES } };
+      if (verifyUrl === undefined) {
+        context.note({ level: 'warning', text: cannotAsk(params.sink) });
+        return { output: { serves: 'put-only', bodyBytes: LISTENER_BYTES, queueMs: DEFAULT_QUEUE_MS } };
+      }
       if (params.existing === 'refuse') await refuseHeld(context, verifyUrl);
-      return { output: { serves: 'put-only', bodyBytes: LISTENER_BYTES, verifyUrl } };
+      return { output: { serves: 'put-only', bodyBytes: LISTENER_BYTES, verifyUrl, queueMs: await queueOf(context, verifyUrl) } };
     }
     await using reader = context.target(params.sink, openTsdb);
     const { config } = await reader.probe({ signal });
@@ -69,9 +77,20 @@ export const provePut: TaskDefinition<ProvePutParams> = defineTask({
     const limit = Number(config?.['tsd.http.request.max_chunk'] ?? Number.NaN);
     const bodyBytes = chunked && limit > FIRST_BYTES ? Math.min(MOST_BYTES, Math.floor(limit / 2)) : FIRST_BYTES;
     await context.event('note', `${params.sink} is an OpenTSDB; requests begin with ${bodyBytes} bytes`);
-    return { output: { serves, bodyBytes } };
+    return { output: { serves, bodyBytes, queueMs: 0 } };
   },
 });
+
+/** Neither `refuse` nor `fill` can be kept there. */
+export function cannotAsk(sink: string): string {
+  return `what ${sink} holds already cannot be asked, so nothing was looked up: every point is sent, and one that is there already will be there twice; --verify-url names its query port`;
+}
+
+async function queueOf(context: TaskContext<ProvePutParams>, verifyUrl: string): Promise<number> {
+  await using reader = context.target(verifyUrl, victoriaMetrics);
+  const { flags } = await reader.flags(context.signal);
+  return reader.settings.queueMs ?? flagDurationMs(flags['insert.maxQueueDuration']) ?? DEFAULT_QUEUE_MS;
+}
 
 const USUAL_QUERY_PORT = '8428';
 const PROBE_METRIC = 'longshore.probe';

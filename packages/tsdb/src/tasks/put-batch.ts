@@ -2,22 +2,23 @@
  * Sends one ready batch over `/api/put` and reads it back where that can be done: from OpenTSDB itself, or, for VictoriaMetrics'
  * listener, from its query port when that is known.
  *
- * Changes: points in the sink. Twice is harmless for OpenTSDB, which keeps one value for one time. VictoriaMetrics keeps both: a chunk
- * whose outcome is not known is looked up where there is a query port, and named in the report where there is none.
+ * Changes: points in the sink. Twice is harmless for OpenTSDB, which keeps one value for one time. VictoriaMetrics keeps both: where there is
+ * a query port, a chunk whose outcome is not known is looked up, after its requests can no longer take effect, and only what is missing is
+ * sent; where there is none it is sent again and named in the report. With `existing: fill` every chunk is looked up before it is sent.
  */
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
-import type { OpenTsdbClient } from '../client/opentsdb/index.ts';
-import { openTsdb, openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
-import { compareWithOpenTsdb } from '../client/opentsdb/read-back.ts';
-import { victoriaMetrics } from '../client/victoriametrics/index.ts';
-import type { Comparison } from '../model.ts';
+import { openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
 import { tellExamples } from './compare-batch.ts';
+import type { PutFacts } from './prove-put.ts';
 import { putFacts } from './prove-put.ts';
+import type { PutReader } from './put-reader.ts';
+import { putReader } from './put-reader.ts';
 import { PutWriter } from './put-writer.ts';
+import { waitOut } from './restore-batch.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
 
@@ -25,6 +26,7 @@ export interface PutBatchParams {
   sink: string;
   /** VictoriaMetrics behind a listener that only takes points. */
   verifyUrl?: string | undefined;
+  existing: 'refuse' | 'fill';
   batch: string;
   from: string;
   verify: boolean;
@@ -37,6 +39,8 @@ type Context = TaskContext<PutBatchParams>;
 
 const FIRST_LOOK_MS = 250;
 const MAX_REJECTED_NOTES = 10;
+/** Of a chunk under way a new note is made no more often than this. */
+const NOTE_AHEAD_MS = 10_000;
 
 export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
   name: 'tsdb.put-batch',
@@ -45,6 +49,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
   params: z.strictObject({
     sink: z.string(),
     verifyUrl: z.string().optional(),
+    existing: z.enum(['refuse', 'fill']).default('refuse'),
     batch: z.string(),
     from: z.string(),
     verify: z.boolean(),
@@ -64,9 +69,11 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     }
     await using batch = opening.batch;
     if (opening.state === 'ready') {
-      await send(context, batch);
-      const read = params.verify && (await readBack(context, batch));
-      await batch.markVerified({ readBack: read });
+      const facts = await putFacts(context);
+      await using reader = putReader(context, facts, facts.verifyUrl ?? params.verifyUrl);
+      await send(context, batch, facts, reader);
+      if (params.verify && reader !== undefined) await compareAll(context, batch, reader);
+      await batch.markVerified({ readBack: params.verify && reader !== undefined });
     }
     for (const { metric, chunk, points } of batch.entries) {
       const progress = batch.progress(chunk);
@@ -76,41 +83,58 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
   },
 });
 
-async function send(context: Context, batch: ReadyBatch): Promise<void> {
-  const { params, signal, generation } = context;
+async function send(context: Context, batch: ReadyBatch, facts: PutFacts, reader: PutReader | undefined): Promise<void> {
+  const { params, signal } = context;
+  const exact = facts.serves === 'opentsdb';
+  if (!exact && reader !== undefined) waitOut(context, batch);
   await using sink = context.target(params.sink, openTsdbSink);
-  const facts = await putFacts(context);
+  const upload = new Upload(context, batch, sink.settings.deadlineMs + facts.queueMs);
   const writer = new PutWriter(
     sink,
     {
       sync: params.sync,
-      exact: facts.serves === 'opentsdb',
+      exact,
+      lookUp: !exact && reader !== undefined,
+      leaving: () => upload.leaving(),
       ...(params.requestBytes === undefined ? {} : { bodyBytes: params.requestBytes }),
     },
     context,
     facts.bodyBytes,
   );
   let done = 0;
-  for (const { chunk, metric, points } of batch.entries) {
+  let flushed = false;
+  for (const entry of batch.entries) {
+    const { chunk, metric, points } = entry;
     signal.throwIfAborted();
     const { state } = batch.progress(chunk);
     done += points;
     if (points === 0 || state === 'acknowledged' || state === 'verified') continue;
-    if (state !== 'unsent' && facts.serves !== 'opentsdb')
+    const doubtful = state !== 'unsent' && !exact;
+    let lines = await batch.readLines(chunk);
+    let due = points;
+    if (reader !== undefined && (doubtful || params.existing === 'fill')) {
+      if (!flushed) await reader.flush();
+      flushed = true;
+      const found = await reader.compare(entry, lines);
+      context.count('lookups', 1);
+      context.count('pointsPresent', points - found.comparison.missing);
+      lines = Buffer.concat(found.missingLines);
+      due = found.comparison.missing;
+    } else if (doubtful)
       context.note({
         level: 'warning',
         row: metric,
         text: `an upload of ${points} points of ${batch.batch} was interrupted and is sent again; the sink may keep part of it twice`,
       });
-    await batch.sending([chunk], generation, context.clock.now() + sink.settings.deadlineMs);
-    const rejected = await writer.send(putObjects(await batch.readLines(chunk)));
+    await upload.begin(chunk);
+    const rejected = await writer.send(putObjects(lines));
     if (rejected.length > 0) {
       context.tally(metric, 'unsendable', rejected.length);
       for (const { reason, point } of rejected.slice(0, MAX_REJECTED_NOTES))
         context.note({ level: 'error', row: metric, text: `the sink refuses a point: ${reason} (${point.slice(0, 300)})` });
     }
-    await batch.acknowledged(chunk, generation);
-    context.count('points', points - rejected.length);
+    await batch.acknowledged(chunk, context.generation);
+    context.count('points', due - rejected.length);
     context.progress(done, batch.totals.points, 'points');
   }
   const { requests, retries, bytes, maybeDoubled } = writer.counts;
@@ -124,38 +148,53 @@ async function send(context: Context, batch: ReadyBatch): Promise<void> {
     });
 }
 
-/** False where nothing can be read. */
-async function readBack(context: Context, batch: ReadyBatch): Promise<boolean> {
-  const { params } = context;
-  const { serves, verifyUrl = params.verifyUrl } = await putFacts(context);
-  if (serves === 'opentsdb') {
-    await using sink = context.target(params.sink, openTsdb);
-    await compareAll(context, batch, async (entry) =>
-      compareWithOpenTsdb(sink as OpenTsdbClient, entry.metric, entry, await batch.readLines(entry.chunk), context.signal),
-    );
-    return true;
+/**
+ * Notes until when requests of a chunk may take effect. A chunk can take many of them, and tries that take longer than the note says: it is
+ * noted anew before that is over.
+ */
+class Upload {
+  readonly #context: Context;
+  readonly #batch: ReadyBatch;
+  /** From its start until a request can no longer take effect. */
+  readonly #requestMs: number;
+  #chunk = 0;
+  #untilMs = 0;
+  #noted: Promise<void> = Promise.resolve();
+
+  constructor(context: Context, batch: ReadyBatch, requestMs: number) {
+    this.#context = context;
+    this.#batch = batch;
+    this.#requestMs = requestMs;
   }
-  if (verifyUrl === undefined) return false;
-  await using sink = context.target(verifyUrl, victoriaMetrics);
-  await compareAll(context, batch, async ({ chunk, metric, startMs, stopMs }) => {
-    await sink.flush(context.signal);
-    const lines = await batch.readLines(chunk);
-    return (await sink.verifyChunk(lines, { metric, range: { startMs, stopMs }, signal: context.signal })).comparison;
-  });
-  return true;
+
+  begin(chunk: number): Promise<void> {
+    this.#chunk = chunk;
+    this.#untilMs = 0;
+    return this.leaving();
+  }
+
+  leaving(): Promise<void> {
+    const endMs = this.#context.clock.now() + this.#requestMs;
+    if (endMs > this.#untilMs) {
+      this.#untilMs = endMs + NOTE_AHEAD_MS;
+      this.#noted = this.#batch.sending(this.#chunk, this.#context.generation, this.#untilMs);
+    }
+    return this.#noted;
+  }
 }
 
 /** Points show up a while after they were acknowledged: what is missing is looked for again before it counts as missing. */
-async function compareAll(context: Context, batch: ReadyBatch, compare: (entry: ChunkEntry) => Promise<Comparison>): Promise<void> {
+async function compareAll(context: Context, batch: ReadyBatch, reader: PutReader): Promise<void> {
   const since = context.clock.now();
   let pauseMs = FIRST_LOOK_MS;
   let open = batch.entries.filter(({ chunk, points }) => points > 0 && batch.progress(chunk).state !== 'verified');
   while (open.length > 0) {
     const patienceOver = context.clock.now() - since > VISIBLE_MS;
     const lacking: ChunkEntry[] = [];
+    await reader.flush();
     for (const entry of open) {
       context.signal.throwIfAborted();
-      const comparison = await compare(entry);
+      const { comparison } = await reader.compare(entry, await batch.readLines(entry.chunk));
       if (comparison.missing > 0 && !patienceOver) {
         lacking.push(entry);
         continue;

@@ -5,7 +5,7 @@
 import type { Clock, Random } from '@longshore/core';
 import { pauseBefore } from '@longshore/http';
 import { PutBusy, PutRefused } from '../client/kilda/index.ts';
-import type { OpenTsdbSink, PutError } from '../client/opentsdb/index.ts';
+import type { OpenTsdbSink, PutError, PutResult } from '../client/opentsdb/index.ts';
 
 /** Nothing is known of the server: what every OpenTSDB takes. */
 export const FIRST_BYTES = 4_096;
@@ -23,6 +23,10 @@ export interface PutSettings {
   sync: boolean;
   /** OpenTSDB itself: it says which points it did not take, and the same point twice is one point. */
   exact: boolean;
+  /** The sink can be asked what it has: a request whose outcome is not known is not sent again blindly, its error is thrown. */
+  lookUp?: boolean;
+  /** Called before a request leaves. */
+  leaving?(): Promise<void>;
 }
 
 export interface RejectedPoint {
@@ -86,9 +90,17 @@ export class PutWriter {
       return body;
     };
     const lane = async (): Promise<void> => {
-      for (let body = nextBody(); body.length > 0; body = nextBody()) rejected.push(...(await this.#sendBody(body)));
+      try {
+        for (let body = nextBody(); body.length > 0; body = nextBody()) rejected.push(...(await this.#sendBody(body)));
+      } catch (error) {
+        over = true;
+        throw error;
+      }
     };
-    await Promise.all(Array.from({ length: this.#sink.settings.connections }, lane));
+    // When one fails, no other begins a request, and all have ended before that is told.
+    const lanes = await Promise.allSettled(Array.from({ length: this.#sink.settings.connections }, lane));
+    const failed = lanes.find((ended) => ended.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     return rejected;
   }
 
@@ -101,6 +113,7 @@ export class PutWriter {
       signal.throwIfAborted();
       const body = `[${left.join(',')}]`;
       const flags: ('details' | 'sync')[] = exact ? (sync ? ['details', 'sync'] : ['details']) : [];
+      await this.#settings.leaving?.();
       const result = await this.#sink.put(body, { flags });
       this.counts.requests += 1;
       this.counts.bytes += body.length;
@@ -108,6 +121,8 @@ export class PutWriter {
         this.#grow();
         return rejected;
       }
+      if (this.#settings.lookUp === true && (result.result === 'unknown' || result.result === 'busy' || result.result === 'partly'))
+        throw 'error' in result ? result.error : PutBusy({ sink: this.#sink.name, status: result.status, reason: result.reason });
       if (result.result === 'too-large' || (result.result === 'unknown' && result.closed && failures > 0)) {
         this.#shrink(body.length);
         if (left.length > 1) {
@@ -131,7 +146,7 @@ export class PutWriter {
         left = again;
         if (left.length === 0) return rejected;
       }
-      if (result.result === 'unknown' && !exact) this.counts.maybeDoubled += left.length;
+      if (!exact && mayHaveLanded(result)) this.counts.maybeDoubled += left.length;
       failures += 1;
       this.counts.retries += 1;
       if (failures >= TRIES.attempts)
@@ -151,6 +166,11 @@ export class PutWriter {
     this.#ceiling = Math.max(LEAST_BYTES, Math.min(this.#ceiling, Math.floor(bytes * 0.75)));
     this.#bytes = Math.max(LEAST_BYTES, Math.min(this.#bytes, Math.floor(bytes / 2)));
   }
+}
+
+/** Nobody can tell whether points of the request took effect. 429 and 503 are said before a request is read. */
+export function mayHaveLanded(result: PutResult): boolean {
+  return result.result === 'unknown' || (result.result === 'busy' && result.status !== 429 && result.status !== 503);
 }
 
 const LATER = /throttle|storage exception|timed? ?out|timeout|try again|not.*queue/i;

@@ -101,7 +101,7 @@ export function doubtUntil(context: Pick<Context, 'generation'>, batch: ReadyBat
 }
 
 /** A chunk that an earlier attempt may still be writing is left alone until its request has ended. */
-function waitOut(context: Context, batch: ReadyBatch): void {
+export function waitOut(context: Pick<Context, 'clock' | 'generation'>, batch: ReadyBatch): void {
   const now = context.clock.now();
   const until = doubtUntil(context, batch);
   if (until <= now) return;

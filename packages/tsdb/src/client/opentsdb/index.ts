@@ -3,7 +3,7 @@
 export type { Discovery } from './discovery.ts';
 export { NoSuchMetric } from './errors.ts';
 export type { FrameWriter } from './frames.ts';
-export type { PutError } from './put.ts';
+export type { PutError, PutResult } from './put.ts';
 export { importText, putObjects } from './put-lines.ts';
 export type { Reading } from './queries.ts';
 export type { OpenTsdbSink } from './sink.ts';

@@ -1,5 +1,6 @@
 /** What an OpenTSDB has of a chunk that was put there: times exactly, numbers as doubles, since that is what its queries go through. */
 import type { Comparison, ComparisonExample, TimeRange } from '../../model.ts';
+import { MAX_POINTS_PER_LINE } from '../../model.ts';
 import { labelPairs, seriesKey } from '../labels.ts';
 import { viewLines } from '../victoriametrics/lines.ts';
 import { NoSuchMetric } from './errors.ts';
@@ -25,6 +26,12 @@ function pointsOf(lines: Buffer): Points {
   return points;
 }
 
+export interface FoundInOpenTsdb {
+  comparison: Comparison;
+  /** Import lines of exactly the missing points. */
+  missingLines: Buffer[];
+}
+
 /** `lines`: what was sent. Points of other series of the metric, and points in the sink at other times, are not counted against it. */
 export async function compareWithOpenTsdb(
   sink: OpenTsdbClient,
@@ -32,7 +39,7 @@ export async function compareWithOpenTsdb(
   { startMs, stopMs }: TimeRange,
   lines: Buffer,
   signal: AbortSignal,
-): Promise<Comparison> {
+): Promise<FoundInOpenTsdb> {
   const found: Points = new Map();
   try {
     await sink.readRange(
@@ -67,18 +74,21 @@ export async function compareWithOpenTsdb(
   return compare(pointsOf(lines), found);
 }
 
-function compare(sent: Points, found: Points): Comparison {
+function compare(sent: Points, found: Points): FoundInOpenTsdb {
+  const missingLines: Buffer[] = [];
   const result: Comparison = { points: 0, matched: 0, missing: 0, extra: 0, different: 0, precisionLost: 0, examples: [] };
   const example = (one: ComparisonExample): void => {
     if (result.examples.length < MAX_EXAMPLES) result.examples.push(one);
   };
   for (const [key, { labels, at }] of sent) {
     const there = found.get(key)?.at;
+    const missing: [number, string][] = [];
     for (const [timestampMs, expected] of at) {
       result.points += 1;
       const value = there?.get(timestampMs);
       if (value === undefined) {
         result.missing += 1;
+        missing.push([timestampMs, expected]);
         example({ kind: 'missing', labels, timestampMs, expected });
       } else if (Number(value) === Number(expected)) result.matched += 1;
       else if (Math.abs(Number(value) - Number(expected)) <= Math.abs(Number(expected)) * SINGLE) {
@@ -89,6 +99,14 @@ function compare(sent: Points, found: Points): Comparison {
         example({ kind: 'different', labels, timestampMs, expected, found: value });
       }
     }
+    for (let from = 0; from < missing.length; from += MAX_POINTS_PER_LINE)
+      missingLines.push(lineOf(labels, missing.slice(from, from + MAX_POINTS_PER_LINE)));
   }
-  return result;
+  return { comparison: result, missingLines };
+}
+
+function lineOf(labels: string, points: readonly [number, string][]): Buffer {
+  const values = points.map(([, value]) => value).join(',');
+  const times = points.map(([time]) => time).join(',');
+  return Buffer.from(`{"metric":${labels},"values":[${values}],"timestamps":[${times}]}\n`);
 }
