@@ -129,7 +129,11 @@ test('kilda-otsdb-restore says how many points a listener may have twice; an Ope
   await writeFile(join(path, 'kilda.a.ndjson'), rows);
   await using behind = await startVictoriaMetrics();
   await using listener = await startListener(behind, 1);
-  const told = await attempt('tsdb.kilda-restore-folder', 2, { folder: pathToFileURL(path).href, sink: listener.url, requestBytes: 1 << 20 });
+  const told = await attempt('tsdb.kilda-restore-folder', 2, {
+    folder: pathToFileURL(path).href,
+    sink: listener.url,
+    requestBytes: 1 << 20,
+  });
   expect(told.tallies).toEqual({ restored: POINTS, maybeDoubled: POINTS });
   expect(told.notes.map(({ text }) => text).join()).toContain(`${POINTS} points were sent again`);
   expect(behind.store().points, 'it is true').toBe(2 * POINTS);
