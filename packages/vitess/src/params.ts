@@ -82,6 +82,9 @@ const shardNames = z
   .refine((given) => new Set(given).size === given.length, 'a shard is named twice');
 const tableName = z.string().regex(/^[\w$]{1,64}$/, 'a table is named by letters, digits, _ and $');
 
+/** Longest a switch may wait: with the time vtctld is given beyond it, its call has ended when another worker may act (`ACTION_MS`). */
+const MAX_SWITCH_MS = 40_000;
+
 /** What both kinds of workflow take. */
 export interface WorkflowOptions {
   cluster: string;
@@ -106,7 +109,12 @@ const workflowOptions = {
     .describe('vtgates that must know the targets before traffic is switched: names of targets')
     .meta({ target: 'vitess' }),
   maxLagSeconds: z.int().min(0).max(3_600).default(30).describe('nothing is switched while the targets are further behind, s'),
-  switchTimeoutMs: z.int().min(1_000).max(120_000).default(30_000).describe('how long writes may wait for the targets to catch up, ms'),
+  switchTimeoutMs: z
+    .int()
+    .min(1_000)
+    .max(MAX_SWITCH_MS)
+    .default(30_000)
+    .describe('how long writes may wait for the targets to catch up, ms'),
   maxStopMs: z
     .int()
     .min(10_000)

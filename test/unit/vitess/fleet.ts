@@ -23,13 +23,15 @@ export interface VitessFleet extends AsyncDisposable {
 export interface FleetOptions {
   /** Addresses of targets by name; others are taken as they are. */
   targets?: Readonly<Record<string, string>>;
+  /** Of every target. */
+  settings?: Target['settings'];
   system?: SystemPackage;
 }
 
 const SWEEP_MS = 100;
 const LANES = 4;
 
-export async function startVitessFleet({ targets = {}, system = vitess }: FleetOptions = {}): Promise<VitessFleet> {
+export async function startVitessFleet({ targets = {}, settings = {}, system = vitess }: FleetOptions = {}): Promise<VitessFleet> {
   const store = memoryStore(systemClock);
   const transport = memoryTransport(systemClock);
   const engine: Engine = {
@@ -71,7 +73,7 @@ export async function startVitessFleet({ targets = {}, system = vitess }: FleetO
   };
   const resolveTarget = (name: string, wanted: string): Target => {
     const address = targets[name] ?? targets[name.replace(/^grpc:\/\//, '')] ?? name;
-    return { name, system: wanted, address, settings: {}, secrets: {} };
+    return { name, system: wanted, address, settings, secrets: {} };
   };
   for (const worker of ['w1', 'w2']) {
     const setup: WorkerSetup = { ...engine, worker, spools: new Map(), resolveTarget, at: (effect, when) => fleet.around(effect, when) };

@@ -1,9 +1,11 @@
 /** What is decided without asking anybody: pressure, readiness, comparisons, key ranges. */
 import { fc, test as property } from '@fast-check/vitest';
+import { vitess } from '@longshore/vitess';
 import { describe, expect, test } from 'vitest';
 import { diffState } from '../../../packages/vitess/src/plan/diff-result.ts';
 import { nextRatio } from '../../../packages/vitess/src/plan/pressure.ts';
-import { covered } from '../../../packages/vitess/src/plan/reshard.ts';
+import { covered, tabletFindings } from '../../../packages/vitess/src/plan/reshard.ts';
+import { RESHARD } from './world.ts';
 
 describe('pressure', () => {
   property.prop([fc.double({ min: 0, max: 0.95, noNaN: true }), fc.double({ min: 0, max: 1_000, noNaN: true })])(
@@ -35,6 +37,31 @@ describe('shards', () => {
     [['-80', '40-'], false],
   ])('%j cover a range without gaps: %s', (shards, whole) => {
     expect(covered(shards) !== undefined).toBe(whole);
+  });
+});
+
+describe('tablets', () => {
+  const shard = (name: string, types: ('PRIMARY' | 'REPLICA' | 'RDONLY')[]) => ({ name, primary: 'a', serving: true, types, filled: [] });
+
+  test('of the source that a target lacks are missed before any read is sent there', () => {
+    const findings = tabletFindings(
+      'ks',
+      [shard('-', ['PRIMARY', 'REPLICA'])],
+      [shard('-80', ['PRIMARY', 'REPLICA']), shard('80-', ['PRIMARY'])],
+    );
+    expect(findings).toEqual([
+      { level: 'error', text: 'ks/80- has no REPLICA tablet, and the source has: reads of that type would find nobody there' },
+    ]);
+  });
+});
+
+describe('a switch', () => {
+  test('may wait no longer than a new holder of the lease waits for the old one', () => {
+    for (const kind of vitess.kinds.filter(({ name }) => name === 'vitess.reshard')) {
+      const takes = (switchTimeoutMs: number): boolean => kind.params.safeParse({ ...RESHARD.params, switchTimeoutMs }).success;
+      // vtctld is given 15 s more, and 2 s to come to an end.
+      expect([takes(kind.actionMs! - 17_000), takes(40_000), takes(kind.actionMs!)]).toEqual([false, true, false]);
+    }
   });
 });
 

@@ -193,18 +193,108 @@ describe('a switch of writes', () => {
     await expectServed(world);
   });
 
-  test('that stands half-way behind its journal is finished by the closing of the guard, and can be taken back', async () => {
+  test('that stands half-way behind its journal is finished by the same call', async () => {
     world.vtctld.failSwitch('after-journal');
-    const header = await world.fleet.run(RESHARD);
-    expect(errorOf(header)).toEqual(['failed', 'LSH_VITESS_REFUSED']);
-    const { guards } = await world.fleet.service.get(header.id);
-    expect(guards.map(({ state }) => state)).toEqual(['closed']);
+    expect(errorOf(await world.fleet.run(RESHARD))).toEqual(['succeeded', undefined]);
+    // Reads, writes, and the writes once more.
+    expect(switches()).toBe(3);
+    await expectServed(world);
+  });
+
+  test('that stands half-way when it is cancelled is finished by the closing of the guard, and can be taken back', async () => {
+    for (let time = 0; time < 2; time += 1) world.vtctld.failSwitch('after-journal');
+    let attempts = 0;
+    world.fleet.around = async (effect, when) => {
+      if (effect !== 'vitess.switch-writes/writes' || when !== 'before') return;
+      attempts += 1;
+      if (attempts === 2) await cancel();
+    };
+    const { id, state } = await world.fleet.run(RESHARD);
+    expect([state, attempts]).toEqual(['cancelled', 2]);
+    expect((await world.fleet.service.get(id)).guards.map((guard) => guard.state)).toEqual(['closed']);
     expect(served('PRIMARY')).toEqual(onTargets);
     await expectServed(world);
-    await world.fleet.service.revert(header.id, 'tester');
-    expect((await world.fleet.finished(header.id)).state).toBe('reverted');
-    expect(served('PRIMARY')).toEqual(['-']);
+    await takenBack(id);
+  });
+
+  test.each([1, 2])('back that stands half-way (%d times) is finished that way: the other way would change nothing', async (times) => {
+    const { id, state } = await world.fleet.run({ ...RESHARD, params: { ...RESHARD.params, complete: false } });
+    expect(state).toBe('succeeded');
+    for (let time = 0; time < times; time += 1) world.vtctld.failSwitch('after-journal');
+    await takenBack(id);
+  });
+
+  test('that a dead tablet leaves unanswered: its guard is closed all the same, and with the tablet back it is taken back', async () => {
+    const { primary } = world.cluster.topology.shard(KEYSPACE, '-80');
+    world.fleet.around = async (effect, when) => {
+      if (effect !== 'vitess.switch-writes/writes' || when !== 'before') return;
+      // From here vtctld answers nothing about the workflow, neither its state nor a switch.
+      Object.assign(primary!, { down: true });
+      const before = switches();
+      void (async () => {
+        while (switches() === before) await world.cluster.nextTick();
+        await cancel();
+      })();
+    };
+    const { id, state, attention } = await world.fleet.run(RESHARD);
+    expect([state, attention]).toEqual(['cancelled', undefined]);
+    expect((await world.fleet.service.get(id)).guards.map((guard) => guard.state)).toEqual(['closed']);
+    await world.writer.reached(world.writer.acknowledged + 5);
+    Object.assign(primary!, { down: false });
+    await takenBack(id);
+  });
+
+  test('that lands after its connection was lost and the operation was cancelled is taken back like any other', async () => {
+    world.fleet.around = async (effect, when) => {
+      if (effect !== 'vitess.switch-writes/writes' || when !== 'before') return;
+      const late = world.vtctld.faults.once('WorkflowSwitchTraffic', { kind: 'late', landsAfterMs: 50 });
+      void late.struck().then(cancel);
+    };
+    const { id, state } = await world.fleet.run(RESHARD);
+    expect(state).toBe('cancelled');
+    while (served('PRIMARY')[0] !== '-80') await world.cluster.nextTick();
     await expectServed(world);
+    await takenBack(id);
+  });
+});
+
+async function cancel(): Promise<void> {
+  const [{ id } = { id: '' }] = (await world.fleet.service.list({ limit: 1 })).operations;
+  await world.fleet.service.act(id, 'cancel', 'tester');
+}
+
+/** Reads and writes are at the source again, with every row, and nothing is left of the workflow. */
+async function takenBack(id: string): Promise<void> {
+  world.fleet.around = async () => undefined;
+  await world.fleet.service.revert(id, 'tester');
+  expect((await world.fleet.finished(id)).state).toBe('reverted');
+  expect([served('PRIMARY'), served('REPLICA'), served('RDONLY')]).toEqual([['-'], ['-'], ['-']]);
+  expect(world.cluster.workflows.all).toEqual([]);
+  await expectServed(world);
+}
+
+describe('status', () => {
+  test('says who serves and what cannot be said, when vtctld tells nothing of the workflow', async () => {
+    const { id } = await world.fleet.service.submit({ ...RESHARD, approvals: 'cutover', owner: 'tester' });
+    await world.fleet.finished(id, ({ awaits }) => awaits !== undefined);
+    const STATUS = { kind: 'vitess.status', params: { cluster: 'vt', keyspace: KEYSPACE } };
+    const found = async (): Promise<string[]> => {
+      const header = await world.fleet.run(STATUS);
+      expect(header.state).toBe('succeeded');
+      return (await world.fleet.service.report(header.id)).notes.map(({ level, text }) => `${level}: ${text}`);
+    };
+    const well = await found();
+    expect(well[0]).toBe('info: PRIMARY is served by -');
+    expect(well.filter((line) => !line.startsWith('info'))).toEqual([]);
+    const details = 'no primary found for shard customer/80-';
+    world.vtctld.faults.order('WorkflowStatus', { kind: 'refuse', details });
+    const half = await found();
+    expect(half).toContainEqual(expect.stringContaining('Reshard rs: customer/- → customer/-80, 80-; Running; its traffic is not known'));
+    expect(half).toContainEqual(expect.stringMatching(/^error: read the workflow rs: .*no primary found for shard customer\/80-/));
+    world.vtctld.faults.order('GetWorkflows', { kind: 'refuse', details });
+    const least = await found();
+    expect(least[0]).toBe('info: PRIMARY is served by -');
+    expect(least).toContainEqual(expect.stringMatching(/^error: read the workflows of customer: .*no primary/));
   });
 });
 

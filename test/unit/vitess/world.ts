@@ -35,7 +35,11 @@ export async function startWorld(options: Partial<ClusterOptions> = {}): Promise
     ...options,
   });
   const vtctld = await startVtctld(cluster);
-  const fleet = await startVitessFleet({ targets: { vt: vtctld.address, gate: vtctld.address }, system: quick });
+  const fleet = await startVitessFleet({
+    targets: { vt: vtctld.address, gate: vtctld.address },
+    system: quick,
+    settings: { settleMs: 20 },
+  });
   const writer = keepWriting(cluster, KEYSPACE, TABLE);
   return {
     cluster,

@@ -149,15 +149,19 @@ async function writesForward(workflow: Workflow, request: SwitchRequest, deps: S
 
 async function writesBack(workflow: Workflow, reverse: Workflow, request: SwitchRequest, deps: SwitchDeps): Promise<void> {
   const { sourceShards, targetShards, type } = workflow;
-  setStopped(workflow, targetShards, true);
-  try {
-    if (!(await caughtUp(reverse, deps, request.timeoutMs)))
-      throw new Error('failed to sync up replication between the source and target: timed out');
-    deps.at('before-journal');
-  } catch (error) {
-    setStopped(workflow, targetShards, false);
-    throw error;
+  if (!reverse.journaled) {
+    setStopped(workflow, targetShards, true);
+    try {
+      if (!(await caughtUp(reverse, deps, request.timeoutMs)))
+        throw new Error('failed to sync up replication between the source and target: timed out');
+      deps.at('before-journal');
+    } catch (error) {
+      setStopped(workflow, targetShards, false);
+      throw error;
+    }
+    reverse.journaled = true;
   }
+  deps.at('after-journal');
   serve(workflow, 'PRIMARY', true, deps.topology);
   if (type === 'Reshard') {
     for (const shard of targetShards) shard.primaryServing = false;

@@ -18,7 +18,7 @@ export const BadAddress: ErrorEntry<{ target: string; address: string }> = defin
 
 export const BadSettings: ErrorEntry<{ target: string; problem: string }> = defineError('LSH_VITESS_SETTINGS', {
   message: ({ target, problem }) => `the settings of ${target} are not right: ${problem}`,
-  fix: 'A vtctld may have readTimeoutMs and changeTimeoutMs, in ms.',
+  fix: 'A vtctld may have readTimeoutMs, changeTimeoutMs and settleMs, in ms.',
   retryable: false,
   exitCode: EXIT.usage,
 });

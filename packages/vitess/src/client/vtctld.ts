@@ -35,11 +35,11 @@ const settingsOf = z.object({
   readTimeoutMs: z.int().positive().default(10_000),
   /** Creating copies the schema, deleting drops tables: both ask every tablet. */
   changeTimeoutMs: z.int().positive().max(45_000).default(45_000),
+  /** After a change that was cut off, until what vtctld was about has ended and is looked up. */
+  settleMs: z.int().positive().max(10_000).default(2_000),
 });
 /** Beyond the time a switch may wait for the targets to catch up. */
 const SWITCH_GRACE_MS = 15_000;
-/** After the deadline, until what vtctld was about has ended. */
-const SETTLE_MS = 2_000;
 const READS: RetryPolicy = { attempts: 3, firstPauseMs: 200, maxPauseMs: 2_000 };
 /** What the client of Vitess asks for: no limit. */
 const NO_LIMIT = '9223372036854775807';
@@ -332,7 +332,7 @@ export class VtctldClient implements AsyncDisposable {
     } catch (error) {
       if (!isServiceError(error) || this.#signal.aborted) throw error;
       if (!isUnanswered(error)) throw refusalOf(error.details, { what, server: this.server });
-      throw OutcomeUnknown({ what, server: this.server, answer: error.details }, { cause: error, retryAfterMs: SETTLE_MS });
+      throw OutcomeUnknown({ what, server: this.server, answer: error.details }, { cause: error, retryAfterMs: this.#settings.settleMs });
     }
   }
 }

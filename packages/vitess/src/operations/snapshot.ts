@@ -1,5 +1,6 @@
 /** Reads a keyspace for a planner. Changes nothing. */
 import { NoPrimary } from '../client/errors.ts';
+import type { Shard } from '../client/messages.ts';
 import { aliasName } from '../client/messages.ts';
 import type { VtctldClient } from '../client/vtctld.ts';
 import type { ServedType } from '../model.ts';
@@ -12,16 +13,17 @@ export interface SnapshotOptions {
   targets?: string[];
 }
 
-/** Undefined when there is no such keyspace. */
-export async function keyspaceSnapshot(
-  client: VtctldClient,
-  name: string,
-  { sources, targets }: SnapshotOptions,
-): Promise<KeyspaceSnapshot | undefined> {
+export interface KeyspaceTopology {
+  shards: Record<string, Shard>;
+  /** Shards that serve, by type, over all cells. */
+  served: Record<ServedType, string[]>;
+}
+
+/** What the topology alone says, whatever tablets are dead. Undefined when there is no such keyspace. */
+export async function keyspaceTopology(client: VtctldClient, name: string): Promise<KeyspaceTopology | undefined> {
   const shards = await client.shards(name);
   if (!shards) return undefined;
-  const cells = await client.served(name);
-  const partitions = Object.values(cells).flatMap((cell) => cell.partitions);
+  const partitions = Object.values(await client.served(name)).flatMap((cell) => cell.partitions);
   const servedBy = (type: ServedType): string[] => [
     ...new Set(
       partitions
@@ -29,7 +31,18 @@ export async function keyspaceSnapshot(
         .flatMap((one) => one.shard_references.map((reference) => reference.name)),
     ),
   ];
-  const served = { PRIMARY: servedBy('PRIMARY'), REPLICA: servedBy('REPLICA'), RDONLY: servedBy('RDONLY') };
+  return { shards, served: { PRIMARY: servedBy('PRIMARY'), REPLICA: servedBy('REPLICA'), RDONLY: servedBy('RDONLY') } };
+}
+
+/** Undefined when there is no such keyspace. */
+export async function keyspaceSnapshot(
+  client: VtctldClient,
+  name: string,
+  { sources, targets }: SnapshotOptions,
+): Promise<KeyspaceSnapshot | undefined> {
+  const found = await keyspaceTopology(client, name);
+  if (!found) return undefined;
+  const { shards, served } = found;
   const tablets = await client.tablets(name);
   const vschema = await client.vschema(name);
   const tables = new Set<string>();

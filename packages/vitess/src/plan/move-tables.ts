@@ -2,8 +2,8 @@
 import type { Finding } from '@longshore/core';
 import { SERVED_TYPES } from '../model.ts';
 import type { MoveTablesParams } from '../params.ts';
-import { gateFindings, throttlerFindings, workflowFindings } from './reshard.ts';
-import type { KeyspaceSnapshot } from './snapshot.ts';
+import { gateFindings, tabletFindings, throttlerFindings, workflowFindings } from './reshard.ts';
+import type { KeyspaceSnapshot, ShardSnapshot } from './snapshot.ts';
 
 /** Shards that serve everything: the ends of the workflow. */
 export function servingShards({ served }: KeyspaceSnapshot): string[] {
@@ -39,6 +39,8 @@ export function moveTablesFindings(
     if (without.length > 0)
       error(`${without.join(', ')} ${without.length === 1 ? 'has' : 'have'} no primary vindex in the vschema of ${targetKeyspace}`);
   }
+  const ends = (seen: KeyspaceSnapshot): ShardSnapshot[] => seen.shards.filter(({ name }) => seen.served.PRIMARY.includes(name));
+  findings.push(...tabletFindings(targetKeyspace, ends(source), ends(target)));
   findings.push(...workflowFindings(targetKeyspace, workflow, servingShards(target), target));
   findings.push(...throttlerFindings(params, source), ...gateFindings(params));
   return findings;

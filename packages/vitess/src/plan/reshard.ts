@@ -1,7 +1,7 @@
 /** What a reshard does, and what stands in its way, from a snapshot of the keyspace. Pure: same snapshot, same plan. */
 import type { Finding } from '@longshore/core';
 import { StreamsExist } from '../client/errors.ts';
-import { SERVED_TYPES } from '../model.ts';
+import { READ_TYPES, SERVED_TYPES } from '../model.ts';
 import type { ReshardParams } from '../params.ts';
 import type { KeyspaceSnapshot, ShardSnapshot } from './snapshot.ts';
 
@@ -37,10 +37,10 @@ export function reshardFindings(params: ReshardParams, workflow: string, seen: K
   }
   const shards = new Map(seen.shards.map((shard) => [shard.name, shard]));
   const all = [...shards.keys()].sort().join(', ') || 'none';
-  const there = (names: readonly string[]): ShardSnapshot[] =>
+  const there = (names: readonly string[], tell = true): ShardSnapshot[] =>
     names.flatMap((shard) => {
       const found = shards.get(shard);
-      if (!found) error(`there is no shard ${keyspace}/${shard}; the keyspace has ${all}`);
+      if (!found && tell) error(`there is no shard ${keyspace}/${shard}; the keyspace has ${all}`);
       return found ?? [];
     });
   for (const { name, serving } of there(sourceShards))
@@ -55,6 +55,7 @@ export function reshardFindings(params: ReshardParams, workflow: string, seen: K
         `${keyspace}/${name} is not empty: ${filled.join(', ')} ${filled.length === 1 ? 'has' : 'have'} rows; a copy would stumble over them`,
       );
   }
+  findings.push(...tabletFindings(keyspace, there(sourceShards, false), there(targetShards, false)));
   const from = covered(sourceShards);
   const to = covered(targetShards);
   if (!from || !to || from.from !== to.from || from.to !== to.to)
@@ -76,6 +77,18 @@ function vschemaFindings(keyspace: string, { vschema, tables }: KeyspaceSnapshot
       text: `${without.join(', ')} ${without.length === 1 ? 'has' : 'have'} no primary vindex in the vschema of ${keyspace}`,
     },
   ];
+}
+
+/** Reads are switched to shards that have nobody to answer them, and vtctld does not mind: then every query of that type fails. */
+export function tabletFindings(keyspace: string, sources: readonly ShardSnapshot[], targets: readonly ShardSnapshot[]): Finding[] {
+  return READ_TYPES.filter((type) => sources.some(({ types }) => types.includes(type))).flatMap((type) =>
+    targets
+      .filter(({ types }) => !types.includes(type))
+      .map(({ name }) => ({
+        level: 'error' as const,
+        text: `${keyspace}/${name} has no ${type} tablet, and the source has: reads of that type would find nobody there`,
+      })),
+  );
 }
 
 export function workflowFindings(

@@ -1,16 +1,21 @@
 /** The true state of a keyspace in a few sentences: who serves, what copies where, and what is unsafe. Pure. */
 import type { Workflow, WorkflowStatus } from '../client/messages.ts';
 import { SERVED_TYPES } from '../model.ts';
-import type { KeyspaceSnapshot } from './snapshot.ts';
+import type { KeyspaceSnapshot, ShardSnapshot } from './snapshot.ts';
 
 export interface StatusLine {
   level: 'info' | 'warning' | 'error';
   text: string;
 }
 
+/** What the topology says: it is known whatever tablets are dead. */
+export type StatusTopology = Pick<KeyspaceSnapshot, 'name' | 'served'> & { shards: Pick<ShardSnapshot, 'name' | 'primary' | 'serving'>[] };
+
+/** `unread`: what vtctld could not say, and why. */
 export function statusLines(
-  seen: KeyspaceSnapshot,
+  seen: StatusTopology,
   workflows: readonly { workflow: Workflow; status: WorkflowStatus | undefined }[],
+  unread: readonly string[] = [],
 ): StatusLine[] {
   const lines: StatusLine[] = SERVED_TYPES.map((type) => ({
     level: 'info',
@@ -24,6 +29,7 @@ export function statusLines(
   for (const name of seen.served.PRIMARY)
     if (shards.get(name)?.serving === false)
       lines.push({ level: 'error', text: `writes go to ${seen.name}/${name}, whose primary does not take them: a switch stands half-way` });
+  for (const text of unread) lines.push({ level: 'error', text });
   for (const { workflow, status } of workflows) {
     const streams = Object.values(workflow.shard_streams).flatMap((one) => one.streams);
     const states = [...new Set(streams.map(({ state }) => state))].join(', ') || 'no streams';
@@ -60,7 +66,7 @@ export function statusLines(
   }
   const copying = new Set(workflows.flatMap(({ workflow }) => workflow.target?.shards ?? []));
   for (const shard of seen.served.REPLICA)
-    if (!seen.served.PRIMARY.includes(shard) && !copying.has(shard))
+    if (!seen.served.PRIMARY.includes(shard) && !copying.has(shard) && unread.length === 0)
       lines.push({ level: 'error', text: `reads go to ${seen.name}/${shard}, and no workflow writes there: they may find nothing` });
   return lines;
 }

@@ -48,6 +48,19 @@ export async function look(client: VtctldClient, ref: WorkflowRef, nowMs: number
   };
 }
 
+/**
+ * Where clients write, and nothing else. For a reshard the topology alone says it, which answers also while a tablet of the workflow is dead
+ * and vtctld tells nothing of the workflow itself: whoever has to see that clients can write must not depend on that.
+ */
+export async function lookAtWrites(client: VtctldClient, ref: WorkflowRef): Promise<Pick<Looked, 'writes' | 'traffic'>> {
+  const status = ref.type === 'reshard' ? undefined : await client.status(ref);
+  const cells = await client.served(ref.keyspace);
+  const target = (await client.shards(ref.keyspace)) ?? {};
+  const source = ref.sourceKeyspace === ref.keyspace ? target : ((await client.shards(ref.sourceKeyspace)) ?? {});
+  const writes = writesAre(ref, cells, status, { source, target });
+  return { writes, traffic: trafficText(status, readsAre(ref, cells, status), writes) };
+}
+
 /** For the picture: which side serves what. */
 export async function showTraffic(context: Pick<TaskContext<unknown>, 'show'>, { reads, writes, copy, traffic }: Looked): Promise<void> {
   const value: Json = { reads, writes, traffic, lagSeconds: copy.lagSeconds ?? null, throttled: copy.throttled };

@@ -1,10 +1,11 @@
 /** Reads the state of a keyspace and puts it into the report. Changes nothing; twice is harmless. */
-import type { Json, TaskDefinition } from '@longshore/core';
+import type { Json, LongshoreError, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
-import { NodeMissing } from '../client/errors.ts';
+import { MysqlDown, NodeMissing, NoPrimary, Unreachable } from '../client/errors.ts';
 import type { Workflow, WorkflowStatus } from '../client/messages.ts';
+import { aliasName } from '../client/messages.ts';
 import { vtctld } from '../client/vtctld.ts';
-import { keyspaceSnapshot } from '../operations/snapshot.ts';
+import { keyspaceTopology } from '../operations/snapshot.ts';
 import { StatusParams } from '../params.ts';
 import { statusLines } from '../plan/status.ts';
 import { PATIENT } from './settings.ts';
@@ -19,14 +20,31 @@ export const status: TaskDefinition<StatusParams> = defineTask({
   async run(context) {
     const { cluster, keyspace } = context.params;
     await using client = context.target(cluster, vtctld);
-    const seen = await keyspaceSnapshot(client, keyspace, {});
-    if (!seen) throw NodeMissing({ what: `read the status of ${keyspace}`, server: client.server, answer: `no keyspace ${keyspace}` });
+    const found = await keyspaceTopology(client, keyspace);
+    if (!found) throw NodeMissing({ what: `read the status of ${keyspace}`, server: client.server, answer: `no keyspace ${keyspace}` });
+    const { served } = found;
+    const shards = Object.values(found.shards).map(({ name, shard }) => ({
+      name,
+      primary: shard?.primary_alias ? aliasName(shard.primary_alias) : null,
+      serving: shard?.is_primary_serving ?? false,
+    }));
+    const unread: string[] = [];
+    /** Looked at when something is wrong: what one dead tablet keeps from being answered must not hide the rest. */
+    const orUnread = async <T>(ask: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await ask();
+      } catch (error) {
+        if (![NoPrimary, Unreachable, MysqlDown].some((one) => one.is(error))) throw error;
+        unread.push(`${(error as Error).message}. ${(error as LongshoreError).data.fix}`);
+        return undefined;
+      }
+    };
     const workflows: { workflow: Workflow; status: WorkflowStatus | undefined }[] = [];
-    for (const workflow of await client.workflows(keyspace))
-      workflows.push({ workflow, status: await client.status({ keyspace, workflow: workflow.name }) });
-    const lines = statusLines(seen, workflows);
+    for (const workflow of (await orUnread(() => client.workflows(keyspace))) ?? [])
+      workflows.push({ workflow, status: await orUnread(() => client.status({ keyspace, workflow: workflow.name })) });
+    const lines = statusLines({ name: keyspace, served, shards }, workflows, unread);
     for (const { level, text } of lines) context.note({ level, row: keyspace, text });
-    return { output: { lines: lines as unknown as Json, served: seen.served as unknown as Json } };
+    return { output: { lines: lines as unknown as Json, served: served as unknown as Json } };
   },
 
   undo: { none: 'it only looks' },

@@ -9,7 +9,8 @@
 import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { z } from 'zod';
-import type { VtctldClient } from '../client/vtctld.ts';
+import { OutcomeUnknown } from '../client/errors.ts';
+import type { SwitchOptions, VtctldClient } from '../client/vtctld.ts';
 import { vtctld } from '../client/vtctld.ts';
 import { ReverseMissing } from '../errors.ts';
 import { leaseTarget, stoppedWritesKey } from '../model.ts';
@@ -17,7 +18,7 @@ import type { WritesPlace } from '../plan/traffic.ts';
 import { withoutWayBack } from '../plan/traffic.ts';
 import type { WorkflowRef } from '../workflow-ref.ts';
 import { WorkflowRef as Ref, SwitchSettings } from '../workflow-ref.ts';
-import { look, showTraffic } from './look.ts';
+import { look, lookAtWrites, showTraffic } from './look.ts';
 import { assertCopied, assertKnown } from './readiness.ts';
 import { BRISK } from './settings.ts';
 import { settle } from './settle-writes.ts';
@@ -31,20 +32,45 @@ export interface SwitchWritesParams {
 
 type Context = TaskContext<SwitchWritesParams>;
 
-const place = async ({ clock }: Context, client: VtctldClient, ref: WorkflowRef): Promise<WritesPlace> =>
-  (await look(client, ref, clock.now())).writes;
+type Direction = SwitchOptions['direction'];
 
-async function openGuard(context: Context, client: VtctldClient, key: string, after: WritesPlace): Promise<void> {
+const place = async (client: VtctldClient, ref: WorkflowRef): Promise<WritesPlace> => (await lookAtWrites(client, ref)).writes;
+
+/** Sends writes one way inside a guard, or sees that they have gone there. */
+async function send(context: Context, client: VtctldClient, key: string, direction: Direction): Promise<void> {
   const { ref, settings, maxStopMs } = context.params;
+  const wanted = direction === 'forward' ? 'target' : 'source';
+  const to = direction === 'forward' ? `to ${ref.keyspace}/${ref.targetShards}` : `back to ${ref.sourceKeyspace}/${ref.sourceShards}`;
   await context.guard.open({
     key,
     what: `writes to ${ref.sourceKeyspace} may be stopped by a switch`,
     target: leaseTarget(client.address),
     before: 'allowed',
-    after,
+    after: wanted,
     maxMs: maxStopMs,
-    close: { task: 'vitess.settle-writes', params: { ref, settings, guard: key } as unknown as Json },
+    close: { task: 'vitess.settle-writes', params: { ref, settings, direction, guard: key } as unknown as Json },
   });
+  await context.effect<WritesPlace>({
+    key: 'writes',
+    what: `send the writes of ${ref.sourceKeyspace} ${to.replaceAll(',', ', ')}`,
+    observe: () => place(client, ref),
+    wanted,
+    async act() {
+      try {
+        await client.switchTraffic(ref, {
+          tabletTypes: ['PRIMARY'],
+          direction,
+          timeoutMs: settings.switchTimeoutMs,
+          maxLagSeconds: settings.maxLagSeconds,
+        });
+      } catch (error) {
+        // Refused behind its journal, the same call finishes it; nothing waits for another attempt while clients cannot write.
+        if (OutcomeUnknown.is(error) || (await place(client, ref)) !== 'stopped') throw error;
+        await settle(context, client, ref, settings, direction);
+      }
+    },
+  });
+  await context.guard.close(key);
 }
 
 /** The way back must run before anybody relies on it. */
@@ -77,27 +103,12 @@ export const switchWrites: TaskDefinition<SwitchWritesParams> = defineTask({
     const { ref, settings } = context.params;
     await using client = context.target(ref.cluster, vtctld);
     const key = stoppedWritesKey(ref.sourceKeyspace);
-    if ((await place(context, client, ref)) === 'source') {
+    if ((await place(client, ref)) === 'source') {
       // Outside the guard: none of it takes time while writes are stopped.
       await assertCopied(context, client, ref, settings.maxLagSeconds);
       await assertKnown(context, client, ref, ['PRIMARY'], settings);
     }
-    await openGuard(context, client, key, 'target');
-    await context.effect<WritesPlace>({
-      key: 'writes',
-      what: `send the writes of ${ref.sourceKeyspace} to ${ref.keyspace}/${ref.targetShards.join(', ')}`,
-      observe: () => place(context, client, ref),
-      wanted: 'target',
-      async act() {
-        await client.switchTraffic(ref, {
-          tabletTypes: ['PRIMARY'],
-          direction: 'forward',
-          timeoutMs: settings.switchTimeoutMs,
-          maxLagSeconds: settings.maxLagSeconds,
-        });
-      },
-    });
-    await context.guard.close(key);
+    await send(context, client, key, 'forward');
     await assertWayBack(context, client);
     await showTraffic(context, await look(client, ref, context.clock.now()));
     return undefined;
@@ -108,25 +119,11 @@ export const switchWrites: TaskDefinition<SwitchWritesParams> = defineTask({
     const { ref, settings } = context.params;
     await using client = context.target(ref.cluster, vtctld);
     const key = `${stoppedWritesKey(ref.sourceKeyspace)}:back`;
-    // One that stands half-way can only be finished; then it goes back as a whole.
-    if ((await place(context, client, ref)) === 'stopped') await settle(context, client, ref, settings);
-    if ((await place(context, client, ref)) === 'source') return;
-    await openGuard(context, client, key, 'source');
-    await context.effect<WritesPlace>({
-      key: 'writes',
-      what: `send the writes of ${ref.sourceKeyspace} back to ${ref.sourceKeyspace}/${ref.sourceShards.join(', ')}`,
-      observe: () => place(context, client, ref),
-      wanted: 'source',
-      async act() {
-        await client.switchTraffic(ref, {
-          tabletTypes: ['PRIMARY'],
-          direction: 'back',
-          timeoutMs: settings.switchTimeoutMs,
-          maxLagSeconds: settings.maxLagSeconds,
-        });
-      },
-    });
-    await context.guard.close(key);
+    const found = await context.guard.find(key);
+    // One that stands half-way can only be finished, the way it was begun; then it goes back as a whole.
+    if ((await place(client, ref)) === 'stopped') await settle(context, client, ref, settings, found ? 'back' : 'forward');
+    if ((await place(client, ref)) !== 'source') await send(context, client, key, 'back');
+    else if (found?.state === 'open') await context.guard.close(key);
     await showTraffic(context, await look(client, ref, context.clock.now()));
   },
 });
