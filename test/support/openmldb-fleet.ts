@@ -39,10 +39,11 @@ let clusters = 0;
 export async function startOpenmldbFleet(hosts: string, { recorded, nameservers, tickMs }: FleetOptions): Promise<OpenmldbFleet> {
   clusters += 1;
   const root = `/openmldb-${process.pid}-${Date.now()}-${clusters}`;
-  await using maker = connectZooKeeper(hosts);
+  const patient = { callTimeoutMs: 60_000, sessionTimeoutMs: 30_000 };
+  await using maker = connectZooKeeper(hosts, patient);
   await maker.create(root, '');
   const cluster = await startOpenmldb({
-    session: () => connectZooKeeper(`${hosts}${root}`),
+    session: () => connectZooKeeper(`${hosts}${root}`, patient),
     ...(nameservers === undefined ? {} : { nameservers }),
     ...(tickMs === undefined ? {} : { tickMs }),
   });

@@ -57,6 +57,7 @@ export function wrongWith(cluster: OpenmldbStandIn, { autoFailover }: Pick<Holdi
       if (!isAlive) found.push(`${name}: ${endpoint} is not alive`);
       else if (!loaded || (loaded.mode === 'kTableLeader') !== isLeader)
         found.push(`${name}: ${endpoint} has ${loaded?.mode ?? 'nothing'} in memory`);
+      else if (loaded.state !== 'kTableNormal') found.push(`${name}: ${endpoint} is left ${loaded.state}`);
     }
     for (const [endpoint, { loaded }] of cluster.state.tablets)
       if (loaded.has(`${tid}_${pid}`) && !replicas.some((replica) => replica.endpoint === endpoint))

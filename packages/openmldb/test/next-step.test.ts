@@ -85,6 +85,37 @@ describe('steps', () => {
   });
 });
 
+describe('a change of leader', () => {
+  const goal = { replicas: ['a', 'b'], leader: 'b' };
+  const behind = (leaderAt: bigint, followerAt: bigint): PartitionView => ({
+    ...viewOf({ replicas: ['a', 'b'], leader: 'a' }),
+    held: new Map([
+      ['a', held('kTableLeader', leaderAt)],
+      ['b', held('kTableFollower', followerAt)],
+    ]),
+  });
+
+  test('waits until the follower has what the leader has', () => {
+    const at = 9_007_199_254_740_993n;
+    const wait = { wait: 'b is 1 entries behind its leader a', leaderAt: at };
+    expect(nextStep(behind(at, at - 1n), goal, { mayPromote: false })).toEqual(wait);
+    expect(nextStep(behind(at, at), goal, { mayPromote: false })).toEqual({ step: { do: 'change-leader', to: 'b' } });
+    expect(nextStep(behind(at, at - 1n), { replicas: ['b'], leader: 'b' }, { mayPromote: false })).toEqual(wait);
+  });
+
+  test('goes on where the follower has what was enough, and no sooner', () => {
+    expect(nextStep(behind(200n, 150n), goal, { mayPromote: false, enough: 151n })).toHaveProperty('wait');
+    expect(nextStep(behind(200n, 150n), goal, { mayPromote: false, enough: 150n })).toHaveProperty('step');
+  });
+});
+
+test('a leader that was left without snapshots gets them again, whatever else is to be done', () => {
+  const view = viewOf({ replicas: ['a', 'b'], leader: 'a' });
+  (view.held as Map<string, Held>).set('a', { mode: 'kTableLeader', state: 'kSnapshotPaused', offset: 10n });
+  const { steps, end } = stepsTo(view, { replicas: ['a', 'b'], leader: null }, { mayPromote: true });
+  expect([steps, end]).toEqual([[{ do: 'resume-snapshots', endpoint: 'a' }], { done: true, degraded: [] }]);
+});
+
 describe('the truth', () => {
   const replica = (endpoint: string, leader: boolean, alive: boolean, offset = 10n): Replica => ({ endpoint, leader, alive, offset });
   const seen = (replicas: Replica[], terms: [bigint, bigint][] = [], away: string[] = []): PartitionView => ({
@@ -107,7 +138,18 @@ describe('the truth', () => {
 
   test('nobody, where both went on writing or both are equally far', () => {
     expect(truthOf(seen([replica('a', true, false, 140n), replica('b', true, false, 120n)], [[3n, 101n]]))).toHaveProperty('none');
-    expect(truthOf(seen([replica('a', true, false, 100n), replica('b', true, false, 100n)], [[3n, 101n]]))).toHaveProperty('none');
+    expect(truthOf(seen([replica('a', true, false, 100n), replica('b', true, false, 100n)]))).toHaveProperty('none');
+  });
+
+  test('either of two dead leaders that are equally far, where neither came to the newest reign: they have the same', () => {
+    const both = [replica('a', true, false, 100n), replica('b', true, false, 100n)];
+    expect(truthOf(seen(both, [[3n, 101n]]))).toHaveProperty('head');
+  });
+
+  test('no leader that came back empty, where others had entries', () => {
+    const emptied = seen([replica('a', true, false, 0n), replica('b', false, false, 40n)]);
+    expect(truthOf(emptied)).toEqual({ none: 'its leader a came back with nothing in it, and b had 40 entries' });
+    expect(truthOf(seen([replica('a', true, false, 0n), replica('b', false, false, 0n)]))).toEqual({ head: 'a' });
   });
 
   test('the follower with the most, where the leader is away; nobody, where none serves', () => {

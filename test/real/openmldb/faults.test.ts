@@ -47,6 +47,35 @@ describe.skipIf(!zookeeper.there).concurrent('ops that go wrong', () => {
     },
   );
 
+  test('one that fails half way leaves nobody without snapshots', async () => {
+    await using fleet = await start(LONE);
+    fleet.cluster.faults.failing.set('kAddReplicaOP', { times: 1, task: 'kSendSnapshot' });
+    expect((await preUpgrade(fleet)).error?.code).toBe('LSH_OPENMLDB_OP_FAILED');
+    expect(wrong(fleet)).toEqual([]);
+    expect(placementsOf(fleet.cluster)).toEqual(LONE);
+  });
+
+  test('a follower that is behind does not lead before it has what its leader has', async () => {
+    await using fleet = await start(LEADER_LEAVES);
+    fleet.cluster.state.tablet('t2:1')!.slow = true;
+    fleet.cluster.write('db1', 't', 0, 7n);
+    const had = fleet.cluster.state.loaded('t1:1', 40, 0)!.offset;
+    // It catches up only after it was looked at more often than a change that does not wait takes.
+    let looks = 0;
+    const isSixth = (): boolean => {
+      looks += 1;
+      return looks === 6;
+    };
+    const { log } = fleet.cluster.servers.get('t2:1')!;
+    void log.seen(isSixth).then(() => {
+      fleet.cluster.state.tablet('t2:1')!.slow = false;
+    });
+    expect((await preUpgrade(fleet)).state).toBe('succeeded');
+    expect(wrong(fleet)).toEqual([]);
+    expect(placementsOf(fleet.cluster)).toEqual({ 'db1.t/0': ['t2:1', 't1:1'] });
+    expect(fleet.cluster.state.loaded('t2:1', 40, 0)!.offset).toBe(had);
+  });
+
   test('one that does not end is cancelled and told', async () => {
     await using fleet = await start(LEADER_LEAVES);
     fleet.cluster.faults.stuck.add('kChangeLeaderOP');

@@ -86,6 +86,9 @@ export async function callServer<T extends General>(
     throw BadAnswer({ what, server: address, status, text: text.slice(0, SHOWN) });
   }
   const parsed = call.answer.safeParse(jsonOf(text));
+  // Its handler ran: what it did is to be seen from the cluster, not from this.
+  if (!parsed.success && call.changes)
+    throw OutcomeUnknown({ what, server: address, reason: `its answer cannot be understood (${text.slice(0, SHOWN)})` });
   if (!parsed.success) throw BadAnswer({ what, server: address, status, text: text.slice(0, SHOWN) });
   if (parsed.data.code !== 0) throw new CodeError(parsed.data.code, parsed.data.msg);
   return parsed.data;

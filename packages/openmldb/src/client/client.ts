@@ -183,6 +183,18 @@ export class OpenmldbClient implements AsyncDisposable {
     await this.#change('CancelOP', { op_id: id }, `cancel the op ${id}`);
   }
 
+  /** At the tablet that leads a partition. One whose snapshots are not paused says that it need not. */
+  async resumeSnapshots(endpoint: string, { tid, pid }: { tid: number; pid: number }): Promise<void> {
+    const what = `resume the snapshots of ${partitionKey(tid, pid)}`;
+    const body = { tid, pid };
+    try {
+      await this.#tablet(endpoint, { service: 'TabletServer', method: 'RecoverSnapshot', body, answer: general, what, changes: true });
+    } catch (error) {
+      if (!(error instanceof CodeError)) throw error;
+      throw refused(error, what, endpoint);
+    }
+  }
+
   /** From the tablet's own files, as leader. It answers at once and loads in the background. */
   async load(endpoint: string, { db, table, tid, pid, storageMode }: LoadRequest): Promise<void> {
     // The role is said: the file beside the data may still name an older one.

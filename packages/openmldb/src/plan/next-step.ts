@@ -5,7 +5,7 @@
  * In this order: a leader that leads; every replica alive, or known to be dead; then replicas where they belong, added before they are removed;
  * then who leads. At no step does a partition have fewer replicas than before and than it is to have.
  */
-import type { Held, Partition, Placement, Replica } from '../model.ts';
+import type { Held, Loaded, Partition, Placement, Replica } from '../model.ts';
 import { truthOf } from './truth.ts';
 import type { PartitionView } from './view.ts';
 import { heldBy, isLoading, serving } from './view.ts';
@@ -14,6 +14,8 @@ export type Step =
   /** From the tablet's own files, as leader. */
   | { do: 'load'; endpoint: string }
   | { do: 'mark'; endpoint: string; alive: boolean }
+  /** An op that failed half way has left it without snapshots: its log would grow for ever. */
+  | { do: 'resume-snapshots'; endpoint: string }
   | { do: 'recover'; endpoint: string }
   | { do: 'change-leader'; to: string }
   | { do: 'add-replica'; endpoint: string }
@@ -24,16 +26,19 @@ export type Next =
   | { step: Step }
   /** `degraded`: replicas that are to be there and are on tablets that are away. */
   | { done: true; degraded: string[] }
-  | { wait: string }
+  /** `leaderAt`: waits for a follower to have what the leader has, which is this far. */
+  | { wait: string; leaderAt?: bigint }
   | { stuck: string };
 
 export interface StepOptions {
   /** A follower may take the place of a leader whose tablet is away: what only the leader had is given up. */
   mayPromote: boolean;
+  /** A follower that is this far may lead, though its leader is further: clients go on writing, and it keeps up. */
+  enough?: bigint;
 }
 
 /** `goal.leader` null: whoever leads. */
-export function nextStep(view: PartitionView, goal: Placement, { mayPromote }: StepOptions): Next {
+export function nextStep(view: PartitionView, goal: Placement, { mayPromote, enough }: StepOptions): Next {
   const truth = truthOf(view);
   if ('none' in truth) return { stuck: truth.none };
   if ('promote' in truth) {
@@ -42,7 +47,7 @@ export function nextStep(view: PartitionView, goal: Placement, { mayPromote }: S
   }
   const { replicas } = view.partition;
   const head = replicas.find(({ endpoint }) => endpoint === truth.head)!;
-  const leading = makeLead(view, head, mayPromote);
+  const leading = makeLead(view, head, { mayPromote, ...(enough === undefined ? {} : { enough }) });
   if (leading) return leading;
   const degraded: string[] = [];
   for (const replica of replicas) {
@@ -56,10 +61,22 @@ export function nextStep(view: PartitionView, goal: Placement, { mayPromote }: S
     const mending = mend(replica, heldBy(view, replica.endpoint));
     if (mending) return mending;
   }
-  return place(view, head, goal) ?? { done: true, degraded };
+  return place(view, head, goal, enough) ?? { done: true, degraded };
 }
 
-function makeLead(view: PartitionView, head: Replica, mayPromote: boolean): Next | undefined {
+/**
+ * Only to a follower that has what the leader has. The server takes any candidate, however far behind; what the old leader has beyond it is thrown
+ * away when that is recovered. A replica that was just added counts as alive while it lacks up to a hundred thousand entries.
+ */
+function handOver(view: PartitionView, head: Replica, to: string, enough: bigint | undefined): Next {
+  const leaderAt = serving(view, head.endpoint)?.offset;
+  const followerAt = serving(view, to)?.offset;
+  if (leaderAt === undefined || followerAt === undefined || followerAt >= leaderAt || (enough !== undefined && followerAt >= enough))
+    return { step: { do: 'change-leader', to } };
+  return { wait: `${to} is ${leaderAt - followerAt} entries behind its leader ${head.endpoint}`, leaderAt };
+}
+
+function makeLead(view: PartitionView, head: Replica, { mayPromote, enough }: StepOptions): Next | undefined {
   const held = heldBy(view, head.endpoint);
   if (held === 'unknown') return { stuck: `the tablet ${head.endpoint} does not say what it holds` };
   if (held === 'absent') return { step: { do: 'load', endpoint: head.endpoint } };
@@ -70,10 +87,12 @@ function makeLead(view: PartitionView, head: Replica, mayPromote: boolean): Next
       ({ endpoint, alive, leader }) =>
         endpoint !== head.endpoint && alive && !leader && view.healthy.has(endpoint) && serving(view, endpoint),
     );
-    if (other && mayPromote) return { step: { do: 'change-leader', to: other.endpoint } };
+    if (other && mayPromote) return handOver(view, head, other.endpoint, enough);
     return { stuck: `${head.endpoint} is its leader, but takes itself for a follower` };
   }
-  return head.alive ? undefined : { step: { do: 'mark', endpoint: head.endpoint, alive: true } };
+  if (!head.alive) return { step: { do: 'mark', endpoint: head.endpoint, alive: true } };
+  // Nobody's op is in progress here: whoever asks has waited for that.
+  return held.state === 'kSnapshotPaused' ? { step: { do: 'resume-snapshots', endpoint: head.endpoint } } : undefined;
 }
 
 /** A replica beside the leader: alive, a follower, in memory. */
@@ -86,7 +105,8 @@ function mend({ endpoint, alive, leader }: Replica, held: Held): Next | undefine
   return { step: alive ? { do: 'mark', endpoint, alive: false } : { do: 'recover', endpoint } };
 }
 
-function place({ partition, healthy }: PartitionView, head: Replica, goal: Placement): Next | undefined {
+function place(view: PartitionView, head: Replica, goal: Placement, enough: bigint | undefined): Next | undefined {
+  const { partition, healthy } = view;
   const here = partition.replicas.map(({ endpoint }) => endpoint);
   const extra = here.filter((endpoint) => !goal.replicas.includes(endpoint));
   const missing = goal.replicas.filter((endpoint) => !here.includes(endpoint));
@@ -94,7 +114,7 @@ function place({ partition, healthy }: PartitionView, head: Replica, goal: Place
   const away = [...missing, leader].find((endpoint) => !healthy.has(endpoint));
   if (away !== undefined) return { stuck: `the tablet ${away} is away` };
   if (extra.includes(head.endpoint)) {
-    if (here.includes(leader)) return { step: { do: 'change-leader', to: leader } };
+    if (here.includes(leader)) return handOver(view, head, leader, enough);
     return { step: { do: 'add-replica', endpoint: leader } };
   }
   const wanted = missing.includes(leader) ? leader : missing[0];
@@ -102,7 +122,7 @@ function place({ partition, healthy }: PartitionView, head: Replica, goal: Place
     if (extra[0] !== undefined) return { step: { do: 'migrate', from: extra[0], to: wanted } };
     return { step: { do: 'add-replica', endpoint: wanted } };
   }
-  if (leader !== head.endpoint) return { step: { do: 'change-leader', to: leader } };
+  if (leader !== head.endpoint) return handOver(view, head, leader, enough);
   if (extra[0] !== undefined) return { step: { do: 'del-replica', endpoint: extra[0] } };
   return undefined;
 }
@@ -121,6 +141,9 @@ export function applied(view: PartitionView, step: Step): PartitionView {
       break;
     case 'mark':
       at(step.endpoint)!.alive = step.alive;
+      break;
+    case 'resume-snapshots':
+      held.set(step.endpoint, { ...(held.get(step.endpoint) as Loaded), state: 'kTableNormal' });
       break;
     case 'recover':
       Object.assign(at(step.endpoint)!, { alive: true, leader: false });
@@ -172,6 +195,8 @@ export function stepName(step: Step): string {
       return `load at ${step.endpoint}`;
     case 'mark':
       return `mark ${step.endpoint} ${step.alive ? 'alive' : 'not alive'}`;
+    case 'resume-snapshots':
+      return `resume snapshots at ${step.endpoint}`;
     case 'recover':
       return `recover ${step.endpoint}`;
     case 'change-leader':

@@ -31,6 +31,10 @@ export function truthOf(view: PartitionView): Truth {
   const mine = offsetOf(view, dead);
   if (ahead && mine !== undefined && serving(view, dead.endpoint) !== undefined && offsetOf(view, ahead)! > mine)
     return { promote: ahead.endpoint, lost: null };
+  // Its files are gone: an empty leader would empty whoever follows it.
+  const had = replicas.find((replica) => !replica.leader && (offsetOf(view, replica) ?? 0n) > 0n);
+  if (had && serving(view, dead.endpoint)?.offset === 0n)
+    return { none: `its leader ${dead.endpoint} came back with nothing in it, and ${had.endpoint} had ${offsetOf(view, had)} entries` };
   return { head: dead.endpoint };
 }
 
@@ -62,7 +66,8 @@ function newest(view: PartitionView, flagged: readonly Replica[]): Truth {
   // Both have written in the newest reign, or have they? What each has then is not the same, and neither is more.
   if (reached.length > 1) return { none: `${list(flagged)} were leaders one after the other, and both went on writing` };
   const most = known.reduce((a, b) => (b.offset! > a.offset! ? b : a));
-  if (known.filter(({ offset }) => offset === most.offset).length > 1)
+  // Neither came as far as the newest reign, so both have the beginning of the same log; without one nothing is known of that.
+  if (reign === undefined && known.filter(({ offset }) => offset === most.offset).length > 1)
     return { none: `${list(flagged)} were leaders one after the other, and are equally far` };
   return { head: most.replica.endpoint };
 }

@@ -1,6 +1,6 @@
 /** Reads one partition, or a whole cluster, for those who decide. Changes nothing. */
 import type { OpenmldbClient, TabletInfo } from '../client/index.ts';
-import { tableOf } from '../client/index.ts';
+import { tableOf, Unanswered } from '../client/index.ts';
 import type { ClusterSnapshot, Held, Loaded } from '../model.ts';
 import { INTERNAL_DATABASES, isUnfinished, partitionKey } from '../model.ts';
 import type { PartitionView } from '../plan/view.ts';
@@ -20,12 +20,16 @@ export async function lookAt(cluster: OpenmldbClient, { db, table, tid, pid }: W
   if (!partition) return undefined;
   const healthy = new Set(tablets.filter((tablet) => tablet.healthy).map(({ endpoint }) => endpoint));
   const held = new Map<string, Held>();
-  for (const { endpoint } of partition.replicas)
+  // The leader first: a follower that is asked later and has as much lacks nothing.
+  for (const { endpoint } of [...partition.replicas].sort((a, b) => Number(b.leader) - Number(a.leader)))
     if (healthy.has(endpoint)) held.set(endpoint, (await cluster.held(endpoint, { tid, pid })).get(partitionKey(tid, pid)) ?? 'absent');
   return { db, table, tid, partition, healthy, held };
 }
 
-/** `withHeld`: which tablets are asked what they have in memory. */
+/**
+ * `withHeld`: which tablets are asked what they have in memory. Of `all`, one that does not answer has no entry: what lies elsewhere can be mended
+ * without it. One that was named has to answer.
+ */
 export async function snapshotOf(cluster: OpenmldbClient, withHeld: 'all' | readonly string[] = []): Promise<ClusterSnapshot> {
   const tablets = await cluster.tablets();
   const tables = [];
@@ -34,7 +38,7 @@ export async function snapshotOf(cluster: OpenmldbClient, withHeld: 'all' | read
   return {
     tablets: tablets.map(({ endpoint, healthy }) => ({ endpoint, healthy })),
     tables: tables.map(tableOf),
-    held: await heldBy(cluster, asked),
+    held: await heldBy(cluster, asked, withHeld === 'all'),
     autoFailover: await cluster.autoFailover(),
     ops: (await cluster.ops()).filter(isUnfinished),
   };
@@ -43,9 +47,19 @@ export async function snapshotOf(cluster: OpenmldbClient, withHeld: 'all' | read
 /** Tablets asked at a time. */
 const AT_ONCE = 8;
 
-async function heldBy(cluster: OpenmldbClient, asked: readonly TabletInfo[]): Promise<Map<string, Map<string, Loaded>>> {
+async function heldBy(
+  cluster: OpenmldbClient,
+  asked: readonly TabletInfo[],
+  someMayBeSilent: boolean,
+): Promise<Map<string, Map<string, Loaded>>> {
   const held = new Map<string, Map<string, Loaded>>();
-  for (let at = 0; at < asked.length; at += AT_ONCE)
-    await Promise.all(asked.slice(at, at + AT_ONCE).map(async ({ endpoint }) => held.set(endpoint, await cluster.held(endpoint))));
+  const ask = async ({ endpoint }: TabletInfo): Promise<void> => {
+    try {
+      held.set(endpoint, await cluster.held(endpoint));
+    } catch (error) {
+      if (!someMayBeSilent || !Unanswered.is(error)) throw error;
+    }
+  };
+  for (let at = 0; at < asked.length; at += AT_ONCE) await Promise.all(asked.slice(at, at + AT_ONCE).map(ask));
   return held;
 }

@@ -3,7 +3,8 @@
  *
  * Changes: its replicas and its leader, by ops of the nameserver; on recovery what tablets have in memory, and which replicas count as alive.
  * Twice is harmless: each step is decided from what is seen, a step that is done already is not taken, and an op in progress is waited for.
- * Where an op fails, is cancelled or does not end, the partition is put back to where it was before: no extra replica is left behind.
+ * Where an op fails, is cancelled or does not end, the partition is put back to where it was before: no extra replica is left behind. A recovery
+ * is neither put back nor undone: each of its steps is a gain, and what was before was broken.
  */
 import type { TaskDefinition } from '@longshore/core';
 import { defineTask, LongshoreError } from '@longshore/core';
@@ -68,7 +69,7 @@ export function settleTask(role: OwnRole): TaskDefinition<SettleParams> {
           });
         return { output: { steps, degraded } };
       } catch (error) {
-        if (!isOver(error)) throw error;
+        if (!isOver(error) || params.mayPromote) throw error;
         const back = placement.parse(before);
         try {
           const { steps } = await settle(context, cluster, back, { mayPromote: false }, 'back: ');
@@ -90,6 +91,7 @@ export function settleTask(role: OwnRole): TaskDefinition<SettleParams> {
       const { params } = context;
       const entry = (await context.journal.entries()).find(({ key }) => key === PLACEMENT);
       if (!entry) return;
+      if (params.mayPromote) return context.journal.done(PLACEMENT);
       await using cluster = context.target(params.cluster, openmldbCluster);
       await letSettle(context);
       const back = placement.parse(entry.before);

@@ -19,6 +19,8 @@ export interface StepsParams extends WhichPartition {
 /** No way has more; one that takes more goes in a circle. */
 const MOST_STEPS = 60;
 const WAIT_MS = 200;
+/** After that a follower that has what its leader had a moment ago may lead: clients go on writing, and it will never have all. */
+const KEEPS_UP_MS = 5_000;
 /** How long the nameserver may take to show what an op has done. */
 const SHOWN_MS = 30_000;
 
@@ -43,20 +45,32 @@ export async function settle(
   const { params, clock, signal } = context;
   const following: Following = { clock, signal, opDeadlineMs: params.opDeadlineMs };
   const steps: string[] = [];
-  const begun = clock.now();
+  let waitingSince: number | undefined;
+  let enough: bigint | undefined;
   for (;;) {
     const foreign = await awaitQuiet(cluster, params, await ownOps(context), following);
     if (foreign) throw OthersAtWork({ cluster: cluster.cluster, ops: [`${foreign.id} ${foreign.type} of ${partitionName(params)}`] });
     const view = await lookAt(cluster, params);
     if (!view) throw PartitionGone({ partition: partitionName(params) });
-    const next = nextStep(view, goal, options);
+    const next = nextStep(view, goal, { ...options, ...(enough === undefined ? {} : { enough }) });
     if ('done' in next) return { steps, degraded: next.degraded };
     if ('stuck' in next) throw PartitionStuck({ partition: nameOf(view), why: next.stuck });
     if ('wait' in next) {
-      if (clock.now() - begun >= params.opDeadlineMs) throw PartitionStuck({ partition: nameOf(view), why: next.wait });
+      waitingSince ??= clock.now();
+      const waited = clock.now() - waitingSince;
+      if (waited >= params.opDeadlineMs) throw PartitionStuck({ partition: nameOf(view), why: next.wait });
+      enough = waited >= KEEPS_UP_MS ? next.leaderAt : undefined;
       await clock.sleep(WAIT_MS, signal);
       continue;
     }
+    if (enough !== undefined && next.step.do === 'change-leader')
+      context.note({
+        level: 'warning',
+        row: `${params.db}.${params.table}`,
+        text: `${nameOf(view)}: clients went on writing while ${next.step.to} took the lead; what reached the old leader at the last moment may be lost`,
+      });
+    waitingSince = undefined;
+    enough = undefined;
     if (steps.length >= MOST_STEPS)
       throw PartitionStuck({ partition: nameOf(view), why: `${steps.slice(-4).join(', ')}: it goes in a circle` });
     await take(context, cluster, view, next.step, following, name);
@@ -126,6 +140,10 @@ async function isSo(cluster: OpenmldbClient, which: WhichPartition, step: Step):
     }
     case 'mark':
       return at(step.endpoint)?.alive === step.alive;
+    case 'resume-snapshots': {
+      const held = heldBy(view, step.endpoint);
+      return typeof held === 'object' && held.state !== 'kSnapshotPaused';
+    }
     case 'recover': {
       const replica = at(step.endpoint);
       return replica?.alive === true && !replica.leader;
@@ -159,6 +177,8 @@ async function send(
     }
     case 'mark':
       return cluster.mark(part, step.endpoint, step.alive);
+    case 'resume-snapshots':
+      return cluster.resumeSnapshots(step.endpoint, { tid, pid });
     case 'recover':
       return cluster.recoverTable(part, step.endpoint);
     case 'change-leader':

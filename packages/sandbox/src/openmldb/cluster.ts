@@ -170,7 +170,7 @@ class Cluster implements OpenmldbStandIn {
     const partition: PartitionState = table.partitions.find((one) => one.pid === pid)!;
     for (const { endpoint, isAlive } of partition.metas) {
       const loaded = this.state.loaded(endpoint, table.tid, pid);
-      if (loaded && isAlive) loaded.offset += entries;
+      if (loaded && isAlive && !this.state.tablet(endpoint)?.slow) loaded.offset += entries;
     }
   }
 

@@ -13,6 +13,9 @@ export interface Place {
 
 type Result = ReturnType<OpTask['run']>;
 
+/** A new replica counts as alive when it lacks no more entries than these. */
+const BINLOG_DELTA = 100_000n;
+
 export class OpMaker {
   readonly #state: ClusterState;
   /** Puts an op behind the one that runs in this queue, or at its end. */
@@ -286,7 +289,7 @@ export class OpMaker {
   #follow(place: Place, to: string): OpTask {
     return this.#atLeader('kAddReplica', place, ({ offset }) => {
       const loaded = this.#state.loaded(to, place.table.tid, place.partition.pid);
-      if (loaded) loaded.offset = offset;
+      if (loaded && !this.#tablet(to)?.slow) loaded.offset = offset;
       return 'ok';
     });
   }
@@ -296,7 +299,13 @@ export class OpMaker {
   }
 
   #progress(place: Place, to: string): OpTask {
-    return this.#task('kCheckBinlogSyncProgress', () => (this.#state.loaded(to, place.table.tid, place.partition.pid) ? 'ok' : 'wait'));
+    return this.#task('kCheckBinlogSyncProgress', () => {
+      const { table, partition } = place;
+      const leader = this.#state.leader(partition);
+      const leads = leader && this.#state.loaded(leader.endpoint, table.tid, partition.pid);
+      const follows = this.#state.loaded(to, table.tid, partition.pid);
+      return follows && (!leads || leads.offset <= follows.offset + BINLOG_DELTA) ? 'ok' : 'wait';
+    });
   }
 
   #status(place: Place, endpoint: string, flags: { isLeader: boolean; isAlive: boolean }): OpTask {

@@ -1,5 +1,5 @@
 /** The nameserver's ten queues: only their heads run, one task of each at a tick. */
-import type { ClusterState, OpState } from './state.ts';
+import type { ClusterState, OpState, PartitionState } from './state.ts';
 
 export interface OpFaults {
   /** Ops of these types stay at their first task for ever. */
@@ -44,11 +44,26 @@ export class Queues {
       if (op) this.#advance(op, queue);
     }
     for (const { tid, partitions } of this.#state.tables)
-      for (const { pid, metas } of partitions)
+      for (const partition of partitions) {
+        this.#replicate(tid, partition);
+        const { pid, metas } = partition;
         for (const meta of metas) {
           const loaded = this.#state.tablet(meta.endpoint)?.up ? this.#state.loaded(meta.endpoint, tid, pid) : undefined;
           if (loaded && meta.offset !== undefined) meta.offset = loaded.offset;
         }
+      }
+  }
+
+  /** What the leader has goes to its followers. */
+  #replicate(tid: number, partition: PartitionState): void {
+    const leader = this.#state.leader(partition);
+    const leads = leader && this.#state.tablet(leader.endpoint)?.up ? this.#state.loaded(leader.endpoint, tid, partition.pid) : undefined;
+    if (!leads) return;
+    for (const { endpoint, isAlive } of partition.metas) {
+      const tablet = this.#state.tablet(endpoint);
+      const follows = this.#state.loaded(endpoint, tid, partition.pid);
+      if (isAlive && endpoint !== leader!.endpoint && tablet?.up && !tablet.slow && follows) follows.offset = leads.offset;
+    }
   }
 
   #advance(op: OpState, queue: OpState[]): void {

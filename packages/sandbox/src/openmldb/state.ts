@@ -38,6 +38,8 @@ export interface TabletState {
   loaded: Map<string, LoadedState>;
   /** What lies in its files. */
   disk: Map<string, bigint>;
+  /** Gets nothing of what leaders take, until it is let go. */
+  slow?: boolean;
 }
 
 export interface OpState {

@@ -8,6 +8,7 @@ const WHICH: Fields = { tid: { type: 'number' }, pid: { type: 'number' } };
 export const TABLET_METHODS: Readonly<Record<string, Fields>> = {
   GetTableStatus: WHICH,
   GetTableFollower: WHICH,
+  RecoverSnapshot: { tid: { type: 'number', required: true }, pid: { type: 'number', required: true } },
   LoadTable: {
     table_meta: {
       type: 'message',
@@ -40,6 +41,7 @@ export class TabletCalls {
     const pid = body.pid === undefined ? undefined : Number(body.pid);
     if (method === 'GetTableStatus') return { all_table_status: this.#statuses(tid, pid), code: 0 };
     if (method === 'GetTableFollower') return this.#followers(tid ?? 0, pid ?? 0);
+    if (method === 'RecoverSnapshot') return this.#recoverSnapshot(tid ?? 0, pid ?? 0);
     return this.#load((body.table_meta ?? {}) as Message);
   }
 
@@ -69,6 +71,15 @@ export class TabletCalls {
       offset: loaded.offset,
       follower_info: others.map(({ endpoint }) => ({ endpoint, offset: this.#state.loaded(endpoint, tid, pid)?.offset ?? 0n })),
     };
+  }
+
+  #recoverSnapshot(tid: number, pid: number): Message {
+    const loaded = this.#tablet.loaded.get(keyOf(tid, pid));
+    if (!loaded) return { code: 100, msg: 'table is not exist' };
+    if (loaded.state !== 'kSnapshotPaused' && loaded.state !== 'kTableNormal')
+      return { code: 107, msg: 'table status is not kSnapshotPaused' };
+    loaded.state = 'kTableNormal';
+    return { code: 0, msg: 'ok' };
   }
 
   #load({ tid: givenTid, pid: givenPid, mode, storage_mode: storage }: Message): Message {
