@@ -68,6 +68,13 @@ export const NoStatFile: ErrorEntry<{ statfile: string; endpoint: string }> = de
   exitCode: EXIT.refused,
 });
 
+export const StatFileFolder: ErrorEntry<{ statfile: string; reason: string }> = defineError('LSH_OPENMLDB_STATFILE_FOLDER', {
+  message: ({ statfile, reason }) => `the statfile ${statfile} cannot be written on the machine of the migrator: ${reason}`,
+  fix: 'Name a file in a folder that is there and may be written, or none: post-upgrade takes the operation in its place (--from). Nothing was changed.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const BadStatFile: ErrorEntry<{ statfile: string; line: number; text: string }> = defineError('LSH_OPENMLDB_STATFILE', {
   message: ({ statfile, line, text }) => `line ${line} of ${statfile} is no line of a statfile: "${text}"`,
   fix: 'Each line is endpoint,db,table,tid,pid,extra. Mend the file, or name another. Nothing was changed.',

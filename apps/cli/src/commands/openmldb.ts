@@ -134,7 +134,7 @@ export function openmldbCommand(terminal: Terminal): Command {
       options: (command) =>
         change(command)
           .option('--endpoints <tablet>', 'the tablet', names)
-          .option('--statfile <file>', 'file in which what was moved is noted as well, on this machine')
+          .option('--statfile <file>', 'file in which what was moved is noted as well, on the machine of the migrator')
           .option('--allow_single_replica', 'partitions with one replica stay where they are'),
       request: (flags, { cwd }) => {
         const endpoint = oneEndpoint('pre-upgrade', flags.endpoints);
@@ -157,7 +157,7 @@ export function openmldbCommand(terminal: Terminal): Command {
       options: (command) =>
         change(command)
           .option('--endpoints <tablet>', 'the tablet', names)
-          .option('--statfile <file>', 'the file that pre-upgrade wrote')
+          .option('--statfile <file>', 'the file that pre-upgrade wrote, on the machine of the migrator')
           .option('--from <id>', 'the pre-upgrade by its id, in place of a file')
           .option('--tablet-deadline <duration>', 'how long the tablet is waited for (default 10m)', milliseconds),
       request: (flags, { cwd }) => {

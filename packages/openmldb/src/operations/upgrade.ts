@@ -11,7 +11,7 @@ import { linesOf } from '../plan/data.ts';
 import { named, upgradeFinding } from '../plan/findings.ts';
 import { planPostUpgrade, planPreUpgrade } from '../plan/upgrade.ts';
 import type { StatLine } from '../stat-file.ts';
-import { parseStatFile, readText } from '../tasks/files.ts';
+import { assertReplaceable, parseStatFile, readText } from '../tasks/files.ts';
 import { snapshotOf } from '../tasks/look.ts';
 import { taskName } from '../tasks/settings.ts';
 import { COLUMNS, conclude, counted, framed } from './frame.ts';
@@ -29,6 +29,11 @@ export const preUpgrade: KindDefinition<PreUpgradeParams> = defineKind({
   async plan(context) {
     const { params } = context;
     const { endpoint, statfile, allowSingleReplica } = params;
+    if (statfile !== undefined) {
+      await assertReplaceable(statfile);
+      // What stands there is kept, so it has to be understood.
+      parseStatFile(statfile, (await readText(statfile)) ?? '');
+    }
     await using cluster = context.target(params.cluster, openmldbCluster);
     const snapshot = await snapshotOf(cluster);
     const { changes, lines, skipped, obstacles } = planPreUpgrade(snapshot, endpoint, allowSingleReplica);
@@ -161,6 +166,7 @@ async function recorded(context: TaskContext<PostUpgradeParams>): Promise<StatLi
     return lines;
   }
   const path = statfile!;
+  await assertReplaceable(path);
   const text = await readText(path);
   if (text === null) throw NoStatFile({ statfile: path, endpoint });
   return parseStatFile(path, text);

@@ -1,7 +1,7 @@
 /** The statfile on this machine: read whole, written whole, replaced in one step. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { BadStatFile } from '../errors.ts';
+import { BadStatFile, StatFileFolder } from '../errors.ts';
 import type { StatLine } from '../stat-file.ts';
 import { formatStatLine, parseStatLine } from '../stat-file.ts';
 
@@ -12,6 +12,18 @@ export async function readText(path: string): Promise<string | null> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
+  }
+}
+
+/** Throws `LSH_OPENMLDB_STATFILE_FOLDER` where the file could not be replaced: that is better known before anything is moved. */
+export async function assertReplaceable(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const reason =
+      code === 'ENOENT' ? `there is no folder ${dirname(path)}` : `the folder ${dirname(path)} may not be written (${String(code)})`;
+    throw StatFileFolder({ statfile: path, reason }, { cause: error });
   }
 }
 
