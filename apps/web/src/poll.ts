@@ -76,12 +76,46 @@ export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, everyMs: n
   return { ...state, reload: () => again.current() };
 }
 
+/** Those who look at the clock, by how often: one tick moves all of them, so that the page is laid out once and not for each. */
+const clocks = new Map<number, { hearers: Set<(now: number) => void>; timer: ReturnType<typeof setInterval> }>();
+
+function onTick(everyMs: number, hear: (now: number) => void): () => void {
+  const hearers = clocks.get(everyMs)?.hearers ?? new Set();
+  hearers.add(hear);
+  if (!clocks.has(everyMs)) {
+    const tick = (): void => {
+      const now = Date.now();
+      for (const each of hearers) each(now);
+    };
+    clocks.set(everyMs, { hearers, timer: setInterval(tick, everyMs) });
+  }
+  return () => {
+    hearers.delete(hear);
+    if (hearers.size > 0) return;
+    clearInterval(clocks.get(everyMs)?.timer);
+    clocks.delete(everyMs);
+  };
+}
+
 /** The time, ticking. */
 export function useNow(everyMs = 1_000): number {
   const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
+  useEffect(() => onTick(everyMs, setNow), [everyMs]);
   return now;
+}
+
+/** `value`, but not a new one within `everyMs` of the one before. */
+export function useAtMost<T>(value: T, everyMs: number): T {
+  const [held, hold] = useState(value);
+  const at = useRef(0);
+  useEffect(() => {
+    if (value === held) return undefined;
+    const take = (): void => {
+      at.current = Date.now();
+      hold(() => value);
+    };
+    const timer = setTimeout(take, Math.max(0, at.current + everyMs - Date.now()));
+    return () => clearTimeout(timer);
+  }, [value, held, everyMs]);
+  return held;
 }

@@ -4,8 +4,11 @@ import type { OperationEvent } from './wire.ts';
 
 /** Kept in the page, newest first; the API has the rest. */
 const KEPT = 500;
-/** Events that come together are shown together. */
+/** Events that come together are shown together; in a storm of them less often, and still at once to the eye. */
 const GATHER_MS = 100;
+const STORM_MS = 250;
+/** So many at once are a storm. */
+const STORM = 10;
 const RETRY_MS = 2_000;
 
 export interface Followed {
@@ -22,13 +25,17 @@ export function useEvents(id: string, over: boolean): Followed {
     let source: EventSource | undefined;
     let gathered: OperationEvent[] = [];
     let gathering: ReturnType<typeof setTimeout> | undefined;
+    let waitMs = GATHER_MS;
     let retrying: ReturnType<typeof setTimeout> | undefined;
     const show = (state: Followed['state']): void => {
       clearTimeout(gathering);
       gathering = undefined;
-      const fresh = gathered.reverse();
+      const fresh = gathered.slice(-KEPT).reverse();
       gathered = [];
-      setFollowed((before) => ({ events: [...fresh, ...before.events].slice(0, KEPT), state }));
+      waitMs = fresh.length >= STORM ? STORM_MS : GATHER_MS;
+      setFollowed((before) =>
+        fresh.length === 0 && before.state === state ? before : { events: [...fresh, ...before.events].slice(0, KEPT), state },
+      );
     };
     const connect = (): void => {
       const after = last.current === undefined ? '' : `?after=${encodeURIComponent(last.current)}`;
@@ -38,7 +45,7 @@ export function useEvents(id: string, over: boolean): Followed {
         const event = JSON.parse(data) as OperationEvent;
         last.current = event.id;
         gathered.push(event);
-        gathering ??= setTimeout(() => show('live'), GATHER_MS);
+        gathering ??= setTimeout(() => show('live'), waitMs);
       };
       source.addEventListener('end', () => {
         source?.close();

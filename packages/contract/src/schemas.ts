@@ -94,7 +94,11 @@ export const SCHEMAS: Taking = {
       kind: z.string().max(128).optional().describe('a kind, or the beginning of several: `tsdb.`'),
       owner: z.string().max(64).optional(),
       text: z.string().min(1).max(200).optional().describe('part of the id, the reason or the params, in any case'),
-      cursor: z.string().max(ID).optional().describe('`next` of the page before'),
+      cursor: z
+        .string()
+        .regex(/^\d{1,15}\.\w{1,64}$/)
+        .optional()
+        .describe('`next` of the page before'),
       limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(PAGE),
     }),
   },

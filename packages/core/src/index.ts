@@ -45,7 +45,8 @@ export type {
   TaskJob,
   Transport,
 } from './ports.ts';
-export { fits } from './query.ts';
+export type { ListPlace } from './query.ts';
+export { cursorOf, fits, isBehind, placeOf } from './query.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type {
   Confirming,

@@ -112,7 +112,7 @@ export interface OperationQuery {
   owner?: string;
   /** Part of the id, kind, owner, reason or params, in any case. */
   text?: string;
-  /** Exclusive; an id from `next`. */
+  /** `next` of the page before. */
   after?: string;
   limit: number;
 }

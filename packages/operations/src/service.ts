@@ -128,6 +128,8 @@ export interface Service {
 }
 
 const ACT_TRIES = 50;
+/** Partition 2 comes before partition 10. */
+const BY_NAME = new Intl.Collator('en', { numeric: true });
 const EVENTS_A_READ = 500;
 
 export function createService(engine: Engine): Service {
@@ -408,7 +410,7 @@ export function createService(engine: Engine): Service {
         state: found.state,
         columns: kind.columns.filter((column) => column in totals || REPORT_ALWAYS.has(column)),
         rows: Object.keys(rows)
-          .sort()
+          .sort(BY_NAME.compare)
           .map((row) => ({ row, values: rows[row]! })),
         totals,
         counters: found.counters,

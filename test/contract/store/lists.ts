@@ -38,6 +38,15 @@ export function listsContract(on: StoreBench): void {
       expect(await pages({}, 4)).toEqual([order.slice(0, 4), order.slice(4)]);
     });
 
+    test('the next page begins where the last one ended, even when that operation has been forgotten meanwhile', async () => {
+      for (let at = 0; at < 6; at += 1) await on.operation(`op${at}`, [], { createdAt: T0 + Math.floor(at / 2) });
+      const { next } = await on.store.list({ limit: 3 });
+      await on.store.remove('op3');
+      await on.operation('op9', [], { createdAt: T0 + 9 });
+      const { operations } = await on.store.list({ limit: 3, ...(next === undefined ? {} : { after: next }) });
+      expect(operations.map(({ id }) => id)).toEqual(['op2', 'op1', 'op0']);
+    });
+
     test('filter by state and kind across many that do not match', async () => {
       const total = 450;
       for (let at = 0; at < total; at += 1) {

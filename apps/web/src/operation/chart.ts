@@ -3,7 +3,7 @@ import { count, short, times } from '../format.ts';
 import { Card } from '../parts/small.ts';
 import { curve, endedPerSecond, progressOf, type Sample, secondsOver } from '../progress.ts';
 import { onThemeChange } from '../theme.ts';
-import { type Content, html, useEffect, useRef } from '../vendor/preact.js';
+import { type Content, html, useEffect, useMemo, useRef } from '../vendor/preact.js';
 import type uPlot from '../vendor/uplot.js';
 import type { DoneRecord, OperationHeader, OperationView, StoredPlan } from '../wire.ts';
 
@@ -50,20 +50,18 @@ export interface ChartProps {
 export function Chart({ header, samples, done, tick, bulk }: ChartProps): Content {
   const series = header.kind.startsWith('tsdb.');
   const names = series ? ['dumped', 'restored'] : ['ended'];
-  const data = bulk
-    ? curve(samples.list, SMOOTH_MS)
-    : endedPerSecond(
-        done.map(({ endedAt }) => endedAt),
-        BUCKETS,
-        header.endedAt ?? Math.max(0, ...done.map(({ endedAt }) => endedAt)),
-      );
+  const data = useMemo(() => {
+    if (bulk) return curve(samples.list, SMOOTH_MS);
+    const ends = done.map(({ endedAt }) => endedAt);
+    return endedPerSecond(ends, BUCKETS, header.endedAt ?? Math.max(0, ...ends));
+  }, [bulk ? tick : done, bulk, header.endedAt]);
   const enough = (data[0]?.length ?? 0) > 1;
   const newest = data.slice(1).map((column) => column.at(-1) ?? 0);
   const what = series ? 'Points a second' : 'Tasks ended a second';
   return html`<${Card} title=${what} name="chart" aside=${html`<span class="soft">${bulk ? 'since this page was opened' : 'from the records of its tasks'}</span>`}>
     ${
       enough
-        ? html`<${Plot} data=${data} names=${names} tick=${bulk ? tick : done.length} />
+        ? html`<${Plot} data=${data} names=${names} tick=${data} />
           <ul class="key">
             ${names.map((name, at) => html`<li key=${name}><i class=${`line line-${at}`} aria-hidden="true"></i>${name} <b>${short(newest[at] ?? 0)}</b>/s</li>`)}
           </ul>`
@@ -72,18 +70,22 @@ export function Chart({ header, samples, done, tick, bulk }: ChartProps): Conten
   </${Card}>`;
 }
 
-/** How long tasks take, over time, from the records of those that have ended. */
-export function Latency({ done }: { done: readonly DoneRecord[] }): Content {
+/** How long tasks took, over time, from the records of those that have ended; nothing where that would be no line. */
+export function latencyOf(done: readonly DoneRecord[]): number[][] | undefined {
   const data = secondsOver(done, BUCKETS);
-  if ((data[0]?.length ?? 0) < 2) return null;
+  return (data[0]?.length ?? 0) > 1 ? data : undefined;
+}
+
+export function Latency({ data }: { data: number[][] }): Content {
   return html`<${Card} title="Seconds a task takes" name="latency" aside=${html`<span class="soft">the middle one of each moment</span>`}>
-    <${Plot} data=${data} names=${['seconds']} tick=${done.length} />
+    <${Plot} data=${data} names=${['seconds']} tick=${data} />
   </${Card}>`;
 }
 
 const isRunning = ({ state }: OperationHeader): boolean => state === 'running';
 
-export function Plot({ data, names, tick }: { data: number[][]; names: string[]; tick: number }): Content {
+/** `tick` is another where `data` are. */
+export function Plot({ data, names, tick }: { data: number[][]; names: string[]; tick: unknown }): Content {
   const box = useRef<HTMLElement | null>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const now = useRef(data);

@@ -1,8 +1,8 @@
 /** The event log, newest first. */
-import { memo } from '../parts/memo.ts';
+import { type Drawn, memo } from '../parts/memo.ts';
 import { Card, When } from '../parts/small.ts';
-import type { Followed } from '../stream.ts';
-import { type Content, html, useState } from '../vendor/preact.js';
+import { useEvents } from '../stream.ts';
+import { type Content, html, useEffect, useState } from '../vendor/preact.js';
 import type { OperationEvent } from '../wire.ts';
 
 const SHOWN = 60;
@@ -25,7 +25,23 @@ const Line = memo<{ event: OperationEvent }>(({ event: { at, type, text } }) => 
 
 const STATE_WORDS = { live: '● live', lost: '‖ broken off, trying again', ended: '■ ended' } as const;
 
-export function EventLog({ followed: { events, state }, wide }: { followed: Followed; wide: boolean }): Content {
+interface EventLogProps {
+  id: string;
+  over: boolean;
+  wide: boolean;
+  /** Called when something has happened; always the same function. */
+  heard(): void;
+}
+
+/** Follows the events by itself: a storm of them draws this card again, and not the page. */
+export const EventLog: Drawn<EventLogProps> = memo<EventLogProps>((props) => html`<${Log} ...${props} />`);
+
+function Log({ id, over, wide, heard }: EventLogProps): Content {
+  const { events, state } = useEvents(id, over);
+  const newest = events[0]?.id;
+  useEffect(() => {
+    if (newest !== undefined) heard();
+  }, [newest]);
   const [all, setAll] = useState(false);
   const shown = all ? events : events.slice(0, SHOWN);
   return html`<${Card} wide=${wide} title="Events" name="events" aside=${html`<span class="soft" role="status">${STATE_WORDS[state]}</span>`}>

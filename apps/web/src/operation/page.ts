@@ -3,18 +3,17 @@ import { ApiError, call } from '../api.ts';
 import { isFinal } from '../may.ts';
 import { ErrorBox, Silence } from '../parts/small.ts';
 import { KindPicture } from '../pictures/pictures.ts';
-import { usePoll } from '../poll.ts';
+import { useAtMost, usePoll } from '../poll.ts';
 import { linkTo } from '../route.ts';
-import { useEvents } from '../stream.ts';
 import { type Content, html, useEffect, useMemo, useRef, useState } from '../vendor/preact.js';
 import type { DoneRecord, Me, OperationView, Shown, StoredPlan } from '../wire.ts';
-import { Chart, Latency, Samples } from './chart.ts';
+import { Chart, Latency, latencyOf, Samples } from './chart.ts';
 import { Explained } from './explain.ts';
 import { Head } from './head.ts';
 import { EventLog } from './log.ts';
 import { PlanCard } from './plan.ts';
 import { ReportCard } from './report.ts';
-import { Series } from './series.ts';
+import { plotsOf, Series } from './series.ts';
 import { Stages } from './stages.ts';
 import { MOST_ON_TIMELINE, Timeline } from './timeline.ts';
 import { Waits } from './waits.ts';
@@ -23,6 +22,8 @@ const LIVE_MS = 1_000;
 const SLOW_MS = 3_000;
 /** After an event it is asked at once, but not again within this. */
 const EVENT_MS = 400;
+/** Records of ended tasks, of which there may be thousands, are not asked for again within this. */
+const RECORDS_MS = 1_000;
 /** Nothing moves any more, but somebody may revert it or try it again. */
 const REST_MS = 5_000;
 
@@ -63,7 +64,8 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   const bulk = plan?.stages.some((spec) => spec.bulk) ?? false;
   // A thousand records are not asked for again with each task that ends, but at each hundredth of the way.
   const step = Math.max(1, Math.floor(header.stages.reduce((sum, { total }) => sum + total, 0) / 100));
-  const records = useRecords(id, `${Math.floor(counted / step)}/${header.stage}/${header.state}`, plan !== undefined);
+  const version = useAtMost(`${Math.floor(counted / step)}/${header.stage}/${header.state}`, RECORDS_MS);
+  const records = useRecords(id, version, plan !== undefined);
   const slow = over || planned ? undefined : SLOW_MS;
   const report = usePoll((signal) => call('GET /v1/operations/:id/report', { params: { id } }, { signal }), slow, [id, header.state]).value;
   const explained = usePoll((signal) => call('GET /v1/operations/:id/explain', { params: { id } }, { signal }), slow, [
@@ -74,21 +76,20 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   ]).value;
   const shown = usePoll((signal) => call('GET /v1/operations/:id/picture', { params: { id } }, { signal }), slow, [id, header.state]).value;
   const few = header.startedAt !== undefined && !bulk && records.length + tasks.length <= MOST_ON_TIMELINE;
-  const followed = useEvents(id, over);
-  const newest = followed.events[0]?.id;
+  const asking = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const askedAt = useRef(0);
-  useEffect(() => {
-    if (newest === undefined) return undefined;
-    // What happened is shown at once, and in a storm of events still not more often than a person can see.
-    const timer = setTimeout(
+  // What happened is shown at once, and in a storm of events still not more often than a person can see.
+  const heard = useRef(() => {
+    asking.current ??= setTimeout(
       () => {
+        asking.current = undefined;
         askedAt.current = Date.now();
         reload();
       },
       Math.max(0, askedAt.current + EVENT_MS - Date.now()),
     );
-    return () => clearTimeout(timer);
-  }, [newest]);
+  });
+  useEffect(() => () => clearTimeout(asking.current), []);
   const samples = useMemo(() => new Samples(id), [id]);
   const tick = useRef({ view, at: 0 });
   if (tick.current.view !== view || tick.current.at === 0) {
@@ -103,6 +104,11 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
       removeEventListener('pagehide', keep);
     };
   }, [samples]);
+  const plots = shown ? plotsOf(shown.series) : [];
+  const seconds = useMemo(() => latencyOf(records), [records]);
+  const latency = header.startedAt !== undefined && !bulk && !few ? seconds : undefined;
+  // Cards stand in pairs: the last one is as wide as the page where it would stand alone.
+  const oddly = ((header.startedAt === undefined ? 0 : 1) + (latency ? 1 : 0) + plots.length) % 2 === 1;
   return html`<div class="cards">
     <${Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
     ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
@@ -112,9 +118,9 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
     ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
     ${few ? html`<${Timeline} header=${header} done=${records} tasks=${tasks} />` : null}
     ${header.startedAt !== undefined && !few ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
-    ${bulk || few ? null : html`<${Latency} done=${records} />`}
-    ${shown ? html`<${Series} series=${shown.series} />` : null}
-    <${EventLog} followed=${followed} wide=${header.startedAt === undefined || !(bulk || few)} />
+    ${latency ? html`<${Latency} data=${latency} />` : null}
+    ${plots.length > 0 ? html`<${Series} plots=${plots} />` : null}
+    <${EventLog} id=${id} over=${over} wide=${!oddly} heard=${heard.current} />
     ${report && header.startedAt !== undefined ? html`<${ReportCard} report=${report} over=${over} />` : null}
   </div>`;
 }

@@ -7,9 +7,17 @@ import { Plot } from './chart.ts';
 
 const MOST = 4;
 
-export function Series({ series }: { series: Shown['series'] }): Content {
-  const drawn = Object.entries(series).filter(([, points]) => points.length > 1);
-  return drawn.slice(0, MOST).map(([name, points]) => {
+type Plotted = [name: string, points: Shown['series'][string]];
+
+/** Those that are drawn: one point is no line. */
+export function plotsOf(series: Shown['series']): Plotted[] {
+  return Object.entries(series)
+    .filter(([, points]) => points.length > 1)
+    .slice(0, MOST);
+}
+
+export function Series({ plots }: { plots: readonly Plotted[] }): Content {
+  return plots.map(([name, points]) => {
     const [at, value] = points.at(-1)!;
     return html`<${Card} key=${name} title=${capital(name)} name=${`series-${name}`} aside=${html`<span class="soft">now ${count(value)}</span>`}>
       <${Plot} data=${[points.map(([time]) => time / 1_000), points.map(([, one]) => one)]} names=${[name]} tick=${at} />

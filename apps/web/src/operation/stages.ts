@@ -26,8 +26,11 @@ export interface StagesProps {
 
 export function Stages({ header, plan, tasks, done }: StagesProps): Content {
   const inside = useMemo(() => insideGuard(plan.stages), [plan]);
-  const live = new Map(tasks.map((task) => [task.id, task]));
   const records = useMemo(() => new Map(done.map((record) => [record.id, record])), [done]);
+  const lines = useMemo(() => {
+    const live = new Map(tasks.map((task) => [task.id, task]));
+    return plan.stages.map((spec) => linesOf(spec, live, records));
+  }, [plan, tasks, records]);
   const strip = useRef<HTMLElement | null>(null);
   const awaited = new Set(header.awaits?.stages);
   useEffect(() => {
@@ -42,7 +45,7 @@ export function Stages({ header, plan, tasks, done }: StagesProps): Content {
         const stage = header.stages[at];
         if (!stage) return null;
         return html`<${StageColumn} key=${`${at}-${spec.name}`} at=${at} spec=${spec} stage=${stage} inside=${inside[at] === true}
-          awaited=${awaited.has(spec.name)} lines=${linesOf(spec, live, records)} units=${spec.bulk ? tasks.filter(({ unit }) => unit !== undefined) : NONE}
+          awaited=${awaited.has(spec.name)} lines=${lines[at]} units=${spec.bulk ? tasks.filter(({ unit }) => unit !== undefined) : NONE}
           current=${header.stage === at} />`;
       })}
     </ol>

@@ -30,7 +30,7 @@ function Bars({ bars, started }: { bars: readonly Bar[]; started: boolean }): Co
             <i class="bases-now" style=${{ width: percent(started ? now : after) }}></i>
             <i class="bases-target" style=${{ left: percent(target) }}></i>
           </div>
-          <span role="cell" class="soft">${count(before)} → ${count(started ? now : after)}${now !== after && started ? ` of ${count(after)}` : ''}</span>
+          <span role="cell" class="soft">${count(before)} → ${count(after)}${now !== after && started ? `, now ${count(now)}` : ''}</span>
         </div>`,
       )}
     </div>

@@ -26,7 +26,7 @@ function DenialClock({ guard, inForceAt }: { guard: GuardRecord; inForceAt: numb
   const { phase, elapsedMs, maxMs, spread, used } = clockOf(guard, inForceAt, useNow());
   const live = guard.state === 'open' || guard.state === 'handed-over';
   const left = guard.state === 'open' ? `, at most ${duration(Math.max(0, maxMs - elapsedMs))} more` : '';
-  return html`<${Card} title="Denial of writes" name="denial-clock" aside=${html`<span class="soft">${phase}</span>`}>
+  return html`<${Card} wide=${true} title="Denial of writes" name="denial-clock" aside=${html`<span class="soft">${phase}</span>`}>
     <p class=${live ? 'clock open' : 'clock'} role="timer"><b>${duration(elapsedMs)}</b><span class="soft">${left}</span></p>
     <div class="bar" role="img" aria-label=${`${Math.round(used * 100)} % of the longest time, ${Math.round(spread * 100)} % until it was in force`}>
       <i class="skip" style=${{ width: `${spread * 100}%` }}></i><i class="busy" style=${{ width: `${(used - spread) * 100}%` }}></i>

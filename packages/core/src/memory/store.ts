@@ -17,7 +17,7 @@ import type {
   SpoolUse,
   Store,
 } from '../ports.ts';
-import { fits } from '../query.ts';
+import { cursorOf, fits, isBehind, placeOf } from '../query.ts';
 import type {
   AttemptRecord,
   DeadLetter,
@@ -196,12 +196,12 @@ export function memoryStore(clock: Clock): Store {
 
     async list(query: OperationQuery) {
       const { after, limit } = query;
-      const all = [...operations.values()].map((entry) => entry.header).sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
-      const from = after === undefined ? 0 : all.findIndex((header) => header.id === after) + 1;
-      const wanted = all.slice(from).filter((header) => fits(header, query));
+      const all = [...operations.values()].map((entry) => entry.header).sort((a, b) => (isBehind(a, b) ? 1 : -1));
+      const place = after === undefined ? undefined : placeOf(after);
+      const wanted = all.filter((header) => (!place || isBehind(header, place)) && fits(header, query));
       const page = wanted.slice(0, limit).map(copy);
       const last = page.at(-1);
-      return wanted.length > limit && last ? { operations: page, next: last.id } : { operations: page };
+      return wanted.length > limit && last ? { operations: page, next: cursorOf(last) } : { operations: page };
     },
     async live() {
       return [...operations.values()]

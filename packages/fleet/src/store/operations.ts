@@ -1,6 +1,6 @@
 /** The store's part of the scheduler and of people: operations, their lists, their end. */
 import type { Clock, DoneRecord, Note, OperationHeader, OperationQuery, Store, StoredPlan } from '@longshore/core';
-import { EVENTS_KEPT, fits, isAtRest, NOTES_KEPT } from '@longshore/core';
+import { cursorOf, EVENTS_KEPT, fits, isAtRest, isBehind, NOTES_KEPT, placeOf } from '@longshore/core';
 import type { Base } from './base.ts';
 import { givenField, leasePrefix } from './leases.ts';
 import { changeLists, parse, parseRows, parseSnapshot } from './records.ts';
@@ -93,11 +93,9 @@ export function operationCalls({ redis, key, op, call }: Base, clock: Clock): Op
     async list(query: OperationQuery) {
       const { after, limit } = query;
       const found: OperationHeader[] = [];
-      let from = 0;
-      if (after !== undefined) {
-        const rank = await redis.zrevrank(key('all'), after);
-        from = rank === null ? 0 : rank + 1;
-      }
+      const place = after === undefined ? undefined : placeOf(after);
+      // Newer ones are not read again, even when the one that the page before ended with has been forgotten.
+      let from = place ? await redis.zcount(key('all'), `(${place.createdAt}`, '+inf') : 0;
       for (; found.length <= limit; from += LIST_STEP) {
         const ids = await redis.zrevrange(key('all'), from, from + LIST_STEP - 1);
         if (ids.length === 0) break;
@@ -107,12 +105,12 @@ export function operationCalls({ redis, key, op, call }: Base, clock: Clock): Op
           if (error) throw error;
           if (typeof text !== 'string') continue;
           const header = parse<OperationHeader>(text);
-          if (fits(header, query)) found.push(header);
+          if ((!place || isBehind(header, place)) && fits(header, query)) found.push(header);
         }
       }
       const page = found.slice(0, limit);
       const last = page.at(-1);
-      return found.length > limit && last ? { operations: page, next: last.id } : { operations: page };
+      return found.length > limit && last ? { operations: page, next: cursorOf(last) } : { operations: page };
     },
     live: () => redis.zrange(key('live'), 0, '-1'),
 
