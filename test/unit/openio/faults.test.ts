@@ -61,6 +61,24 @@ test('the disk of the new service is full: the move fails, and is taken back', a
   expect(await wrongWith(fleet, 'c1', [A, B, C])).toEqual([]);
 });
 
+test('a new replica that takes part but could not take the base is not shown to clients', async () => {
+  // What is written after the copy comes when it joins, and then there is no room for it: it is a slave all the same.
+  let seen: string | undefined;
+  fleet.around = async (name, when) => {
+    if (name === 'openio.move/join' && when === 'before' && !service(D).faults.diskFull) {
+      await ask(fleet, 0, 'POST', 'container/set_properties?acct=acct&ref=c1', { properties: { n: '1' } });
+      await ask(fleet, 0, 'POST', 'container/set_properties?acct=acct&ref=c1', { properties: { n: '2' } });
+      service(D).faults.diskFull = true;
+    }
+    if (name === 'openio.move/join' && when === 'after') service(D).faults.diskFull = false;
+    if (name === 'openio.move/force' && when === 'before') seen = service(D).file(`${cid()}.1`).admin.get('user.n');
+  };
+  const header = await fleet.run(move());
+  expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
+  expect(seen).toBe('2');
+  expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
+});
+
 test('a copy that arrives torn is not taken for one', async () => {
   service(D).faults.tornCopies = 1;
   const header = await fleet.run(move());

@@ -31,6 +31,17 @@ export function nameOf({ cid, reference }: Pick<Facts, 'cid' | 'reference'>): st
   return reference && reference.name !== '' ? `${reference.account}/${reference.name}` : cid;
 }
 
+/** Whatever the file at `id` holds, one of the replicas at `hosts` holds too. False where either cannot be read. */
+export function holdsNothingMore({ replicas }: Pick<Facts, 'replicas'>, id: string, hosts: readonly string[]): boolean {
+  const own = replicas.get(id);
+  if (own === undefined) return false;
+  if (own.system['sys.m2.init'] !== '1') return true;
+  return hosts.some((host) => {
+    const other = host === id ? undefined : replicas.get(host);
+    return other !== undefined && ['equal', 'behind'].includes(compareVersions(versionsOf(own.system), versionsOf(other.system)));
+  });
+}
+
 /** Pairs of replicas whose versions differ by more than what was written while they were read. */
 export function versionsApart({ replicas, again }: Pick<Facts, 'replicas' | 'again'>, ids: readonly string[]): [string, string][] {
   const known = ids.filter((id) => replicas.has(id));

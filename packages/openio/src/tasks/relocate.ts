@@ -3,7 +3,7 @@
  *
  *   widen    sys.peers of every replica become the old set and the new service
  *   copy     the new service takes the base from the master
- *   join     everybody leaves and is elected anew: from now on the new replica gets every write, like the others
+ *   join     everybody leaves and is elected anew: from now on the new replica gets every write, like the others, and has all earlier ones
  *   force    meta1's row is replaced; every proxy forgets where the container was
  *   narrow   sys.peers become the new set
  *   part     everybody leaves and is elected anew, without the old replica
@@ -22,7 +22,7 @@ import { NotAsExpected } from '../errors.ts';
 import { compareVersions, joined, peersOf, versionsOf } from '../model.ts';
 import { observe } from '../observe.ts';
 import { masterOf } from '../plan/election.ts';
-import type { Facts } from '../plan/facts.ts';
+import { holdsNothingMore } from '../plan/facts.ts';
 import { finalProblems } from '../plan/final-check.ts';
 import { elect, lookAt } from './elect.ts';
 import { CHECK_MS, drawnOut } from './settings.ts';
@@ -156,19 +156,37 @@ export class Relocator {
     await this.#effect(
       'join',
       `have ${incoming} take part in the election of ${name}`,
-      () => this.#electedAs(this.#wide),
+      () => this.#hasJoined(),
       true,
       () => this.#elect(this.#wide),
     );
   }
 
+  /**
+   * The new replica takes part, and holds what the master held a moment before: a member counts as a slave also when it could not take the
+   * base (`SYNC_KO`), and its readers would miss what had been acknowledged.
+   */
+  async #hasJoined(): Promise<boolean> {
+    const { cid, incoming } = this.#way;
+    if (!(await this.#electedAs(this.#wide))) return false;
+    const { members } = await this.#namespace.debug(cid, [incoming]);
+    if (!['MASTER', 'SLAVE'].includes(members.get(incoming)?.state ?? 'NONE')) return false;
+    const known = versionsOf((await this.#namespace.fromMaster(cid)).system);
+    const own = versionsOf((await this.#namespace.replica(cid, incoming)).system);
+    return ['equal', 'ahead'].includes(compareVersions(own, known));
+  }
+
   async #force(): Promise<void> {
-    const { cid, seq, hosts, args, name } = this.#way;
+    const { cid, seq, hosts, args, name, incoming } = this.#way;
     const row = async (): Promise<string> =>
       (await this.#namespace.show(cid)).rows.map((one) => `${one.seq}: ${joined(one.hosts)}`).join('; ');
     await this.#effect('force', `link ${name} to ${joined(hosts)}`, row, `${seq}: ${joined(hosts)}`, async () => {
       // Looked at once more: after this, clients are sent to the new replica.
-      if (!(await this.#electedAs(this.#wide))) await this.#elect(this.#wide);
+      if (!(await this.#hasJoined())) {
+        await this.#elect(this.#wide);
+        if (!(await this.#hasJoined()))
+          throw NotAsExpected({ container: name, problems: [`${incoming} has not taken what its master has`] });
+      }
       await this.#namespace.force(cid, { seq, hosts, args });
     });
   }
@@ -243,7 +261,9 @@ export class Relocator {
         continue;
       }
       if (id !== outgoing && !facts.files.includes(id)) continue;
-      if (facts.files.includes(id) && !holdsNothingMore(facts, id, hosts, id === outgoing)) {
+      // One that cannot be read took part until now: a majority of the others has what it had acknowledged.
+      const isKnown = holdsNothingMore(facts, id, hosts) || (id === outgoing && !facts.replicas.has(id));
+      if (facts.files.includes(id) && !isKnown) {
         leftover = true;
         this.#context.note({ level: 'warning', row: name, text: `the file at ${id} holds what the others do not, and stays` });
         continue;
@@ -258,15 +278,4 @@ export class Relocator {
     }
     return leftover;
   }
-}
-
-/** Whatever the file at `id` holds, one of the others holds too. One that cannot be read is known to only where it took part until now. */
-function holdsNothingMore(facts: Facts, id: string, hosts: readonly string[], tookPart: boolean): boolean {
-  const own = facts.replicas.get(id);
-  if (own === undefined) return tookPart;
-  if (own.system['sys.m2.init'] !== '1') return true;
-  return hosts.some((host) => {
-    const other = facts.replicas.get(host);
-    return other !== undefined && ['equal', 'behind'].includes(compareVersions(versionsOf(own.system), versionsOf(other.system)));
-  });
 }
