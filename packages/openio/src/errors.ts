@@ -35,7 +35,7 @@ export const StillTakesPart: ErrorEntry<{ container: string; who: string }> = de
 
 export const HostFailed: ErrorEntry<{ host: string; what: string; problem: string }> = defineError('LSH_OPENIO_HOST', {
   message: ({ host, what, problem }) => `${what} at ${host}: ${problem}`,
-  fix: 'Check that the host can be reached by ssh without a password, that its key is known, and that sqlite3 is installed there.',
+  fix: 'On this machine: check the path and what the worker may read. On another: that ssh reaches it without a password, that its key is known, and that sqlite3 is installed there.',
   retryable: true,
   exitCode: EXIT.unreachable,
 });

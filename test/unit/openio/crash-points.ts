@@ -50,7 +50,7 @@ export async function goesOn(mode: Mode, point: Point): Promise<string[]> {
   const died = dieAt(fleet, point, async (id) => {
     for (const [task, { round }] of (await fleet.store.load(id))!.tasks) fleet.transport.repeat('rebalancer', `${id}.${task}.${round}`);
   });
-  const { state, error } = await fleet.run(submission(fleet, mode));
+  const { state, error } = await fleet.run(submission(fleet, mode), isOver);
   return [
     ...died.problems(),
     ...(state === 'succeeded' ? [] : [`it ended ${state}: ${error?.message}`]),

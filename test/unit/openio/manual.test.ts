@@ -1,6 +1,6 @@
 /** A base is moved by editing its files, with and without a master, on this machine and over ssh. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -74,6 +74,46 @@ test('a damaged file, and files that each hold what the other does not, are refu
   writeFileSync(service(B).file(base()).path, 'this is no database, and was never one, whatever its name may be');
   expect((await fleet.run(move())).error?.message).toContain(`the file of ${B} is damaged`);
   expect(fleet.io.proxies[0]!.log.matching(/force|freeze|forward\/config/)).toEqual([]);
+});
+
+/** The disk of a service is gone, for as long as the file has another name. */
+const hidden = (id: string) => `${service(id).file(base()).path}.away`;
+const hide = (id: string) => {
+  service(id).kill();
+  renameSync(service(id).file(base()).path, hidden(id));
+};
+
+test('an old replica that comes back with what the others never had keeps its file', { timeout: 60_000 }, async () => {
+  service(B).kill();
+  // B misses two writes that A and C have acknowledged; then both are lost.
+  for (const n of ['1', '2']) await ask(fleet, 0, 'POST', 'container/set_properties?acct=acct&ref=c1', { properties: { n } });
+  hide(A);
+  hide(C);
+  service(B).restart();
+  fleet.io.cluster.settings.electionTimeoutMs = 300;
+  fleet.around = async (effect, when) => {
+    if (effect !== 'openio.retire/elect' || when !== 'before' || service(A).alive) return;
+    renameSync(hidden(A), service(A).file(base()).path);
+    service(A).restart();
+  };
+  const header = await fleet.run(move(), ({ endedAt, state }) => endedAt !== undefined || state === 'needs-attention');
+  expect((await planned()).join()).toContain(`only ${B} stays with data that can be seen`);
+  expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
+  const { notes } = await fleet.service.report(header.id);
+  expect(notes.map(({ text }) => text).join()).toContain(`the file of ${A} stays: it was moved with ${B} only`);
+  expect(service(A).file(base()).admin.get('user.n')).toBe('2');
+});
+
+test('a host that is lost while files are edited does not leave the container frozen', { timeout: 60_000 }, async () => {
+  fleet.around = async (effect, when) => {
+    if (effect === `openio.edit-peers/edit-${C}` && when === 'before' && service(C).alive) hide(C);
+  };
+  const header = await fleet.run(move(), ({ endedAt, state }) => endedAt !== undefined || state === 'needs-attention');
+  expect(header.state).toBe('failed');
+  const guards = [...(await fleet.store.load(header.id))!.guards.values()].map(({ state }) => state);
+  expect(guards).toEqual(['closed', 'closed']);
+  expect((await ask(fleet, 0, 'POST', 'content/create?acct=acct&ref=c1&path=afterwards', [])).status).toBe(204);
+  for (const id of [A, B]) expect(service(id).file(base()).admin.get('sys.peers')).toBe([A, B, C].join(','));
 });
 
 test('a container that somebody has frozen is left alone', async () => {

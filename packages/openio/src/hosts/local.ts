@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir, readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { HostFailed } from '../errors.ts';
 import { baseOfFile } from '../names.ts';
 import type { BaseOnDisk, Host, OpenBy } from './host.ts';
 
@@ -43,7 +44,7 @@ export class LocalHost implements Host {
   }
 
   async openBy(path: string): Promise<OpenBy> {
-    const real = await realpath(path);
+    const real = await tried('see who has a file open', () => realpath(path));
     const pids: number[] = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)))
       switch (await holds(Number(pid), real)) {
@@ -57,34 +58,38 @@ export class LocalHost implements Host {
   }
 
   async quickCheck(path: string): Promise<string> {
-    return this.#with(path, true, (db) => {
+    return this.#with('check a file', path, true, (db) => {
       const rows = db.prepare('PRAGMA quick_check').all() as { quick_check: string }[];
       return rows.map(({ quick_check: line }) => line).join('; ');
     });
   }
 
   async admin(path: string): Promise<Record<string, string>> {
-    return this.#with(path, true, (db) => {
+    return this.#with('read a file', path, true, (db) => {
       const rows = db.prepare('SELECT k, v FROM admin').all() as { k: string; v: Uint8Array | string | null }[];
       return Object.fromEntries(rows.map(({ k, v }) => [k, typeof v === 'string' ? v : Buffer.from(v ?? []).toString()]));
     });
   }
 
   async backup(path: string, to: string): Promise<string> {
-    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-    await rm(to, { force: true });
-    this.#with(path, true, (db) => db.prepare('VACUUM INTO ?').run(to));
+    await tried('make a directory', async () => {
+      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      await rm(to, { force: true });
+    });
+    await this.#with('back up a file', path, true, (db) => db.prepare('VACUUM INTO ?').run(to));
     return this.sha256(to);
   }
 
   async sha256(path: string): Promise<string> {
-    const hash = createHash('sha256');
-    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) hash.update(part);
-    return hash.digest('hex');
+    return tried('take a checksum', async () => {
+      const hash = createHash('sha256');
+      for await (const part of createReadStream(path) as AsyncIterable<Buffer>) hash.update(part);
+      return hash.digest('hex');
+    });
   }
 
   async editPeers(path: string, before: string, after: string): Promise<number> {
-    return this.#with(path, false, (db) => {
+    return this.#with('set the peers', path, false, (db) => {
       db.exec('BEGIN EXCLUSIVE');
       const { changes } = db
         .prepare("UPDATE admin SET v = ? WHERE k = 'sys.peers' AND CAST(v AS TEXT) = ?")
@@ -96,13 +101,24 @@ export class LocalHost implements Host {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #with<T>(path: string, readOnly: boolean, run: (db: DatabaseSync) => T): T {
-    const db = new DatabaseSync(path, { readOnly, timeout: LOCK_WAIT_MS });
-    try {
-      return run(db);
-    } finally {
-      db.close();
-    }
+  #with<T>(what: string, path: string, readOnly: boolean, run: (db: DatabaseSync) => T): Promise<T> {
+    return tried(what, async () => {
+      const db = new DatabaseSync(path, { readOnly, timeout: LOCK_WAIT_MS });
+      try {
+        return run(db);
+      } finally {
+        db.close();
+      }
+    });
+  }
+}
+
+/** What the system or SQLite says is told as over ssh, and may be tried again. */
+async function tried<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw HostFailed({ host: 'this machine', what, problem: error instanceof Error ? error.message : String(error) }, { cause: error });
   }
 }
 

@@ -11,7 +11,12 @@ const PATH = /^\/[\w./:-]+$/;
 const DESTINATION = /^[A-Za-z0-9_][\w.@-]*$/;
 const PEERS = /^[\w.:,-]+$/;
 const CONNECT_SECONDS = 10;
-const COMMAND_MS = 600_000;
+/** A connection that has died is given up after three of these. */
+const ALIVE_SECONDS = 10;
+/** What looks at a whole file, or at all of them, takes its time. */
+const LONG_MS = 600_000;
+/** Everything else is given up sooner: a container may be frozen meanwhile. */
+const COMMAND_MS = 30_000;
 const ANSWER_BYTES = 256 << 20;
 const LOCK_WAIT_MS = 5_000;
 
@@ -32,7 +37,9 @@ export class SshHost implements Host {
   }
 
   async bases(volume: string): Promise<BaseOnDisk[]> {
-    const text = await this.#run('list the bases', `find ${quoted(volume)} -mindepth 2 -maxdepth 2 -name '*.meta2' -printf '%s %f\\n'`);
+    const text = await this.#run('list the bases', `find ${quoted(volume)} -mindepth 2 -maxdepth 2 -name '*.meta2' -printf '%s %f\\n'`, {
+      timeoutMs: LONG_MS,
+    });
     return lines(text).flatMap((line) => {
       const [bytes = '', file = ''] = line.split(' ');
       const base = baseOfFile(file);
@@ -67,7 +74,7 @@ export class SshHost implements Host {
   }
 
   async quickCheck(path: string): Promise<string> {
-    return lines(await this.#sql('check a file', path, 'PRAGMA quick_check;', true)).join('; ');
+    return lines(await this.#sql('check a file', path, 'PRAGMA quick_check;', true, LONG_MS)).join('; ');
   }
 
   async admin(path: string): Promise<Record<string, string>> {
@@ -84,12 +91,12 @@ export class SshHost implements Host {
     const directory = to.slice(0, to.lastIndexOf('/'));
     await this.#run('make a directory', `mkdir -p -m 0700 ${quoted(directory)} && rm -f ${quoted(to)}`);
     if (to.includes("'")) throw HostFailed({ host: this.name, what: 'back up a file', problem: 'the path cannot be used' });
-    await this.#sql('back up a file', path, `VACUUM INTO '${to}';`, true);
+    await this.#sql('back up a file', path, `VACUUM INTO '${to}';`, true, LONG_MS);
     return this.sha256(to);
   }
 
   async sha256(path: string): Promise<string> {
-    return (await this.#run('take a checksum', `sha256sum -- ${quoted(path)}`)).split(' ')[0]!.trim();
+    return (await this.#run('take a checksum', `sha256sum -- ${quoted(path)}`, { timeoutMs: LONG_MS })).split(' ')[0]!.trim();
   }
 
   async editPeers(path: string, before: string, after: string): Promise<number> {
@@ -107,24 +114,38 @@ export class SshHost implements Host {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #sql(what: string, path: string, sql: string, readOnly: boolean): Promise<string> {
-    return this.#run(what, `sqlite3 -batch -bail ${readOnly ? '-readonly ' : ''}${quoted(path)}`, `${sql}\n`);
+  #sql(what: string, path: string, sql: string, readOnly: boolean, timeoutMs?: number): Promise<string> {
+    const command = `sqlite3 -batch -bail ${readOnly ? '-readonly ' : ''}${quoted(path)}`;
+    return this.#run(what, command, { input: `${sql}\n`, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
-  #run(what: string, command: string, input = ''): Promise<string> {
+  #run(
+    what: string,
+    command: string,
+    { input = '', timeoutMs = COMMAND_MS }: { input?: string; timeoutMs?: number } = {},
+  ): Promise<string> {
     const { program = 'ssh', port } = this.#options;
-    const options = ['BatchMode=yes', 'StrictHostKeyChecking=yes', `ConnectTimeout=${CONNECT_SECONDS}`].flatMap((option) => ['-o', option]);
+    const options = [
+      'BatchMode=yes',
+      'StrictHostKeyChecking=yes',
+      `ConnectTimeout=${CONNECT_SECONDS}`,
+      `ServerAliveInterval=${ALIVE_SECONDS}`,
+    ].flatMap((option) => ['-o', option]);
     const args = [...options, ...(port === undefined ? [] : ['-p', String(port)]), '-T', '--', this.name, command];
     return new Promise((resolve, reject) => {
-      const child = execFile(program, args, { timeout: COMMAND_MS, maxBuffer: ANSWER_BYTES }, (error, stdout, stderr) => {
-        if (error)
-          reject(HostFailed({ host: this.name, what, problem: stderr.trim().split('\n').at(-1) || error.message }, { cause: error }));
+      const child = execFile(program, args, { timeout: timeoutMs, maxBuffer: ANSWER_BYTES }, (error, stdout, stderr) => {
+        if (error) reject(HostFailed({ host: this.name, what, problem: problemOf(error, stderr, timeoutMs) }, { cause: error }));
         else resolve(stdout);
       });
       child.stdin?.on('error', () => undefined); // it has ended; its exit says why
       child.stdin?.end(input);
     });
   }
+}
+
+function problemOf(error: { killed?: boolean | undefined; message: string }, stderr: string, timeoutMs: number): string {
+  if (error.killed === true) return `no answer within ${timeoutMs / 1000} s`;
+  return stderr.trim().split('\n').at(-1) || error.message;
 }
 
 function lines(text: string): string[] {

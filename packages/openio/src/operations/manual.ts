@@ -23,7 +23,8 @@ export async function manualDraft(context: TaskContext<MoveParams>, namespace: N
   const [row] = facts.reference?.rows ?? [];
   const base = baseName(facts.cid, row?.seq ?? 1);
   const disks: OnDisk[] = [];
-  for (const id of hosts.filter((host) => host !== from)) disks.push(await lookAt(namespace, facts, id, base));
+  // The one that goes first: whatever is written meanwhile, those that stay do not look older than it for that.
+  for (const id of [...hosts].sort((a, b) => Number(b === from) - Number(a === from))) disks.push(await lookAt(namespace, facts, id, base));
   const hasMaster = hosts.length > 0 && [...(await namespace.status(facts.cid, hosts)).values()].some(({ code }) => code === OK);
   const wish = { from, to, constraint: constraintOf(params), replicas };
   const { problems, warnings, kept } = manualVerdict(facts, wish, disks, hasMaster);

@@ -2,7 +2,7 @@
 import { compareVersions, joined, peersOf, sameSet, statusName, versionsOf } from '../model.ts';
 import { electionProblems } from './election.ts';
 import type { Facts } from './facts.ts';
-import { hostsOf, nameOf, versionsApart } from './facts.ts';
+import { holdsNothingMore, hostsOf, nameOf, versionsApart } from './facts.ts';
 
 /** What a repair does. Each is set, not toggled, and may be done twice. */
 export type Remedy =
@@ -54,6 +54,8 @@ export function diagnose(facts: Facts): Trouble[] {
     });
   troubles.push(...strangers(facts, hosts), ...statuses(facts, hosts));
   const missing = there.filter((host) => !facts.files.includes(host));
+  // An election would make empty bases, and what is lost would look as if it had never been.
+  if (missing.length === there.length) return [...troubles, ...(there.length === 0 ? [] : [nowhere(facts, there, hosts)])];
   if (missing.length > 0)
     troubles.push({
       kind: 'missing-file',
@@ -80,7 +82,24 @@ export function diagnose(facts: Facts): Trouble[] {
       mend: `${REPAIR} has everybody leave, and has it elected anew`,
       remedy: { do: 'elect', services: hosts },
     });
-  return troubles;
+  // Whoever is elected, the other side would be given up.
+  const forPerson = troubles.some(({ kind, remedy }) => kind === 'versions-differ' && remedy.do === 'nothing');
+  return forPerson ? troubles.map((one): Trouble => (one.remedy.do === 'expel' ? one : { ...one, remedy: { do: 'nothing' } })) : troubles;
+}
+
+function nowhere({ files }: Facts, there: readonly string[], hosts: readonly string[]): Trouble {
+  const others = files.filter((id) => !hosts.includes(id));
+  return {
+    kind: 'missing-file',
+    text: `meta1 lists it, and ${there.length === hosts.length ? 'none of its hosts' : 'none of its hosts that answer'} has a file of it`,
+    mend:
+      there.length < hosts.length
+        ? 'start the hosts that do not answer; a program would make an empty container of it'
+        : others.length > 0
+          ? `${others.join(', ')} has one: compare it with backups, and link the container to it; a program would make an empty container of it`
+          : 'restore the file from a backup; a program would make an empty container of it',
+    remedy: { do: 'nothing' },
+  };
 }
 
 /** A base nobody has used for hours has no election, and is in order. */
@@ -126,7 +145,7 @@ function strangers(facts: Facts, hosts: readonly string[]): Trouble[] {
     const takesPart = member !== null && member !== undefined && member.state !== 'NONE';
     const hasFile = facts.files.includes(id);
     if (!takesPart && !hasFile) continue;
-    const newer = hasFile && hasNewerData(facts, id, hosts);
+    const newer = hasFile && !holdsNothingMore(facts, id, hosts);
     troubles.push({
       kind: takesPart ? 'ex-peer' : 'orphan-file',
       text: `${id} is none of its hosts, but ${[...(hasFile ? ['has a file of it'] : []), ...(takesPart ? [`takes part as ${member.state}`] : [])].join(' and ')}`,
@@ -139,16 +158,19 @@ function strangers(facts: Facts, hosts: readonly string[]): Trouble[] {
   return troubles;
 }
 
-function hasNewerData(facts: Facts, id: string, hosts: readonly string[]): boolean {
-  const own = facts.replicas.get(id);
-  if (!own) return true;
-  const others = hosts.flatMap((host) => facts.replicas.get(host) ?? []);
-  return !others.some(({ system }) => ['equal', 'behind'].includes(compareVersions(versionsOf(own.system), versionsOf(system))));
-}
-
 function apart(facts: Facts, there: readonly string[], hosts: readonly string[]): Trouble[] {
   const pairs = versionsApart(facts, there);
   if (pairs.length === 0) return [];
+  const split = pairs.filter(([one, other]) => eachHoldsMore(facts, one, other));
+  if (split.length > 0)
+    return [
+      {
+        kind: 'versions-differ',
+        text: split.map(([one, other]) => `${one} and ${other} each hold what the other does not`).join('; '),
+        mend: 'a person must decide which of them counts: whoever is elected, the other takes its data and loses its own',
+        remedy: { do: 'nothing' },
+      },
+    ];
   return [
     {
       kind: 'versions-differ',
@@ -157,6 +179,13 @@ function apart(facts: Facts, there: readonly string[], hosts: readonly string[])
       remedy: { do: 'elect', services: [...hosts] },
     },
   ];
+}
+
+function eachHoldsMore({ replicas, again }: Facts, one: string, other: string): boolean {
+  const own = versionsOf(replicas.get(other)!.system);
+  const early = versionsOf(replicas.get(one)!.system);
+  const late = again?.id === one ? versionsOf(again.replica.system) : early;
+  return ['behind', 'apart'].includes(compareVersions(own, early)) && ['ahead', 'apart'].includes(compareVersions(own, late));
 }
 
 function statuses(facts: Facts, hosts: readonly string[]): Trouble[] {

@@ -58,6 +58,16 @@ export function manualVerdict(facts: Facts, wish: MoveWish, disks: readonly OnDi
     if (admin['sys.peers'] !== joined(hosts))
       warnings.push(`the file of ${id} names the peers ${admin['sys.peers'] ?? '(none)'}, and meta1 ${joined(hosts)}`);
   }
+  // What a majority has acknowledged is in the newest file of a majority; in that of a smaller number it need not be.
+  if (newest && kept.length <= hosts.length / 2) {
+    const gone = disks.find(({ id }) => id === wish.from)?.admin;
+    const standing = gone && compareVersions(versionsOf(gone), versionsOf(newest.admin!));
+    if (standing === 'ahead' || standing === 'apart')
+      problems.push(`the file of ${wish.from} holds what no file that stays has: start ${wish.from}, or move another replica`);
+    warnings.push(
+      `of ${hosts.length} replicas only ${kept.map(({ id }) => id).join(', ')} stays with data that can be seen: what the others had acknowledged without it would be lost`,
+    );
+  }
   const away = hosts.filter((host) => host !== wish.from && facts.silent.has(host)).length;
   const staying = hosts.length - 1 - away;
   if (staying + 1 <= hosts.length / 2)

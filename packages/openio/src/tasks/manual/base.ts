@@ -164,9 +164,9 @@ export class ManualBase {
    * Makes every kept file say `hosts`, journalled file by file. What a service has read before it was written is made to be read again:
    * with open files nothing is as it looks.
    */
-  async setPeers(hosts: readonly string[]): Promise<void> {
+  async setPeers(hosts: readonly string[], ids: readonly string[] = this.params.kept): Promise<void> {
     const wanted = joined(hosts);
-    for (const file of await this.files(this.params.kept)) {
+    for (const file of await this.files(ids)) {
       let before = '';
       await this.context.effect<string>({
         key: `edit-${file.id}`,
@@ -177,12 +177,12 @@ export class ManualBase {
         },
         wanted,
         act: async () => {
-          if (!(await this.isClosed(file))) await this.close(this.params.kept);
+          if (!(await this.isClosed(file))) await this.close(ids);
           await this.writePeers(file, before, wanted);
         },
       });
     }
-    for (const file of await this.files(this.params.kept)) if (!(await this.seesItsFile(file))) await this.close(this.params.kept);
+    for (const file of await this.files(ids)) if (!(await this.seesItsFile(file))) await this.close(ids);
   }
 
   /** The service reads of its base what stands in the file; one that is down, or has it closed, will. */

@@ -6,8 +6,11 @@
  */
 import type { TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
+import { NotAsExpected } from '../../errors.ts';
 import { joined } from '../../model.ts';
+import { observe } from '../../observe.ts';
 import { openNamespace } from '../../open.ts';
+import { holdsNothingMore } from '../../plan/facts.ts';
 import { elect } from '../elect.ts';
 import { BRISK } from '../settings.ts';
 import type { ManualParams } from './base.ts';
@@ -51,7 +54,12 @@ export const edit: TaskDefinition<ManualParams> = defineTask({
         what: `remove the base of ${name} from ${to}`,
         observe: async () => (await namespace.has(cid, [to])).with.includes(to),
         wanted: false,
-        act: async () => void (await namespace.remove(cid, to)),
+        act: async () => {
+          // It may have been elected, and have acknowledged what only one of the others has, which may be away.
+          if (!holdsNothingMore(await observe(namespace, cid), to, hosts))
+            throw NotAsExpected({ container: name, problems: [`the base at ${to} holds what the others do not, and stays`] });
+          await namespace.remove(cid, to);
+        },
       });
     }
     // Without a majority there is nothing to be elected, as there was not before.

@@ -8,6 +8,7 @@
 import type { TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { AlreadyEnabled } from '../../client/index.ts';
+import { HostFailed } from '../../errors.ts';
 import { joined, statusName } from '../../model.ts';
 import { openNamespace } from '../../open.ts';
 import { elect } from '../elect.ts';
@@ -56,14 +57,27 @@ export const enable: TaskDefinition<ManualParams> = defineTask({
   undo: { none: 'that it can be written to is how it was' },
 });
 
-/** Files that say something else than meta1 were about to be edited when the operation ended: they are made to agree before it is elected. */
+/**
+ * Files that say something else than meta1 were about to be edited when the operation ended: they are made to agree before it is elected.
+ * One on a host that cannot be reached any more is left out, or nobody could write to the container for as long as that host is away;
+ * whether the others can do without it is seen when they are elected.
+ */
 async function agree(base: ManualBase, hosts: readonly string[]): Promise<void> {
-  const files = await base.files(base.params.kept);
   const wanted = joined(hosts);
-  const differing = [];
-  for (const file of files) if ((await base.peersIn(file)) !== wanted || !(await base.seesItsFile(file))) differing.push(file);
-  if (differing.length === 0) return;
+  const reached: string[] = [];
+  let differs = false;
+  for (const file of await base.files(base.params.kept))
+    try {
+      const agrees = (await base.peersIn(file)) === wanted && (await base.seesItsFile(file));
+      reached.push(file.id);
+      differs ||= !agrees;
+    } catch (error) {
+      if (!HostFailed.is(error)) throw error;
+      const text = `the file of ${file.id} was not looked at before it was enabled: ${error.message}. \`longshore openio check\` says whether its peers are right`;
+      base.context.note({ level: 'warning', row: base.params.name, text });
+    }
+  if (!differs) return;
   await tellServicesToClose(base);
-  await base.close(base.params.kept);
-  await base.setPeers(hosts);
+  await base.close(reached);
+  await base.setPeers(hosts, reached);
 }

@@ -20,6 +20,14 @@ import { ManualBase, manualParams } from './base.ts';
 /** As the original calls it. */
 const MARK = 'rebuild';
 
+/**
+ * What had been acknowledged is in the files of a majority. Versions only count changes: once others were made to fewer files, nobody can
+ * tell by them what a file holds that was not there.
+ */
+function isMajority({ kept, hosts }: ManualParams): boolean {
+  return kept.length > hosts.length / 2;
+}
+
 export const retire: TaskDefinition<ManualParams> = defineTask({
   name: 'openio.retire',
   role: 'rebalancer',
@@ -43,7 +51,8 @@ export const retire: TaskDefinition<ManualParams> = defineTask({
     await namespace.touch(cid, MARK, String(Math.floor(context.clock.now() / 1000)));
     await namespace.untouch(cid, MARK);
     const awake = await base.awake();
-    if (awake.includes(from))
+    const leftover = !isMajority(params) || !awake.includes(from);
+    if (!leftover)
       await context.effect<boolean>({
         key: 'remove',
         what: `remove the old file of ${name} from ${from}`,
@@ -55,14 +64,16 @@ export const retire: TaskDefinition<ManualParams> = defineTask({
           await namespace.remove(cid, from);
         },
       });
-    else
-      context.note({
-        level: 'warning',
-        row: name,
-        text: `${from} does not answer: its old file stays. When it is back, \`longshore openio repair\` removes it`,
-      });
+    else {
+      if (awake.includes(from)) await namespace.leave(cid, [from]);
+      const why = isMajority(params)
+        ? `${from} does not answer: its old file stays. When it is back, \`longshore openio repair\` removes it`
+        : `the file of ${from} stays: it was moved with ${params.kept.join(', ')} only, and may hold what that never got. Compare them, and take it away by hand, before a repair`;
+      context.note({ level: 'warning', row: name, text: why });
+      context.tally(name, 'leftovers', 1);
+    }
     await namespace.flush();
-    await check(true);
+    await check(!leftover || !awake.includes(from));
     const { members, problems } = await lookAt(namespace, cid, hosts, base.everybody);
     await context.show('election', { name, cid, hosts, incoming: to, outgoing: from, members, problems });
     context.tally(name, 'moved', 1);
