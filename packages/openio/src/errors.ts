@@ -94,7 +94,8 @@ export const ChangedMeanwhile: ErrorEntry<{ path: string; host: string; found: s
 );
 
 export const TroubleFound: ErrorEntry<{ containers: number; troubles: number }> = defineError('LSH_OPENIO_TROUBLE', {
-  message: ({ containers, troubles }) => `${troubles} things are wrong with ${containers} containers`,
+  message: ({ containers, troubles }) =>
+    `${troubles === 1 ? 'one thing is' : `${troubles} things are`} wrong with ${containers === 1 ? 'one container' : `${containers} containers`}`,
   fix: 'The report names each, and what mends it; `longshore openio repair` does what can be done without a person.',
   retryable: false,
   exitCode: EXIT.incomplete,

@@ -172,7 +172,7 @@ describe('locations', () => {
     const constraint = parseConstraint('3.3.2.1', 1)!;
     expect(broken(['s1.d1', 's2.d1', 's3.d1'], constraint)).toEqual([]);
     expect(broken(['s1.d1', 's1.d2', 's1.d3'], constraint)).toEqual(['3 replicas on the server s1, of which it may hold 2']);
-    expect(broken(['s1.d1', 's1.d1', 's3.d1'], constraint)).toContain('two replicas are at a distance of 0, and it must be 1');
+    expect(broken(['s1.d1', 's1.d1', 's3.d1'], constraint)).toContain('two replicas at a distance of 0, which must be 1');
     expect(parseConstraint('3.3')).toBeUndefined();
     expect(parseConstraint('3.x.2.1')).toBeUndefined();
   });

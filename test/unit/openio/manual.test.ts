@@ -65,7 +65,7 @@ test('two of three are away: no master, nothing is frozen, and with the new one 
   expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
 });
 
-test('a damaged file, and files that each hold what the other does not, are refused', async () => {
+test('a damaged file, and files that each hold what the other does not, are refused', { timeout: 180_000 }, async () => {
   for (const id of [A, B, C]) await service(id).leave(base());
   for (const id of [A, B, C]) service(id).file(base()).close();
   sql(B, "UPDATE admin SET v = CAST('9:0' AS BLOB) WHERE k = 'version:main.aliases'");
@@ -83,7 +83,7 @@ const hide = (id: string) => {
   renameSync(service(id).file(base()).path, hidden(id));
 };
 
-test('an old replica that comes back with what the others never had keeps its file', { timeout: 60_000 }, async () => {
+test('an old replica that comes back with what the others never had keeps its file', { timeout: 180_000 }, async () => {
   service(B).kill();
   // B misses two writes that A and C have acknowledged; then both are lost.
   for (const n of ['1', '2']) await ask(fleet, 0, 'POST', 'container/set_properties?acct=acct&ref=c1', { properties: { n } });
@@ -104,7 +104,7 @@ test('an old replica that comes back with what the others never had keeps its fi
   expect(service(A).file(base()).admin.get('user.n')).toBe('2');
 });
 
-test('a host that is lost while files are edited does not leave the container frozen', { timeout: 60_000 }, async () => {
+test('a host that is lost while files are edited does not leave the container frozen', { timeout: 180_000 }, async () => {
   fleet.around = async (effect, when) => {
     if (effect === `openio.edit-peers/edit-${C}` && when === 'before' && service(C).alive) hide(C);
   };

@@ -6,6 +6,9 @@ import { type KindView, tableLines } from './view.ts';
 
 const FINDING_STYLE = { info: 'cyan', warning: 'yellow', error: 'red' } as const;
 
+/** A plan may have hundreds, as many as containers are moved; `--json` has them all. */
+const LEASES_SHOWN = 4;
+
 /** `view`: what its kind adds. */
 export function planText(plan: StoredPlan, style: (style: Style, text: string) => string, view?: KindView): string {
   const lines = [style('bold', 'Plan'), ...plan.summary.map((line) => `  ${line}`)];
@@ -23,8 +26,9 @@ export function planText(plan: StoredPlan, style: (style: Style, text: string) =
   const expect = Object.entries(plan.expect).map(([what, number]) => `${count(number)} ${what}`);
   if (expect.length > 0) lines.push(`${style('bold', 'Expects')} ${expect.join(', ')}`);
   if (plan.leases.length > 0) {
-    const taken = plan.leases.map(({ target, scope }) => (scope === '' ? target : `${target} (${scope}…)`));
-    lines.push(`${style('bold', 'Takes for itself while it runs')} ${taken.join(', ')}`);
+    const taken = plan.leases.slice(0, LEASES_SHOWN).map(({ target, scope }) => (scope === '' ? target : `${target} (${scope}…)`));
+    const more = plan.leases.length - taken.length;
+    lines.push(`${style('bold', 'Takes for itself while it runs')} ${taken.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''}`);
   }
   lines.push(style('dim', `plan ${plan.hash}, made ${new Date(plan.madeAt).toISOString().slice(0, 19).replace('T', ' ')} UTC`));
   return `${lines.join('\n')}\n`;

@@ -1,7 +1,7 @@
 /** Files on this machine, with the SQLite that comes with Node. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, mkdir, readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { createReadStream, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { access, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HostFailed } from '../errors.ts';
@@ -47,7 +47,7 @@ export class LocalHost implements Host {
     const real = await tried('see who has a file open', () => realpath(path));
     const pids: number[] = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)))
-      switch (await holds(Number(pid), real)) {
+      switch (holds(Number(pid), real)) {
         case 'yes':
           pids.push(Number(pid));
           break;
@@ -122,26 +122,28 @@ async function tried<T>(what: string, run: () => Promise<T>): Promise<T> {
   }
 }
 
-async function linkOf(descriptor: string): Promise<string | undefined> {
+function linkOf(descriptor: string): string | undefined {
   try {
-    return await readlink(descriptor);
+    return readlinkSync(descriptor);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
-/** A process whose files may not be seen is `hidden` where it could be a meta2 by its command line. */
-async function holds(pid: number, path: string): Promise<'yes' | 'no' | 'hidden'> {
+/**
+ * A process whose files may not be seen is `hidden` where it could be a meta2 by its command line. At once: what lies in /proc is in memory,
+ * and thousands of small reads one after another by the thread pool would take a hundred times as long, while a container is frozen.
+ */
+function holds(pid: number, path: string): 'yes' | 'no' | 'hidden' {
   try {
-    const descriptors = await readdir(`/proc/${pid}/fd`);
-    const links = await Promise.all(descriptors.map((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`)));
-    return links.includes(path) ? 'yes' : 'no';
+    for (const descriptor of readdirSync(`/proc/${pid}/fd`)) if (linkOf(`/proc/${pid}/fd/${descriptor}`) === path) return 'yes';
+    return 'no';
   } catch (error) {
     if (isMissing(error)) return 'no';
   }
   try {
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes('meta2') ? 'hidden' : 'no';
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('meta2') ? 'hidden' : 'no';
   } catch (error) {
     return isMissing(error) ? 'no' : 'hidden';
   }

@@ -77,7 +77,6 @@ export function broken(locations: readonly string[], { perLevel, minDistance }: 
         );
   }
   const { least } = spreadOf(locations);
-  if (locations.length > 1 && least < minDistance)
-    problems.push(`two replicas are at a distance of ${least}, and it must be ${minDistance}`);
+  if (locations.length > 1 && least < minDistance) problems.push(`two replicas at a distance of ${least}, which must be ${minDistance}`);
   return problems;
 }

@@ -39,7 +39,7 @@ export function destinationProblems(facts: Facts, wish: MoveWish): string[] {
   if (facts.files.includes(to) && !hosts.includes(to))
     problems.push(`${to} has an old file of it; \`longshore openio check\` says what becomes of it`);
   if (facts.silent.has(to)) problems.push(`${to} cannot be reached: ${facts.silent.get(to)}`);
-  if (service && hosts.includes(from)) {
+  if (service && hosts.includes(from) && !hosts.includes(to)) {
     const at = (ids: readonly string[]): string[] => ids.map((id) => facts.services.get(id)?.location ?? '');
     const after = at(replaced(hosts, wish));
     for (const problem of broken(after, constraint)) problems.push(`with it on ${to} there would be ${problem}`);
