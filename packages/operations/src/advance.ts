@@ -34,6 +34,7 @@ export async function advance(engine: Engine, id: string, options: { sweep?: boo
 /** The same. Gives how many tasks of the operation lie ready beyond what the workers have room for. */
 export async function advanceAndCount(engine: Engine, id: string, options: { sweep?: boolean } = {}): Promise<number> {
   const { store, transport, registry, clock, random } = engine;
+  let mayHaveTaken = false;
   for (let attempt = 0; attempt < COMMIT_TRIES; attempt += 1) {
     const [snapshot, fleet] = await Promise.all([store.load(id), fleetNow(engine)]);
     if (!snapshot) return 0;
@@ -46,6 +47,7 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
 
     const toRun = decision.change.plan ?? plan;
     if (decision.wantsLeases && toRun) {
+      mayHaveTaken = true;
       const answer = await takeLeases(engine, header, toRun);
       if ('refused' in answer) {
         header.error = answer.refused;
@@ -78,11 +80,12 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
       } else wait(decision, behind(ahead), now, undefined);
     }
     if (options.sweep && toRun && header.leases !== undefined && header.endedAt === undefined && snapshot.header.startedAt !== undefined) {
+      mayHaveTaken = true;
       const kept = await keepLeases(engine, header, toRun);
       if (kept !== 'held') decision.changed = true;
       if (typeof kept === 'object') giveUp(decision, kept.lost, [...snapshot.tasks.keys()], now);
     }
-    if (decision.concluding) await conclude(engine, decision, now);
+    if (decision.concluding) await conclude(engine, decision, toRun, now);
     const { state } = header;
     if (header.endedAt === undefined && (state === 'failed' || state === 'cancelled' || state === 'discarded'))
       finish(decision, state, now);
@@ -93,6 +96,8 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
     // It waits for a person again, and keeps nobody else from the target.
     const letsGo = !isOver && header.leases === undefined && snapshot.header.leases !== undefined;
     if (isOver || letsGo) decision.change.release = isOver && header.quietUntil !== undefined ? { quietUntil: header.quietUntil } : {};
+    // It ended while they were asked for here, and got them again.
+    if (isOver && mayHaveTaken) decision.changed = true;
     if (decision.changed) {
       header.updatedAt = now;
       if (!(await store.commit(id, decision.change))) continue;
@@ -215,13 +220,14 @@ function giveUp(decision: Decision, error: ErrorData, tasks: string[], now: numb
 }
 
 /** All stages are through: what the kind counts as verified decides how it ends. */
-async function conclude(engine: Engine, decision: Decision, now: number): Promise<void> {
+async function conclude(engine: Engine, decision: Decision, plan: StoredPlan | undefined, now: number): Promise<void> {
   const { header } = decision.change;
   if (header.revert) {
     const stage = header.stages.at(-1);
-    if (header.revert.stopped === undefined || stage?.state === 'done') return finish(decision, 'reverted', now);
-    const left = stage ? stage.total - stage.done : 0;
-    if (header.revert.stopped.by !== 'longshore') header.error = RevertStopped({ id: header.id, by: header.revert.stopped.by, left }).data;
+    if (stage?.state === 'done') return finish(decision, 'reverted', now);
+    const { stopped } = header.revert;
+    const left = (plan?.stages.at(-1)?.tasks?.length ?? 0) - (stage?.done ?? 0);
+    if (stopped && stopped.by !== 'longshore') header.error = RevertStopped({ id: header.id, by: stopped.by, left }).data;
     return finish(decision, 'failed', now);
   }
   if (header.ending === 'failed' || header.ending === 'cancelled') return finish(decision, header.ending, now);

@@ -41,7 +41,11 @@ export function fill(draft: Draft, input: DecideInput): 'busy' | 'through' | 'no
     // Nothing is begun while it is paused, but what is still to come is not given up either.
     if (pausing) return 'busy';
     const exhausted = blocked || header.intent === 'drain' || stage.cursor >= sizeOf(header, spec, stage);
-    if (!exhausted) return lacking ? 'no-spool' : 'busy';
+    if (!exhausted) {
+      // Between two units of what is endless there may be long enough for it to be due.
+      if (!lacking) keepUp(draft, input, spec, stage, false);
+      return lacking ? 'no-spool' : 'busy';
+    }
     if (live.length > 0) return 'busy';
     if (!keepUp(draft, input, spec, stage, true)) return 'busy';
     // One that was cut short is not done: tried again by hand, it goes on there.

@@ -4,10 +4,10 @@
  * for ever, slowly. Where an attempt was lost, a guard that was closed is looked at once more when nothing of it can take effect any more.
  */
 import type { GuardRecord, TaskRecord } from '@longshore/core';
-import { ACTION_MS } from '@longshore/core';
+import { ACTION_MS, ATTENTION_RETRY_MS } from '@longshore/core';
 import type { DecideInput, Draft } from './draft.ts';
 import { CLOSING, STALE_CHECK_MS } from './draft.ts';
-import { GuardLeftOpen, GuardTimedOut } from './errors.ts';
+import { GuardLeftOpen, GuardTimedOut, UndoFailed } from './errors.ts';
 import { stop } from './expire.ts';
 
 /** Inside a guard a worker that is silent for so long (several beats) has its task taken up by another: the clock runs. */
@@ -31,7 +31,10 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
   const givenUp = header.revert?.stopped !== undefined;
   const stopping = givenUp || header.intent === 'cancel' || header.ending === 'failed' || header.ending === 'cancelled';
   const late = (guard: GuardRecord): boolean => now >= guard.openedAt + guard.maxMs;
-  const toClose = open.filter((guard) => stopping || late(guard));
+  // A step back that has begun is brought to its end, and what guards it stays until then: at the longest for its time.
+  const bringingToEnd = givenUp && draft.ordinary().some((task) => draft.atWork(task));
+  const toClose = open.filter((guard) => (stopping && !bringingToEnd) || late(guard));
+  if (header.revert) for (const guard of toClose) if (late(guard)) holdBack(draft, guard);
   for (const guard of toClose) {
     queueClosing(draft, input, guard, `close-${guard.key}`);
     tellOverdue(draft, guard);
@@ -45,7 +48,29 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
     return 'closing';
   }
   const [taken, unsure] = [lookAtTaken(draft, input), lookAgain(draft, input)];
-  return taken || unsure ? 'waiting' : 'quiet';
+  if (taken || unsure) return 'waiting';
+  letGoOn(draft);
+  return 'quiet';
+}
+
+/** A step back whose guard has run out of time acts no more: what it would do now, it would do while that is being closed, or after. */
+function holdBack(draft: Draft, { what, maxMs }: GuardRecord): void {
+  for (const task of draft.ordinary()) {
+    if (task.state !== 'queued') continue;
+    if (draft.atWork(task)) draft.lost(draft.now + STALE_CHECK_MS);
+    // Its attempt is forgotten with it, and can write nothing any more.
+    draft.forget(task.id);
+    draft.set({ ...task, round: task.round + 1, state: 'waiting', notBefore: draft.now + ATTENTION_RETRY_MS });
+    const cause = GuardTimedOut({ what, maxMs }).message;
+    draft.attention(UndoFailed({ id: draft.header.id, task: task.undoes ?? task.id, cause }).data);
+  }
+}
+
+/** When nothing is left to be closed or looked at, what was held back is tried again. */
+function letGoOn(draft: Draft): void {
+  const tasks = [...draft.tasks.values()];
+  if (tasks.some(({ closes }) => closes !== undefined)) return;
+  for (const task of tasks) if (task.undoes !== undefined && task.state === 'waiting') draft.queue(task);
 }
 
 /** Says that a guard is open beyond its time, though its closing may still be on its way. */

@@ -62,7 +62,7 @@ export async function takeAgain(
   if ('heldBy' in got) throw LeaseHeld({ target: got.target, scope: got.scope, by: got.heldBy });
   const mine = Math.max(0, ...(header.leases ?? []).map(({ token }) => token));
   if (got.last && got.last.token > mine) {
-    await engine.store.releaseLeases(header.id);
+    await engine.store.releaseLeases(header.id, header.quietUntil);
     const { operation: by, target, scope, token } = got.last;
     throw TargetChanged({ id: header.id, by, target, scope, atMs: token });
   }
@@ -93,7 +93,10 @@ export async function keepLeases(
 /** In words. */
 export const behind = (ahead: string): string => `as many operations run as this fleet allows; ${ahead} comes first`;
 
-/** The operation whose turn comes before, where the fleet runs only so many at once. */
+/**
+ * The operation whose turn comes before, where the fleet runs only so many at once. What is tried again or taken back holds its leases
+ * already and comes before what has not begun, or each would wait for the other.
+ */
 export async function whoIsAhead({ store, settings, registry }: Engine, header: OperationHeader): Promise<string | undefined> {
   const atOnce = settings?.operationsAtOnce;
   const waits = ({ kind }: OperationHeader): boolean => !registry.kinds.get(kind)?.reads;
@@ -104,11 +107,16 @@ export async function whoIsAhead({ store, settings, registry }: Engine, header: 
     if (id === header.id) continue;
     const other = await store.header(id);
     if (other !== undefined && !waits(other)) continue;
-    const runs = other !== undefined && other.startedAt !== undefined && other.endedAt === undefined && !other.queued;
-    const earlier = other !== undefined && (other.createdAt < header.createdAt || (other.createdAt === header.createdAt && id < header.id));
-    if (!runs && !(earlier && other.mode === 'run')) continue;
+    if (other === undefined || !comesBefore(other, header)) continue;
     ahead += 1;
     last = id;
   }
   return ahead >= atOnce ? last : undefined;
+}
+
+function comesBefore(other: OperationHeader, header: OperationHeader): boolean {
+  if (other.startedAt !== undefined && other.endedAt === undefined && !other.queued) return true;
+  if (other.queued !== header.queued) return other.queued === true;
+  if (!other.queued && other.mode !== 'run') return false;
+  return other.createdAt < header.createdAt || (other.createdAt === header.createdAt && other.id < header.id);
 }

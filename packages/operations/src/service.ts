@@ -268,10 +268,11 @@ export function createService(engine: Engine): Service {
 
     revertPlan: revertPlanOf,
     async revert(id, by) {
-      const { steps, stage, final, approval } = await revertPlanOf(id);
       return changeTo(id, 'be taken back', async ({ header: found }) => {
         if (found.state === 'reverting' || found.state === 'reverted') return undefined;
         if (!REVERTABLE.has(found.state)) throw WrongState({ id, state: found.state, action: 'be taken back' });
+        // Of this very moment: made earlier it would lack what ended since.
+        const { steps, stage, final, approval } = await revertPlanOf(id);
         if (final !== undefined) throw NoWayBack({ id, why: final });
         if (!stage)
           throw NothingToRevert({ id, reasons: steps.flatMap(({ task, none }) => (none === undefined ? [] : [`${task}: ${none}`])) });
@@ -340,7 +341,8 @@ export function createService(engine: Engine): Service {
         const next = structuredClone(found.header);
         delete next.attention;
         next.state = next.revert ? 'reverting' : 'running';
-        next.ending ??= 'failed';
+        if (next.revert) next.revert = { ...next.revert, stopped: next.revert.stopped ?? { by, at: now } };
+        else next.ending ??= 'failed';
         return {
           header: next,
           drop: [...found.tasks.values()].filter(({ closes }) => closes !== undefined).map((task) => task.id),

@@ -56,6 +56,16 @@ describe('an endless stage', () => {
     expect(header.stages[0]).toMatchObject({ state: 'done', total: 10, done: 10 });
   });
 
+  test('is kept up between two units that lie far apart', async () => {
+    const bulk = { count: 0, params: null, endless: { from: h.clock.now(), everyMs: 3_600_000 } };
+    h.stages.push({ ...endless(0), bulk, upkeep: { task: 'test.dump', params: { name: 'tidy' }, everyMs: 10_000 } });
+    const id = await h.submit();
+    await h.settle(id, ({ stages }) => stages[0]?.done === 1);
+    const from = h.clock.now();
+    await h.settle(id, () => h.clock.now() > from + 35_000);
+    expect(h.begun.filter((name) => name === 'tidy').length).toBeGreaterThanOrEqual(3);
+  });
+
   test('asked to finish before the first unit is due, it has nothing to do', async () => {
     h.stages.push(endless(h.clock.now() + 1e9), stage('count', [one('last')]));
     const id = await h.submit();

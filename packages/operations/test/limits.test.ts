@@ -1,8 +1,10 @@
 /** Room: whose turn it is, places at a target, and how long what is over is kept. */
+import type { OperationHeader } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { sweep } from '../src/index.ts';
+import { advance, sweep } from '../src/index.ts';
+import { whoIsAhead } from '../src/leases.ts';
 import type { Harness, HarnessOptions } from './engine.ts';
 import { Flaky, harness, until } from './engine.ts';
 import type { Behaviour } from './engine-tasks.ts';
@@ -89,6 +91,17 @@ describe('one operation at a time', () => {
     expect(told).toHaveLength(1);
   });
 
+  test('what is tried again comes before what has not begun, however old that is: it has the target already', async () => {
+    begin({ settings: { operationsAtOnce: 1 } });
+    const common = { kind: 'test.kind', params: {}, owner: 'o', updatedAt: 0, version: 0, stage: 0, stages: [], counters: {} };
+    const header = { ...common, mode: 'run' as const, expect: {}, spools: [] };
+    const older: OperationHeader = { ...header, id: 'older', createdAt: 1, state: 'planned', patient: true };
+    const again: OperationHeader = { ...header, id: 'again', createdAt: 2, startedAt: 3, state: 'running', queued: true };
+    for (const one of [older, again]) await h.store.create(one);
+    expect(await whoIsAhead(h.engine, older)).toBe('again');
+    expect(await whoIsAhead(h.engine, again)).toBeUndefined();
+  });
+
   test('a plan that was refused, is looked at or thrown away keeps nobody waiting', async () => {
     begin({ settings: { operationsAtOnce: 1 }, sweeps: false });
     const gate = Promise.withResolvers<undefined>();
@@ -116,6 +129,24 @@ describe('one operation at a time', () => {
       error: { code: 'LSH_PLAN_STALE' },
     });
   });
+});
+
+test('what ended while a sweep asked for its leases does not keep them', async () => {
+  begin({ leases: LEASES, sweeps: false });
+  const gate = Promise.withResolvers<undefined>();
+  h.behaviours.set('a', () => gate.promise);
+  h.stages.push(stage('s', [one('a')]));
+  const id = await submit();
+  await h.settle(id, () => h.begun.includes('a'));
+  const { acquireLeases } = h.store;
+  h.store.acquireLeases = async (...asked) => {
+    h.store.acquireLeases = acquireLeases;
+    gate.resolve(undefined);
+    expect((await h.settle(id)).state).toBe('succeeded');
+    return acquireLeases(...asked);
+  };
+  await advance(h.engine, id, { sweep: true });
+  expect(await h.store.acquireLeases('another', LEASES, h.clock.now())).toHaveProperty('tokens');
 });
 
 test('a patient operation waits for a target that another one has, and takes its turn', async () => {

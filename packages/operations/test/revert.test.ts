@@ -1,9 +1,10 @@
 /** Taking an operation back: newest first, unknown outcomes too, and not where somebody has been at the target since. */
+import type { TaskContext } from '@longshore/core';
 import { ATTENTION_RETRY_MS } from '@longshore/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Harness } from './engine.ts';
 import { Flaky, harness, turns, until } from './engine.ts';
-import { LEASES, one, sets, stage } from './engine-tasks.ts';
+import { DENIED, LEASES, one, sets, stage, TARGET } from './engine-tasks.ts';
 
 let h: Harness;
 beforeEach(() => {
@@ -180,6 +181,30 @@ describe('revert', () => {
     const other = await h.submit();
     await h.settle(other, ({ state }) => state === 'running');
     await expect(h.service.revert(id, 'anna')).rejects.toMatchObject({ code: 'LSH_LEASE_HELD' });
+  });
+
+  test('is made of what was done when it is asked for, not of what was shown before', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    h.behaviours.set('plain', () => gate.promise);
+    h.stages.push(stage('s', [sets('a', 'x', 'new x'), one('plain'), sets('b', 'y', 'new y')]));
+    const id = await h.submit();
+    await h.settle(id, () => h.begun.includes('plain'));
+    const { journal } = h.store;
+    // It ends in the middle of the question.
+    h.store.journal = async (...asked) => {
+      const before = await journal(...asked);
+      h.store.journal = journal;
+      gate.resolve(undefined);
+      await h.settle(id);
+      return before;
+    };
+    await h.service.revert(id, 'anna').catch((error: { code: string }) => expect(error.code).toBe('LSH_OPERATION_STATE'));
+    h.store.journal = journal;
+    gate.resolve(undefined);
+    expect((await h.settle(id)).state).toBe('succeeded');
+    await h.service.revert(id, 'anna');
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(world()).toEqual(OLD);
   });
 
   test('is refused where nothing was done, or it is not over', async () => {
@@ -380,6 +405,88 @@ describe('a dangerous step that is taken back', () => {
     expect(undone()).toEqual(['b', 'a']);
   });
 
+  /** As taking back `b` goes, inside a guard: opened, then what `then` says, and closed unless that fails. */
+  const inGuard = (then: (context: TaskContext<{ name: string }>) => Promise<unknown>): void => {
+    h.behaviours.set('undo:b', async (context) => {
+      await context.guard.open({
+        key: 'x',
+        what: 'writes to x are denied',
+        target: TARGET,
+        before: null,
+        after: DENIED,
+        maxMs: 5_000,
+        close: { task: 'test.allow', params: { name: 'allow x', key: 'y' } },
+      });
+      await then(context);
+      await context.guard.close('x');
+      return undefined;
+    });
+  };
+  const guardOf = async (id: string): Promise<string | undefined> => (await h.store.load(id))?.guards.get('x')?.state;
+
+  test('keeps its guard, when it is stopped, until the step inside has come to its end', async () => {
+    const id = await dangerous({ approvals: 'none' });
+    const gate = Promise.withResolvers<undefined>();
+    inGuard(() => gate.promise);
+    await h.service.revert(id, 'anna');
+    await h.settle(id, () => undone().includes('b'));
+    await h.service.act(id, 'cancel', 'ben');
+    const from = h.clock.now();
+    await h.settle(id, () => h.clock.now() > from + 3_000);
+    expect(await guardOf(id)).toBe('open');
+    expect(h.begun).not.toContain('allow x');
+    gate.resolve(undefined);
+    expect(await h.settle(id)).toMatchObject({ state: 'failed', error: { code: 'LSH_REVERT_STOPPED' } });
+    expect([await guardOf(id), undone(), h.world.get('x')]).toEqual(['closed', ['b'], 'old x']);
+  });
+
+  test('that runs out of the time of its guard is stopped before that is closed, and tried again', async () => {
+    const id = await dangerous({ approvals: 'none' });
+    const acted: string[] = [];
+    let first = true;
+    inGuard(async ({ signal, lease }) => {
+      if (!first) return;
+      first = false;
+      await h.settle(id, () => h.begun.includes('allow x'));
+      acted.push(
+        await lease.assertHeld().then(
+          () => 'it acts',
+          () => 'it may not act',
+        ),
+      );
+      await until(signal);
+    });
+    h.behaviours.set('allow x', async ({ guard }) => {
+      await guard.close('x');
+      return {};
+    });
+    await h.service.revert(id, 'anna');
+    const header = await h.settle(id, ({ attention }) => attention !== undefined);
+    expect(header.attention?.error).toMatchObject({ code: 'LSH_UNDO_FAILED', message: expect.stringContaining('writes to x are denied') });
+    expect((await h.settle(id)).state).toBe('reverted');
+    expect(acted).toEqual(['it may not act']);
+    expect([await guardOf(id), h.world.get('x')]).toEqual(['closed', 'old x']);
+    expect(undone()).toEqual(['b', 'b', 'a']);
+  });
+
+  test('whose guard a person takes over is stopped there, and not said to have been taken back', async () => {
+    const id = await dangerous({ approvals: 'none' });
+    inGuard(async () => {
+      throw Flaky(false);
+    });
+    h.behaviours.set('allow x', async () => {
+      throw Flaky(false);
+    });
+    await h.service.revert(id, 'anna');
+    await h.settle(id, ({ attention }) => attention?.error.code === 'LSH_GUARD_OPEN');
+    await h.service.takeOver(id, 'cara', 'by hand');
+    expect(await h.settle(id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'LSH_REVERT_STOPPED', message: expect.stringContaining('by cara; 2 steps') },
+    });
+    expect(await guardOf(id)).toBe('handed-over');
+  });
+
   test('that nobody agrees to is stopped, by a person or after a week', async () => {
     for (const by of ['ben', undefined]) {
       const id = await dangerous();
@@ -391,6 +498,7 @@ describe('a dangerous step that is taken back', () => {
         state: 'failed',
         error: { code: by === undefined ? 'LSH_APPROVAL_MISSING' : 'LSH_REVERT_STOPPED' },
       });
+      if (by !== undefined) expect((await h.store.header(id))?.error?.message).toContain('by ben; 2 steps were not');
       expect(undone()).toEqual([]);
       expect(h.world.get('x')).toBe('new x');
     }
