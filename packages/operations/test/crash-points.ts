@@ -165,9 +165,6 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** What is said of a death for which the run had no point. */
-export const NEVER_CAME = 'the point never came';
-
 /** Ways in which real ports differ from those in memory: what makes them, and how one waits until nothing is under way. Or a planted bug. */
 export type Ports = Pick<WorldOptions, 'ports' | 'idle' | 'bugs'>;
 
@@ -219,7 +216,7 @@ async function run(scenario: Scenario, die: Death | undefined, ports: Ports): Pr
   };
   const world = new World(1, workOf(scenario), { ...ports, weather: CALM, stormMs: 0, prompt: false, places: 3, called });
   await world.run();
-  if (die && !died) throw new Error(NEVER_CAME);
+  if (die && !died) throw new Error('the point never came');
   return { world, points };
 }
 
