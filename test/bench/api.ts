@@ -4,15 +4,15 @@
  * API's memory did.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FINAL_STATES, seededRandom } from '@longshore/core';
 import { freePort } from '@longshore/programs';
 import { realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
+import { scratchFolder } from '../support/interrupted.ts';
 import type { EngineMeasurement, Fsync } from './engine.ts';
 import { Listener } from './listener.ts';
 import { quantile } from './measurement.ts';
@@ -43,10 +43,10 @@ export async function runApi(options: ApiOptions): Promise<void> {
     const redis = await realServer('redis', { own: true, appendfsync: fsync });
     if (!redis.there) throw new Error(`the benchmark needs redis: ${redis.reason}`);
     await using _server = redis;
-    const dir = await mkdtemp(join(tmpdir(), 'longshore-bench-api-'));
+    const scratch = await scratchFolder('longshore-bench-api-');
     const listen = `127.0.0.1:${await freePort()}`;
     const fleet = await startFleet({
-      dir,
+      dir: scratch.path,
       redisUrl: redis.url,
       dumpers: 0,
       restorers: 0,
@@ -62,7 +62,7 @@ export async function runApi(options: ApiOptions): Promise<void> {
       options.tell({ name: 'api-load', ...figures, load: Math.round(loadavg()[0]! * 100) / 100, versions, fsync });
     } finally {
       await fleet.stop();
-      await rm(dir, { recursive: true, force: true });
+      await scratch.remove();
     }
   }
 }

@@ -1,13 +1,12 @@
 /** The group `engine`: what the engine itself takes, with tasks that do nothing, in separate processes on a real Redis. */
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { OperationHeader } from '@longshore/core';
 import { redisMemory } from '../faults/raw-redis.ts';
 import { type RealServer, realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
+import { scratchFolder } from '../support/interrupted.ts';
 import { fairSeconds } from './fair-share.ts';
 import { quantile } from './measurement.ts';
 import { CpuMeter } from './processes.ts';
@@ -85,9 +84,9 @@ async function withFleet(fsync: Fsync, concurrency: number, work: (bench: Bench)
   const redis = await realServer('redis', { own: true, appendfsync: fsync });
   if (!redis.there) throw new Error(`the benchmark needs redis: ${redis.reason}`);
   await using _server = redis;
-  const dir = await mkdtemp(join(tmpdir(), 'longshore-bench-'));
+  const scratch = await scratchFolder('longshore-bench-');
   const fleet = await startFleet({
-    dir,
+    dir: scratch.path,
     redisUrl: redis.url,
     fleet: 'bench',
     dumpers: 0,
@@ -100,7 +99,7 @@ async function withFleet(fsync: Fsync, concurrency: number, work: (bench: Bench)
     await work({ fleet, redis });
   } finally {
     await fleet.stop();
-    await rm(dir, { recursive: true, force: true });
+    await scratch.remove();
   }
 }
 

@@ -9,6 +9,7 @@
  * `--seconds` (60) while `--listeners` (1,000) follow event logs. `web` looks at the dashboard in Chromium.
  */
 import { parseArgs } from 'node:util';
+import { exitOnSignals } from '../support/interrupted.ts';
 import { API_NAMES, runApi } from './api.ts';
 import { ENGINE_NAMES, type EngineMeasurement, FSYNCS, type Fsync, runEngine } from './engine.ts';
 import { costs, type Goal, ratios, table } from './measurement.ts';
@@ -94,6 +95,7 @@ function isMisuse(error: unknown): error is Error {
   return error instanceof Misused || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
 }
 
+exitOnSignals();
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** A measurement of the engine for people: its figures in one line. */

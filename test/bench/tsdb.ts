@@ -2,9 +2,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { kildaDataset } from '../dataset/index.ts';
@@ -12,6 +9,7 @@ import { builtVictoriaMetrics } from '../servers/build-victoria-metrics.ts';
 import { sharedServersOfThisRun } from '../servers/global.ts';
 import { type RealServer, realServer, type ServerName } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
+import { scratchFolder } from '../support/interrupted.ts';
 import { type Body, countAll, LANES, prepareBodies, readAll, sendAll, sinkAt, sourceAt, type Window } from './clients.ts';
 import type { Measurement, Result } from './measurement.ts';
 import { median } from './measurement.ts';
@@ -62,8 +60,8 @@ export async function runTsdb(options: Options): Promise<Result[]> {
     process.env.VICTORIA_METRICS_BIN = builtVictoriaMetrics();
   await using _shared = await sharedServersOfThisRun();
   await using redis = await demand('redis', true);
-  const dir = await mkdtemp(join(tmpdir(), 'longshore-bench-'));
-  const fleet = await startFleet({ dir, redisUrl: redis.url, fleet: 'bench', dumpers: 1, restorers: 1, concurrency: LANES });
+  const scratch = await scratchFolder('longshore-bench-');
+  const fleet = await startFleet({ dir: scratch.path, redisUrl: redis.url, fleet: 'bench', dumpers: 1, restorers: 1, concurrency: LANES });
   try {
     const versions = { node: process.versions.node, longshore: longshoreVersion(), redis: redis.version };
     const stage: Stage = { fleet, options, versions };
@@ -75,7 +73,7 @@ export async function runTsdb(options: Options): Promise<Result[]> {
     return results;
   } finally {
     await fleet.stop();
-    await rm(dir, { recursive: true, force: true });
+    await scratch.remove();
   }
 }
 

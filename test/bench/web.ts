@@ -2,14 +2,13 @@
  * The group `web`: the dashboard in a real Chromium. How soon something is painted, how soon an event is on the page, and whether an
  * operation of a thousand tasks moves without stutter.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
 import { freePort } from '@longshore/programs';
 import type { Browser } from 'playwright-core';
 import { launch, realChromium } from '../browser/browser.ts';
 import { realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
+import { scratchFolder } from '../support/interrupted.ts';
 import type { EngineMeasurement } from './engine.ts';
 import { quantile } from './measurement.ts';
 
@@ -33,9 +32,17 @@ export async function runWeb({ only, tell, say }: WebOptions): Promise<void> {
   await using _server = redis;
   const chromium = await realChromium();
   if (!chromium.there) throw new Error(`the benchmark needs a browser: ${chromium.reason}`);
-  const dir = await mkdtemp(join(tmpdir(), 'longshore-bench-web-'));
+  const scratch = await scratchFolder('longshore-bench-web-');
   const listen = `127.0.0.1:${await freePort()}`;
-  const fleet = await startFleet({ dir, redisUrl: redis.url, dumpers: 0, restorers: 0, migrators: 1, concurrency: 8, listen });
+  const fleet = await startFleet({
+    dir: scratch.path,
+    redisUrl: redis.url,
+    dumpers: 0,
+    restorers: 0,
+    migrators: 1,
+    concurrency: 8,
+    listen,
+  });
   const browser = await launch(chromium.program);
   const url = `http://${listen}/`;
   const measure: Record<(typeof WEB_NAMES)[number], () => Promise<Figures>> = {
@@ -54,7 +61,7 @@ export async function runWeb({ only, tell, say }: WebOptions): Promise<void> {
   } finally {
     await browser.close();
     await fleet.stop();
-    await rm(dir, { recursive: true, force: true });
+    await scratch.remove();
   }
 }
 

@@ -6,14 +6,13 @@
  * Resumable: what passed is written down, a line of JSON a case, and a later run with the same seed goes on behind it. A failing case is
  * run again with the command that is printed. Exit code 1 when anything failed.
  */
-import { rmSync } from 'node:fs';
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '@longshore/core';
 import { cacheDirectory } from '@longshore/programs';
 import { kildaDataset } from '../dataset/index.ts';
+import { exitOnSignals, scratchFolder } from '../support/interrupted.ts';
 import type { CaseResult } from './case.ts';
 import { CASES } from './cases.ts';
 import { ENGINE_CASES } from './engine/cases.ts';
@@ -82,20 +81,11 @@ async function keepLogs(dir: string, name: string): Promise<string> {
   return kept;
 }
 
-/** Folders of the case that runs; an interrupted run takes them away when everything else has ended. */
-let current: string | undefined;
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)
-  process.on(signal, () => {
-    process.on('exit', () => current !== undefined && rmSync(current, { recursive: true, force: true, maxRetries: 5 }));
-    process.exit(code);
-  });
+exitOnSignals();
 
 async function runCase(name: string, source: StandInProcess | undefined): Promise<Line> {
-  const dir = await mkdtemp(join(tmpdir(), `longshore-faults-${name}-`));
-  current = dir;
+  const scratch = await scratchFolder(`longshore-faults-${name}-`);
+  const dir = scratch.path;
   const begun = Date.now();
   let result: CaseResult;
   try {
@@ -111,7 +101,7 @@ async function runCase(name: string, source: StandInProcess | undefined): Promis
   }
   const passed = result.problems.length === 0;
   if (!passed) say(`  logs are kept in ${await keepLogs(dir, name)}`);
-  await rm(dir, { recursive: true, force: true });
+  await scratch.remove();
   return { case: name, seed, rounds, passed, seconds: Math.round((Date.now() - begun) / 1000), ...result };
 }
 

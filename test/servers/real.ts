@@ -21,6 +21,7 @@ import {
   startZooKeeper,
 } from '@longshore/programs';
 import { kildaDataset } from '../dataset/index.ts';
+import { scratchFolder } from '../support/interrupted.ts';
 import { ensureDataset } from './dataset.ts';
 import { redisInDocker, victoriaMetricsInDocker } from './docker.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -135,11 +136,11 @@ async function onThisMachine(name: ServerName, options: RealServerOptions): Prom
     });
     return there(name, server.url, 'local', async () => {}, server);
   }
-  const dir = await mkdtemp(join(tmpdir(), `longshore-${name}-`));
-  const server = await start(name, dir, options);
+  const scratch = await scratchFolder(`longshore-${name}-`);
+  const server = await start(name, scratch.path, options);
   const stop = async (): Promise<void> => {
     await server.stop();
-    await rm(dir, { recursive: true, force: true });
+    await scratch.remove();
   };
   return there(name, server.address, 'local', stop, { pids: [server.pid], version: server.version });
 }
