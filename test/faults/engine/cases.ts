@@ -20,13 +20,21 @@ const AROUND_MS = 20_000;
 const redisAway =
   (redisAwayMs: number): EngineCase =>
   ({ dir, random, say }) =>
-    chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, operations: 50, stormMs: redisAwayMs + 2 * AROUND_MS, redisAwayMs });
+    chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, operations: 50, stormMs: redisAwayMs + 2 * AROUND_MS, redisAwayMs }).then(
+      wellEnough,
+    );
+
+/** Where most were refused, little was tried: at least half must have done what was asked, and some of those been taken back. */
+function wellEnough({ problems, figures }: CaseResult): CaseResult {
+  const [well, all] = [Number(figures.succeeded ?? 0) + Number(figures.reverted ?? 0), Number(figures.operations)];
+  return { figures, problems: 2 * well >= all ? problems : [...problems, `only ${well} of ${all} operations ended well`] };
+}
 
 export const ENGINE_CASES: ReadonlyMap<string, EngineCase> = new Map<string, EngineCase>([
   [
     'engine-kills',
     async ({ dir, random, say }) => {
-      const { problems, figures } = await chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, stormMs: STORM_MS });
+      const { problems, figures } = wellEnough(await chaos({ dir: join(dir, 'chaos'), random, say, ...FLEET, stormMs: STORM_MS }));
       // A storm in which nothing of this came about would say nothing of it.
       for (const what of ['retried', 'taken back', 'approved', 'paused', 'cancelled'])
         if (!(Number(figures[what]) > 0)) problems.push(`in ${STORM_MS / 1000} s nothing was ${what}`);

@@ -37,8 +37,12 @@ export interface ChaosOptions {
 const BUSY = 4;
 /** Two kills lie so far apart at least, and twice as much more at most. */
 const BREATH_MS = 600;
-/** Some wait where another has what they want, and often find it elsewhere when their turn comes; the others are refused. */
-const PATIENT = 0.2;
+/** So many want what another operation has. They are refused, or wait, and often find it elsewhere when their turn comes. */
+const CONTESTED = 0.2;
+/** So many of those, and all for which nothing is free, wait for what another one has. */
+const PATIENT = 0.5;
+/** So many have so little time that a death inside the guard makes them fail. */
+const HURRIED = 0.2;
 /** A submission is tried so often again where that can help. */
 const SUBMISSIONS = 5;
 /** A service takes no changes this often, and for so long. */
@@ -157,8 +161,10 @@ async function failNowAndThen(targets: readonly Target[], random: Random, stormy
 async function submitOne(fleet: Fleet, targets: readonly Target[], random: Random): Promise<string> {
   const some = (below: number): number => Math.floor(random.next() * below);
   const approvals = random.next() < 0.3 ? ('cutover' as const) : ('none' as const);
-  const submit = async (kind: string, params: object): Promise<string> => {
-    const submission = { kind, params, owner: 'chaos', approvals, patient: random.next() < PATIENT };
+  const contested = random.next() < CONTESTED;
+  const taken = await takenNow(fleet);
+  const submit = async (kind: string, params: object, isFree: boolean): Promise<string> => {
+    const submission = { kind, params, owner: 'chaos', approvals, patient: contested ? random.next() < PATIENT : !isFree };
     for (let left = SUBMISSIONS; ; left -= 1)
       try {
         return (await fleet.service.submit(submission)).id;
@@ -167,24 +173,41 @@ async function submitOne(fleet: Fleet, targets: readonly Target[], random: Rando
         if (!(error instanceof LongshoreError) || !error.data.retryable || left === 0) throw error;
       }
   };
-  const pair = (from: number, count: number): [string, string] => {
-    const first = some(count);
-    return [`c${from + first}`, `c${from + ((first + 1 + some(count - 1)) % count)}`];
+  /** One of them, of those that nobody has if there are such. */
+  const oneOf = (all: readonly string[]): string => {
+    const free = contested ? [] : all.filter((name) => !taken.has(name));
+    return (free.length > 0 ? free : all)[some(free.length > 0 ? free.length : all.length)]!;
   };
   if (random.next() < 0.25) {
-    const services = pair(MOVED_SERVICES, SERVICES - MOVED_SERVICES);
-    return submit('counter.rebalance', { services, concurrency: 3, movesPerRound: 4, pauseMs: STEP_MS });
+    const even = targets.slice(MOVED_SERVICES).map(({ name }) => name);
+    const first = oneOf(even);
+    const services = [first, oneOf(even.filter((name) => name !== first))];
+    const isFree = services.every((name) => !taken.has(name));
+    return submit('counter.rebalance', { services, concurrency: 3, movesPerRound: 4, pauseMs: STEP_MS }, isFree);
   }
-  const home = some(MOVED_SERVICES);
-  const counters = [`k${home}-${some(COUNTERS)}`];
   const moved = targets.slice(0, MOVED_SERVICES);
-  const source = placeOf(moved, counters[0]!)?.name ?? `c${home}`;
-  const second = `k${home}-${some(COUNTERS)}`;
-  if (second !== counters[0] && placeOf(moved, second)?.name === source) counters.push(second);
-  const sink = `c${(Number(source.slice(1)) + 1 + some(MOVED_SERVICES - 1)) % MOVED_SERVICES}`;
-  // Some have so little time that a death inside the guard makes them fail.
-  const maxDenialMs = random.next() < 0.5 ? 1_500 : 20_000;
-  return submit('counter.move', { source, sink, counters, maxDenialMs, pauseMs: STEP_MS });
+  const names = moved.flatMap((_, at) => Array.from({ length: COUNTERS }, (_none, one) => `k${at}-${one}`));
+  const counter = oneOf(names);
+  const source = placeOf(moved, counter)?.name ?? `c${counter.slice(1, 2)}`;
+  const counters = [counter];
+  const second = oneOf(names.filter((name) => name !== counter));
+  if (placeOf(moved, second)?.name === source) counters.push(second);
+  // A move that failed may have left something at a sink, which the next one there refuses.
+  const sinks = moved.filter(({ name }) => name !== source);
+  const empty = sinks.filter(({ service }) => counters.every((name) => service.store.view(name).value === null));
+  const sink = oneOf((!contested && empty.length > 0 ? empty : sinks).map(({ name }) => name));
+  const maxDenialMs = random.next() < HURRIED ? 1_500 : 20_000;
+  const isFree = counters.every((name) => !taken.has(name));
+  return submit('counter.move', { source, sink, counters, maxDenialMs, pauseMs: STEP_MS }, isFree);
+}
+
+/** Counters that are being moved, and services that are being evened out. */
+async function takenNow(fleet: Fleet): Promise<Set<string>> {
+  const { operations } = await fleet.service.list({ limit: 1_000 });
+  const live = operations.filter(({ state }) => !FINAL_STATES.has(state));
+  return new Set(
+    live.flatMap(({ params }) => Object.values(params as Record<string, unknown>).flatMap((value) => (Array.isArray(value) ? value : []))),
+  );
 }
 
 /** Every operation at its end; throws with what the first that is not says of itself. */

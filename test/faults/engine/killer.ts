@@ -11,7 +11,7 @@ export const LOCK_MS = 2_000;
 
 type Child = Fleet['members'] extends Map<string, { child: infer C }> ? C : never;
 
-/** Kills members of the fleet and starts them again; never the last scheduler. */
+/** Kills members of the fleet and starts them again; schedulers too, all of them at once if it comes to that. */
 export class Killer {
   count = 0;
   readonly #fleet: Fleet;
