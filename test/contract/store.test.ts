@@ -2,6 +2,7 @@
 import { ManualClock, memoryStore, systemClock, systemRandom } from '@longshore/core';
 import { redisStore } from '@longshore/fleet';
 import { afterAll, describe, expect, test } from 'vitest';
+import { askRedis } from '../faults/raw-redis.ts';
 import { realServer } from '../servers/real.ts';
 import { storeContract } from './store-contract.ts';
 
@@ -39,6 +40,22 @@ describe.skipIf(!redis.there)('with a real Redis', () => {
     await using _server = own;
     const store = redisStore({ url: own.url, fleet: 'contract' });
     expect(await store.durability()).toBe(appendfsync);
+    await store.close();
+  });
+
+  test('many who ask at once how durable it is take one connection, and one that was not good enough is asked again', async () => {
+    const own = await realServer('redis', { own: true, appendfsync: 'everysec' });
+    if (!own.there) throw new Error(own.reason);
+    await using _server = own;
+    const connections = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(String(await askRedis(own.url, 'INFO', 'stats')))?.[1]);
+    const store = redisStore({ url: own.url, fleet: 'contract' });
+    await store.ping();
+    expect(await store.durability()).toBe('everysec');
+    await askRedis(own.url, 'CONFIG', 'SET', 'appendfsync', 'always');
+    const before = await connections();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => store.durability()));
+    expect([new Set(answers), await connections()]).toEqual([new Set(['always']), before + 2]);
     await store.close();
   });
 });

@@ -1,5 +1,5 @@
 /** The store on Redis. What each step may do stands in `scripts.ts`; here and in `store/` are only keys and conversions. */
-import type { Clock, Store } from '@longshore/core';
+import type { Clock, Durability, Store } from '@longshore/core';
 import { systemClock } from '@longshore/core';
 import { redisDurability } from './check.ts';
 import type { FleetAddress } from './connection.ts';
@@ -18,6 +18,9 @@ export interface RedisStore extends Store {
   time(): Promise<number>;
 }
 
+/** Asking takes a connection of its own, and many may submit at once: an answer is good for so long. */
+const DURABILITY_MS = 5_000;
+
 /** `clock`: what quiet times are compared with; in a fleet the server's (`serverClock`). */
 export function redisStore({ url, fleet }: FleetAddress, clock: Clock = systemClock): RedisStore {
   const redis = connect(url);
@@ -31,7 +34,7 @@ export function redisStore({ url, fleet }: FleetAddress, clock: Clock = systemCl
     ...fleetCalls(base),
     ...accessCalls(base),
     ...events,
-    durability: () => redisDurability(url),
+    durability: remembered(() => redisDurability(url)),
     async ping() {
       await redis.ping();
     },
@@ -43,5 +46,22 @@ export function redisStore({ url, fleet }: FleetAddress, clock: Clock = systemCl
       redis.disconnect();
       disconnect();
     },
+  };
+}
+
+/** Whoever asks in the meantime gets the answer that is there, or is on its way. One that keeps people waiting is asked for anew. */
+function remembered(ask: () => Promise<Durability>): () => Promise<Durability> {
+  let known: { until: number; answer: Promise<Durability> } | undefined;
+  return () => {
+    if (known && performance.now() < known.until) return known.answer;
+    const mine = { until: performance.now() + DURABILITY_MS, answer: ask() };
+    const forget = (): void => {
+      if (known === mine) known = undefined;
+    };
+    mine.answer.then((durability) => {
+      if (durability !== 'always') forget();
+    }, forget);
+    known = mine;
+    return mine.answer;
   };
 }

@@ -18,7 +18,7 @@ export function targetResolver(
   return (wanted, system) => {
     const same = Object.values(configuration.targets).find((target) => target.system === system && target.address === wanted);
     if (same) return { name: shownAddress(wanted), system, address: wanted, settings: same.settings, secrets: secretsOf(same) };
-    if (/^[a-z]+:\/\//i.test(wanted)) {
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(wanted)) {
       if (!configuration.allowAddresses) throw AddressNotAllowed({ address: shownAddress(wanted) });
       return { name: shownAddress(wanted), system, address: wanted, settings: {}, secrets: {} };
     }
