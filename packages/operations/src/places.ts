@@ -39,13 +39,20 @@ export async function takePlaces(
   }
   const stop = new AbortController();
   const renewing = (async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      await setup.clock.sleep(RENEW_MS, stop.signal);
-      for (const { name, limit } of held) await take(name, limit);
+    for (;;) {
+      try {
+        await setup.clock.sleep(RENEW_MS, stop.signal);
+      } catch {
+        return;
+      }
+      try {
+        for (const { name, limit } of held) await take(name, limit);
+      } catch (error) {
+        // The next time comes before the place is lost.
+        setup.log.warn({ operation: header.id, task: task.id, err: error }, 'could not renew a place');
+      }
     }
-  })().catch((error: unknown) => {
-    if (!stop.signal.aborted) setup.log.warn({ operation: header.id, task: task.id, err: error }, 'could not renew a place at a target');
-  });
+  })();
   return {
     async leave() {
       stop.abort();

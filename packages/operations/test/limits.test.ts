@@ -192,6 +192,29 @@ describe('places at a target', () => {
     expect(await h.store.permits('target.db', h.clock.now())).toEqual([]);
   });
 
+  test('are kept by a task that goes on, though the store was away when one was to be renewed', async () => {
+    begin({ placesOf: () => 1 });
+    const on = (name: string) => ({ ...one(name), params: { name, on: 'db' } });
+    const gate = Promise.withResolvers<undefined>();
+    h.behaviours.set('a', () => gate.promise);
+    h.stages.push(stage('s', [on('a')]));
+    const id = await submit();
+    await h.settle(id, () => h.begun.includes('a'));
+    const { takePermit } = h.store;
+    const failed = Promise.withResolvers<void>();
+    h.worker.store.takePermit = async () => {
+      h.worker.store.takePermit = takePermit;
+      failed.resolve();
+      throw new Error('the store is away');
+    };
+    const from = h.clock.now();
+    await h.settle(id, () => h.clock.now() > from + 45_000);
+    await failed.promise;
+    expect(await h.store.takePermit('target.db', 'another', 1, h.clock.now(), 30_000)).toBe(false);
+    gate.resolve(undefined);
+    expect((await h.settle(id)).state).toBe('succeeded');
+  });
+
   test('are free again when the worker that held one is lost', async () => {
     begin({ placesOf: () => 1, leases: LEASES });
     const on = (name: string) => ({ ...one(name), params: { name, on: 'db' } });
