@@ -117,6 +117,21 @@ describe('a plan', () => {
   });
 });
 
+test('a base goes to no service that is to have none either, where there are fewer bases than services', () => {
+  const service = (id: string, location: string, score: number) => ({ id, location, score, up: true });
+  const services = [
+    service('s0', 'srv2.vol0', 60),
+    service('s1', 'srv2.vol1', 90),
+    service('s2', 'srv0.vol2', 30),
+    service('s3', 'srv3.vol3', 90),
+    service('s4', 'srv0.vol4', 60),
+    service('s5', 'srv4.vol5', 30),
+  ];
+  const plan = planMoves({ services, containers: [{ cid: cidOf(0), hosts: ['s5', 's2', 's0'] }], constraint: LOOSE, tolerancePercent: 0 });
+  expect(plan.moves).toEqual([{ cid: cidOf(0), from: 's2', to: 's3' }]);
+  expect(plan.stuck).toEqual([{ service: 's5', bases: 1 }]);
+});
+
 test('a service is emptied, also where all the others have what they should', () => {
   const services = ['a', 'b', 'c', 'd', 'e'].map((id, at) => ({ id, location: `srv${at}.vol1`, score: 60, up: true }));
   const containers = Array.from({ length: 40 }, (_, at) => ({

@@ -166,7 +166,8 @@ class Planner {
       const cid = this.#take(from, to);
       if (cid !== undefined) return { cid, from, to };
     }
-    if (!this.#isDrained(from) && targets.get(from) !== 0) return undefined;
+    // A target of 0 by rounding is no reason: the surplus would only go round.
+    if (!this.#isDrained(from) && this.#services.get(from)!.score > 0) return undefined;
     const others = this.#request.services
       .filter(({ id, up, score }) => id !== from && up && score > 0 && !this.#isDrained(id))
       .map(({ id }) => ({ id, over: this.#counts.get(id)! - targets.get(id)! }))
