@@ -118,6 +118,8 @@ describe.skipIf(!zookeeper.there).concurrent('a worker dies', () => {
   test.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))('%s', async (_name, scenario) => {
     const calm = await play(scenario);
     expect(calm.points.length).toBeGreaterThan(4);
+    // Among them those on the way back.
+    expect(calm.points.some(({ effect }) => effect.includes('/undo: '))).toBe(scenario.back === true);
     const wrong: string[] = [];
     // Every third here; `LONGSHORE_EVERY_POINT=1` takes them all.
     const todo =

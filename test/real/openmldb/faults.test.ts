@@ -153,6 +153,17 @@ describe.skipIf(!zookeeper.there).concurrent('servers that go away', () => {
     expect(placementsOf(fleet.cluster)).toEqual({ 'db1.t/0': ['t3:1', 't1:1', 't2:1'], 'db1.t/1': ['t2:1', 't1:1'] });
   });
 
+  test('a recovery that is reverted keeps what it mended', async () => {
+    await using fleet = await start(LEADER_LEAVES);
+    fleet.cluster.stopTablet('t1:1');
+    const { id } = await run(fleet, 'openmldb.recover-data');
+    await fleet.service.revert(id, 'somebody');
+    const over = await fleet.finished(id, ({ state, attention }) => state === 'reverted' || attention !== undefined);
+    expect([over.state, over.attention]).toEqual(['reverted', undefined]);
+    expect(fleet.cluster.state.autoFailover).toBe(true);
+    expect(placementsOf(fleet.cluster)).toEqual({ 'db1.t/0': ['t2:1', 't1:1 dead'] });
+  });
+
   test('a stale leader is never the truth', async () => {
     await using fleet = await start({ 'db1.t/0': ['t2:1', 't1:1'] });
     const [partition] = fleet.cluster.state.table('db1', 't')!.partitions;

@@ -18,6 +18,7 @@ interface ClusterFlags extends RunningFlags {
 interface ChangeFlags extends ClusterFlags {
   concurrency?: number;
   opDeadline?: number;
+  maxHold?: number;
   foreign?: string;
 }
 
@@ -51,6 +52,7 @@ function change(command: Command): Command {
   return cluster(command)
     .option('--concurrency <n>', 'partitions at a time; the nameserver itself runs two ops at once', wholeNumber(1, 32))
     .option('--op-deadline <duration>', 'an op of the nameserver that has not ended by then is cancelled (default 2h)', milliseconds)
+    .option('--max-hold <duration>', 'auto_failover is off for no longer than this (default 1d)', milliseconds)
     .addOption(new Option('--foreign <what>', 'what to do while ops of others are in progress').choices(['wait', 'refuse']));
 }
 
@@ -74,11 +76,12 @@ interface ClusterParams {
 }
 
 function changing(name: string, flags: ChangeFlags): ClusterParams {
-  const { concurrency, opDeadline, foreign } = flags;
+  const { concurrency, opDeadline, maxHold, foreign } = flags;
   return {
     cluster: clusterOf(name, flags),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(opDeadline === undefined ? {} : { opDeadlineMs: opDeadline }),
+    ...(maxHold === undefined ? {} : { maxHoldMs: maxHold }),
     ...(foreign === undefined ? {} : { foreign }),
   };
 }

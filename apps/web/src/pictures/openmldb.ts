@@ -2,36 +2,9 @@
 import { count } from '../format.ts';
 import { Card } from '../parts/small.ts';
 import { type Content, html } from '../vendor/preact.js';
+import type { Cell, Change, Count, Placement } from './openmldb-read.ts';
+import { drawnFrom, together } from './openmldb-read.ts';
 import type { Picture, PictureProps } from './picture.ts';
-
-type Count = [replicas: number, leaders: number];
-
-interface Cell {
-  before: Count;
-  after: Count;
-}
-
-interface Placement {
-  replicas: string[];
-  leader: string | null;
-}
-
-interface Change {
-  db: string;
-  table: string;
-  tid: number;
-  pid: number;
-  before: Placement;
-  goal: Placement;
-}
-
-export interface Drawn {
-  tablets: { endpoint: string; healthy: boolean }[];
-  tables: string[];
-  cells: Cell[][];
-  tablesLeftOut: number;
-  changes: Change[];
-}
 
 /** More rows than that nobody reads; the report has them all. */
 const MOST_CHANGES = 200;
@@ -72,14 +45,6 @@ function shown([replicas, leaders]: Count): string {
   return replicas === 0 ? '–' : `${replicas} (${leaders})`;
 }
 
-export function together(cells: readonly Cell[]): Cell {
-  const sum = (of: (cell: Cell) => Count): Count => [
-    cells.reduce((total, one) => total + of(one)[0], 0),
-    cells.reduce((total, one) => total + of(one)[1], 0),
-  ];
-  return { before: sum(({ before }) => before), after: sum(({ after }) => after) };
-}
-
 function changes(all: readonly Change[], { tasks, done, started }: PictureProps): Content {
   if (all.length === 0) return html`<p class="soft">Nothing has to change.</p>`;
   const ended = new Map(done.map(({ id, result }) => [id, result]));
@@ -109,13 +74,4 @@ function changes(all: readonly Change[], { tasks, done, started }: PictureProps)
 function placement({ replicas, leader }: Placement): Content {
   const others = replicas.filter((endpoint) => endpoint !== leader);
   return html`${leader === null ? null : html`<b title="leads">★ ${leader}</b>`}${others.length > 0 ? `${leader === null ? '' : ', '}${others.join(', ')}` : null}`;
-}
-
-/** Undefined for a plan that has no such table, of a kind that only reads or of another version. */
-export function drawnFrom(data: unknown): Drawn | undefined {
-  const record = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-  if (!record(data) || !record(data.matrix) || !Array.isArray(data.changes)) return undefined;
-  const { tablets, tables, cells, tablesLeftOut } = data.matrix;
-  if (!Array.isArray(tablets) || !Array.isArray(tables) || !Array.isArray(cells)) return undefined;
-  return { tablets, tables, cells, tablesLeftOut: Number(tablesLeftOut ?? 0), changes: data.changes as Change[] };
 }

@@ -35,6 +35,7 @@ export async function followOp(
 ): Promise<void> {
   const { clock, signal, opDeadlineMs } = following;
   const begun = clock.now();
+  const late = lateAfter(clock, opDeadlineMs);
   let seen = false;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(MAX_PAUSE_MS, pause * 2)) {
     const newer = (await ofPartition(cluster, part)).filter(({ id }) => id > after);
@@ -45,9 +46,21 @@ export async function followOp(
     if (!running) {
       for (const op of ours) failed(op, part);
       if (own || seen || clock.now() - begun >= UNSEEN_MS) return;
-    } else if (clock.now() - begun >= opDeadlineMs) await giveUp(cluster, part, running, following);
+    } else if (late(running)) await giveUp(cluster, part, running, following);
     await clock.sleep(pause, signal);
   }
+}
+
+/** Whether an op has had its time. It begins anew when the op does, and with each child: in a long queue an op is not stuck. */
+function lateAfter(clock: Clock, opDeadlineMs: number): (op: Op) => boolean {
+  let known = '';
+  let since = 0;
+  return ({ id, status }) => {
+    const now = `${id} ${status}`;
+    if (now !== known) since = clock.now();
+    known = now;
+    return clock.now() - since >= opDeadlineMs;
+  };
 }
 
 /** Waits for whatever is in progress at a partition. One that does not end is cancelled where `mine` says that it is ours. */
@@ -58,11 +71,11 @@ export async function awaitQuiet(
   following: Following,
 ): Promise<Op | undefined> {
   const { clock, signal, opDeadlineMs } = following;
-  const begun = clock.now();
+  const late = lateAfter(clock, opDeadlineMs);
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(MAX_PAUSE_MS, pause * 2)) {
     const running = (await ofPartition(cluster, part)).find(isUnfinished);
     if (!running) return undefined;
-    if (clock.now() - begun >= opDeadlineMs) {
+    if (late(running)) {
       if (!mine(running)) return running;
       await giveUp(cluster, part, running, following);
     }
