@@ -1,7 +1,9 @@
 /** The API described as OpenAPI 3.1, from the schemas its requests are checked with and from the table of who may use what. */
 import swagger from '@fastify/swagger';
+import { ANSWERS, OPERATION } from '@longshore/contract';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { accessOf } from './access.ts';
 
 const VERSION = '0.1.0';
@@ -49,7 +51,7 @@ export function describeRoutes(server: FastifyInstance): void {
       openapi: '3.1.0',
       info: { title: 'Longshore', version: VERSION, description: DESCRIPTION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
       components: {
-        schemas: { Error: ERROR },
+        schemas: { Error: ERROR, Operation: described(OPERATION) },
         securitySchemes: {
           token: { type: 'http', scheme: 'bearer', description: 'A token, as `longshore token create` makes them' },
           session: { type: 'apiKey', in: 'cookie', name: 'longshore_session', description: 'What `POST /v1/session` sets' },
@@ -61,9 +63,9 @@ export function describeRoutes(server: FastifyInstance): void {
       if (!('openapiObject' in input)) return input.swaggerObject;
       const { openapiObject } = input;
       for (const [path, item] of Object.entries(openapiObject.paths ?? {}))
-        for (const operation of Object.values(item ?? {}))
+        for (const [method, operation] of Object.entries(item ?? {}))
           if (typeof operation === 'object' && 'responses' in operation)
-            Object.assign(operation, { responses: answers(path.replace(/\{(\w+)\}/g, ':$1')) });
+            Object.assign(operation, { responses: answers(method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1')) });
       return openapiObject;
     },
     transform: (input) => {
@@ -72,12 +74,12 @@ export function describeRoutes(server: FastifyInstance): void {
       const method = [route.method].flat()[0] ?? 'GET';
       const access = accessOf(method, route.url);
       if (!access || HIDDEN.has(route.url) || method === 'HEAD') return { schema: { ...schema, hide: true }, url };
-      return { schema: { ...schema, ...described(method, route.url, access.least, access.title, access.audit) }, url };
+      return { schema: { ...schema, ...titled(method, route.url, access.least, access.title, access.audit) }, url };
     },
   });
 }
 
-function described(method: string, path: string, least: string, title: string, audit: string | undefined): FastifySchema {
+function titled(method: string, path: string, least: string, title: string, audit: string | undefined): FastifySchema {
   const part = path.split('/')[2];
   return {
     summary: title,
@@ -91,9 +93,23 @@ function described(method: string, path: string, least: string, title: string, a
   } as FastifySchema;
 }
 
-function answers(path: string): object {
+/** As JSON Schema; fields may be added later. An operation stands in it by its name. */
+function described(schema: z.ZodType): { type?: 'object' } {
+  const { $schema: _, ...found } = z.toJSONSchema(schema, {
+    io: 'input',
+    override: ({ zodSchema, jsonSchema, path }) => {
+      if (!Object.is(zodSchema, OPERATION) || path.length === 0) return;
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof typeof jsonSchema];
+      jsonSchema.$ref = '#/components/schemas/Operation';
+    },
+  });
+  return found as { type?: 'object' };
+}
+
+function answers(method: string, path: string): object {
   const media = MEDIA[path];
-  const schema = media === undefined ? { type: 'object' } : { type: 'string' };
+  const known = new Map<string, z.ZodType>(Object.entries(ANSWERS)).get(`${method} ${path}`);
+  const schema = media !== undefined ? { type: 'string' } : known ? described(known) : { type: 'object' };
   const error = { description: 'It was not done', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
   return {
     '2XX': { description: 'Done, or as asked for', content: { [media ?? 'application/json']: { schema } } },

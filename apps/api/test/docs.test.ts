@@ -1,4 +1,5 @@
 /** The description of the API, for programs and for people. */
+import { ANSWERS } from '@longshore/contract';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ACCESS } from '../src/access.ts';
 import type { Fixture } from './fixture.ts';
@@ -28,6 +29,24 @@ test('has every route under /v1, each with a name of its own', async () => {
   expect(description.paths['/v1/operations']?.post?.requestBody).toMatchObject({
     content: { 'application/json': { schema: { required: ['kind', 'params'], additionalProperties: false } } },
   });
+});
+
+test('tells what the main routes answer with, and they do', async () => {
+  const open = makeApi();
+  const { paths } = (await open.server.inject('/openapi.json')).json<Description>();
+  expect(paths['/v1/operations']?.get?.responses['2XX']).toMatchObject({
+    content: { 'application/json': { schema: { properties: { operations: { items: { $ref: '#/components/schemas/Operation' } } } } } },
+  });
+  const { id } = await open.call('POST /v1/operations', { body: { kind: 'test.copy', params: { from: 'here' } } });
+  for (const [route, path] of [
+    ['GET /v1/me', '/v1/me'],
+    ['GET /v1/operations', '/v1/operations'],
+    ['GET /v1/operations/:id', `/v1/operations/${id}`],
+    ['GET /v1/operations/:id/tasks', `/v1/operations/${id}/tasks`],
+    ['GET /v1/operations/:id/report', `/v1/operations/${id}/report`],
+  ] as const)
+    expect(ANSWERS[route]?.safeParse((await open.server.inject(path)).json()), route).toMatchObject({ success: true });
+  await open.server.close();
 });
 
 test('the page asks nobody for anything and runs nothing', async () => {

@@ -5,7 +5,7 @@ import { mayAct, mayRunFleet } from './may.ts';
 import { Dialog } from './parts/dialog.ts';
 import { Card, ErrorBox, Silence, Since, When } from './parts/small.ts';
 import { usePoll } from './poll.ts';
-import { heldOf, type QueueDepth, queuesOf, type SpoolHeld } from './queues.ts';
+import { heldOf, type QueueDepth, queuesOf, readyIn, type SpoolHeld } from './queues.ts';
 import { linkTo } from './route.ts';
 import { type Content, html, useState } from './vendor/preact.js';
 import type { DeadLetter, FleetDrain, Me, Presence, SpoolRecord } from './wire.ts';
@@ -41,7 +41,7 @@ export function FleetPage({ me }: { me: Me }): Content {
       <${Workers} workers=${value.workers} />
       <${Letters} letters=${value.letters} me=${me} changed=${reload} />
       <${Queues} queues=${value.queues} />
-      <${Spools} spools=${value.spools} workers=${value.workers} held=${value.held} />
+      <${Spools} spools=${value.spools} workers=${value.workers} held=${value.held} queues=${value.queues} />
     </div>`;
 }
 
@@ -157,12 +157,13 @@ interface SpoolsProps {
   spools: SpoolRecord[];
   workers: Presence[];
   held: ReadonlyMap<string, SpoolHeld>;
+  queues: QueueDepth[];
 }
 
 /** Below so much of a disk, dumps are soon held back. */
 const LITTLE = 0.1;
 
-function Spools({ spools, workers, held }: SpoolsProps): Content {
+function Spools({ spools, workers, held, queues }: SpoolsProps): Content {
   const served = (name: string, role: string): number =>
     workers.filter((worker) => worker.role === role && worker.spools.includes(name)).length;
   return html`<${Card} wide=${true} title="Spools" name="spools">
@@ -170,11 +171,12 @@ function Spools({ spools, workers, held }: SpoolsProps): Content {
       spools.length === 0
         ? html`<p class="soft">There are none: <code>longshore spools add</code>.</p>`
         : html`<table class="stack">
-          <thead><tr><th>Spool</th><th>Served by</th><th>Room</th><th>Reserved</th><th>Where</th></tr></thead>
+          <thead><tr><th>Spool</th><th>Served by</th><th>Room</th><th>Reserved</th><th>Ready</th><th>Where</th></tr></thead>
           <tbody>${spools.map(({ name, path, host, quotaBytes }) => {
             const [dumpers, restorers] = [served(name, 'dumper'), served(name, 'restorer')];
             const room = workers.findLast((worker) => worker.room?.[name])?.room?.[name];
             const { bytes: reserved = 0, inodes = 0 } = held.get(name) ?? {};
+            const ready = readyIn(name, queues);
             const tight = room !== undefined && room.bytesFree < LITTLE * room.bytesTotal;
             return html`<tr key=${name}>
               <td data-label=""><b>${name}</b></td>
@@ -183,6 +185,7 @@ function Spools({ spools, workers, held }: SpoolsProps): Content {
               <td data-label="Room"><span class=${tight ? 'bad' : ''}>${tight ? '! ' : ''}${room ? `${bytes(room.bytesFree)} of ${bytes(quotaBytes ?? room.bytesTotal)}` : 'not known'}</span>
                 ${room ? html`<small class="soft">${short(room.inodesFree)} inodes</small>` : null}</td>
               <td data-label="Reserved" class="num">${reserved > 0 ? html`${bytes(reserved)} <small class="soft">${short(inodes)} inodes</small>` : html`<span class="soft">–</span>`}</td>
+              <td data-label="Ready" class="num">${ready > 0 ? plural(ready, 'batch', 'batches') : html`<span class="soft">–</span>`}</td>
               <td data-label="Where"><code>${host}:${path}</code></td>
             </tr>`;
           })}</tbody>

@@ -31,6 +31,12 @@ export function queuesOf(metrics: string): QueueDepth[] {
   return [...depths.values()];
 }
 
+/** Batches that lie in a spool and wait to be restored. */
+export function readyIn(spool: string, queues: readonly QueueDepth[]): number {
+  const { waiting = 0, delayed = 0 } = queues.find(({ queue }) => queue === `restore.${spool}`) ?? {};
+  return waiting + delayed;
+}
+
 /** Room that tasks have reserved, by spool. */
 export function heldOf(metrics: string): ReadonlyMap<string, SpoolHeld> {
   const held = new Map<string, SpoolHeld>();

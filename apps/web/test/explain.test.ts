@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { paragraphs } from '../src/operation/paragraphs.ts';
 import { spansOf } from '../src/operation/spans.ts';
-import { heldOf, queuesOf } from '../src/queues.ts';
+import { heldOf, queuesOf, readyIn } from '../src/queues.ts';
 
 test('the text of explain is set in paragraphs, without what the head of the page says already', () => {
   const text = `op_1 is a counter.move, submitted 3 s ago by ann.
@@ -47,5 +47,9 @@ longshore_spool_reserved{spool="a",what="bytes"} 100
 longshore_spool_reserved{spool="a",what="inodes"} 7
 `;
   expect(queuesOf(metrics)).toEqual([{ queue: 'dump.a', waiting: 3, active: 1, delayed: 0, backlogSeconds: 12.5 }]);
+  const queues = queuesOf(
+    'longshore_queue_jobs{queue="restore.a",state="waiting"} 2\nlongshore_queue_jobs{queue="restore.a",state="delayed"} 1\n',
+  );
+  expect([readyIn('a', queues), readyIn('b', queues)]).toEqual([3, 0]);
   expect([...heldOf(metrics)]).toEqual([['a', { bytes: 100, inodes: 7 }]]);
 });

@@ -1,3 +1,4 @@
+export { ANSWERS, OPERATION } from './answers.ts';
 export type { ApiRequest, Call, Send } from './caller.ts';
 export { caller, pathOf } from './caller.ts';
 export type {

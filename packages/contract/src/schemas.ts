@@ -17,7 +17,7 @@ export const MAX_AUDIT_PAGE = 1_000;
 const DAY_MS = 86_400_000;
 const ID = 64;
 
-const STATES: readonly [OperationState, ...OperationState[]] = [
+export const STATES: readonly [OperationState, ...OperationState[]] = [
   'submitted',
   'planned',
   'discarded',

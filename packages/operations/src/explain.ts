@@ -66,7 +66,7 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
     const { since, error } = header.attention;
     lines.push('', sentence(`It needs attention since ${duration(now - since)}: ${error.message}`), error.fix);
   }
-  if (header.error) lines.push('', sentence(header.error.message), header.error.fix);
+  if (header.error) lines.push('', sentence(capital(header.error.message)), header.error.fix);
   lines.push(...safety(header, guards, now));
   lines.push('', `Next: ${nextCommand(header)}`);
   return `${lines.join('\n')}\n`;

@@ -250,7 +250,7 @@ Next: \`longshore report op_ab12cd34\` tells what was done and what is missing.
     );
     expect(text({ state: 'cancelled', ...ended })).toContain('\nIt was cancelled after 2 h 4 min.\n');
     expect(text({ state: 'failed', ...ended, error })).toContain(
-      '\nIt failed after 2 h 4 min.\n\nthe sink vm answers 503.\nStart it again.\n',
+      '\nIt failed after 2 h 4 min.\n\nThe sink vm answers 503.\nStart it again.\n',
     );
   });
 
