@@ -30,7 +30,7 @@ export interface FleetOptions {
   /** `host:port` for an API process; none without. */
   listen?: string;
   /** More of the API's settings. */
-  api?: { auth?: 'none' | 'tokens'; socket?: string; requestsPerSecond?: number; streams?: number };
+  api?: { auth?: 'none' | 'tokens'; socket?: string; requestsPerSecond?: number; streams?: number; automation?: string };
   /** Operations that are kept when they are over. */
   kept?: number;
   fleet?: string;
