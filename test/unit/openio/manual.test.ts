@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { OperationHeader } from '@longshore/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { wrongWith } from './checks.ts';
 import type { OpenIoFleet } from './fleet.ts';
@@ -13,7 +14,7 @@ const [A, B, C, D] = ['127.0.0.1:16020', '127.0.0.1:16021', '127.0.0.1:16022', '
 let fleet: OpenIoFleet;
 
 beforeEach(async () => {
-  fleet = await startFleet({ services: [A, B, C, D], speed: 10 });
+  fleet = await startFleet({ services: [A, B, C, D], speed: 5 });
   await makeContainer(fleet, 'c1', [A, B, C]);
 });
 afterEach(() => fleet[Symbol.asyncDispose]());
@@ -22,6 +23,8 @@ const move = (params: object = {}) => ({
   kind: 'openio.move-base',
   params: { ...fleet.where, account: 'acct', container: 'c1', from: A, to: D, mode: 'manual', maxFrozenMs: 3_600_000, ...params },
 });
+/** Also when it waits for a person, which must not be. */
+const isOver = ({ endedAt, state }: OperationHeader): boolean => endedAt !== undefined || state === 'needs-attention';
 const service = (id: string) => fleet.io.cluster.services.get(id)!;
 const base = () => `${fleet.io.cluster.meta1.all()[0]!.cid}.1`;
 const sql = (id: string, text: string) => {
@@ -76,6 +79,33 @@ test('a damaged file, and files that each hold what the other does not, are refu
   expect(fleet.io.proxies[0]!.log.matching(/force|freeze|forward\/config/)).toEqual([]);
 });
 
+test.each([
+  ['freeze', 'reset-after'],
+  ['force', 'reset-after'],
+  ['enable', 'reset-before'],
+  ['enable', 'reset-after'],
+] as const)('the answer to %s does not come (%s): it is looked at, and nothing stays frozen', { timeout: 180_000 }, async (route, kind) => {
+  const fault = fleet.io.proxies[0]!.knobs.once(new RegExp(`^POST .*/${route}\\?`), { kind });
+  const header = await fleet.run(move(), isOver);
+  expect(fault.hits).toBe(1);
+  expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
+  expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
+});
+
+test('a replica that stays dies before its file is edited, and comes back', { timeout: 180_000 }, async () => {
+  let struck = false;
+  fleet.around = async (effect, when) => {
+    if (effect !== `openio.edit-peers/edit-${B}` || when !== 'before' || struck) return;
+    struck = true;
+    service(B).kill();
+    setTimeout(() => service(B).restart(), 200);
+  };
+  const header = await fleet.run(move(), isOver);
+  expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
+  expect(struck).toBe(true);
+  expect(await wrongWith(fleet, 'c1', [B, C, D])).toEqual([]);
+});
+
 /** The disk of a service is gone, for as long as the file has another name. */
 const hidden = (id: string) => `${service(id).file(base()).path}.away`;
 const hide = (id: string) => {
@@ -96,7 +126,7 @@ test('an old replica that comes back with what the others never had keeps its fi
     renameSync(hidden(A), service(A).file(base()).path);
     service(A).restart();
   };
-  const header = await fleet.run(move(), ({ endedAt, state }) => endedAt !== undefined || state === 'needs-attention');
+  const header = await fleet.run(move(), isOver);
   expect((await planned()).join()).toContain(`only ${B} stays with data that can be seen`);
   expect([header.state, header.error?.message]).toEqual(['succeeded', undefined]);
   const { notes } = await fleet.service.report(header.id);
@@ -108,7 +138,7 @@ test('a host that is lost while files are edited does not leave the container fr
   fleet.around = async (effect, when) => {
     if (effect === `openio.edit-peers/edit-${C}` && when === 'before' && service(C).alive) hide(C);
   };
-  const header = await fleet.run(move(), ({ endedAt, state }) => endedAt !== undefined || state === 'needs-attention');
+  const header = await fleet.run(move(), isOver);
   expect(header.state).toBe('failed');
   const guards = [...(await fleet.store.load(header.id))!.guards.values()].map(({ state }) => state);
   expect(guards).toEqual(['closed', 'closed']);
