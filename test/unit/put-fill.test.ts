@@ -21,12 +21,19 @@ beforeEach(async () => {
 });
 afterEach(() => rm(path, { recursive: true, force: true }));
 
+interface Listener extends AsyncDisposable {
+  url: string;
+  /** Bytes of the largest body. */
+  largest: number;
+}
+
 /** The listener in front of a VictoriaMetrics: takes points and says nothing of what it has. `lost`: answers that never come. */
-async function startListener(behind: VictoriaMetricsStandIn, lost: number): Promise<AsyncDisposable & { url: string }> {
+async function startListener(behind: VictoriaMetricsStandIn, lost: number): Promise<Listener> {
   const http = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += String(chunk);
     if (request.url !== '/api/put') return response.writeHead(404).end();
+    listener.largest = Math.max(listener.largest, body.length);
     for (const { metric, timestamp, value, tags } of JSON.parse(body)) {
       const labels = new Map<string, string>([['__name__', metric], ...(Object.entries(tags) as [string, string][])]);
       const time = timestamp < 2 ** 32 ? timestamp * 1000 : timestamp;
@@ -37,8 +44,9 @@ async function startListener(behind: VictoriaMetricsStandIn, lost: number): Prom
     return lost >= 0 ? response.destroy() : response.writeHead(204).end();
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  return {
+  const listener: Listener = {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    largest: 0,
     async [Symbol.asyncDispose]() {
       await new Promise<void>((resolve) => {
         http.close(() => resolve());
@@ -46,6 +54,7 @@ async function startListener(behind: VictoriaMetricsStandIn, lost: number): Prom
       });
     },
   };
+  return listener;
 }
 
 interface Told {
@@ -104,6 +113,7 @@ for (const existing of ['refuse', 'fill'] as const)
     const told = await attempt('tsdb.put-batch', 4, putting(listener.url, existing), proven, 600_000);
     expect(told.tallies).toEqual({ restored: POINTS, verified: POINTS });
     expect(behind.store().points).toBe(POINTS);
+    expect(listener.largest, 'a body is no larger than was said').toBeLessThanOrEqual(1024);
   });
 
 test('a listener nobody can ask behind: points whose answer was lost are sent again, and that is said', async () => {

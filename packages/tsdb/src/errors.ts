@@ -95,3 +95,10 @@ export const MaybeDoubled: ErrorEntry<{ sink: string; points: number }> = define
   retryable: false,
   exitCode: EXIT.incomplete,
 });
+
+export const Damaged: ErrorEntry<{ places: number }> = defineError('LSH_TSDB_DAMAGED', {
+  message: ({ places }) => `${places} places of what was looked at are damaged or cannot be read`,
+  fix: 'The notes of the report name each of them. Dump those metrics and windows again.',
+  retryable: false,
+  exitCode: EXIT.incomplete,
+});

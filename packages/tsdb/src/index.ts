@@ -1,5 +1,6 @@
 import type { SystemPackage } from '@longshore/core';
 import { dump } from './operations/dump.ts';
+import { inspect } from './operations/inspect.ts';
 import { kildaDump } from './operations/kilda-dump.ts';
 import { kildaRestore } from './operations/kilda-restore.ts';
 import { migrate } from './operations/migrate.ts';
@@ -11,6 +12,7 @@ import { compareFolder } from './tasks/compare-folder.ts';
 import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
 import { findBatches, findToCompare } from './tasks/find-batches.ts';
+import { inspectDump, inspectFolder, inspectMetric } from './tasks/inspect.ts';
 import { INTERVAL_TASKS } from './tasks/intervals.ts';
 import { kildaDumpMetric } from './tasks/kilda-dump-metric.ts';
 import { kildaRestoreFolder } from './tasks/kilda-restore-folder.ts';
@@ -25,7 +27,7 @@ import { writeBatch } from './tasks/write-batch.ts';
 /** Everything a program needs to run time-series operations. */
 export const tsdb: SystemPackage = {
   name: 'tsdb',
-  kinds: [migrate, dump, restore, verify, kildaDump, kildaRestore],
+  kinds: [migrate, dump, restore, verify, inspect, kildaDump, kildaRestore],
   tasks: [
     proveSink,
     dumpBatch,
@@ -37,6 +39,9 @@ export const tsdb: SystemPackage = {
     compareBatch,
     compareFolder,
     cleanup,
+    inspectMetric,
+    inspectDump,
+    inspectFolder,
     kildaDumpMetric,
     kildaRestoreFolder,
     makeFolder,

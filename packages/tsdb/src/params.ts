@@ -186,3 +186,32 @@ export const VerifyParams: z.ZodType<VerifyParams> = z
     error: 'a source is compared over a window: give startMs and stopMs',
     path: ['startMs'],
   });
+
+export interface InspectParams extends SelectionParams {
+  source?: string | undefined;
+  from?: string | undefined;
+  folder?: string | undefined;
+  startMs?: number | undefined;
+  stopMs?: number | undefined;
+  metricsPrefix: string;
+}
+
+/** One of: a source with a window, a dump in the spools, a folder of the kilda tools. */
+export const InspectParams: z.ZodType<InspectParams> = z
+  .strictObject({
+    source: address('opentsdb').optional(),
+    from: dumpId.optional(),
+    folder: address('folder').optional(),
+    startMs: startMs.optional(),
+    stopMs: stopMs.optional(),
+    metricsPrefix,
+    ...selection,
+  })
+  .refine(({ source, from, folder }) => [source, from, folder].filter((one) => one !== undefined).length === 1, {
+    error: 'give one of a source, a dump (from) and a folder',
+    path: ['source'],
+  })
+  .refine(({ source, startMs: start, stopMs: stop }) => source === undefined || (start !== undefined && stop !== undefined), {
+    error: 'a source is looked at over a window: give startMs and stopMs',
+    path: ['startMs'],
+  });

@@ -21,6 +21,7 @@ export interface TsdbFlags extends RunningFlags {
   source?: string;
   sink?: string;
   from?: string;
+  folder?: string;
   start?: string;
   stop?: string;
   metricsPrefix?: string;
@@ -40,6 +41,34 @@ export interface TsdbFlags extends RunningFlags {
 }
 
 type Job = 'migrate' | 'dump' | 'restore' | 'verify';
+
+/** `tsdb inspect`: one of a source with a window, a dump, and a folder of this machine. */
+export function inspectRequest(flags: TsdbFlags, nowMs: number, cwd: string): TsdbRequest {
+  const { source: from, folder } = flags;
+  if ([from, flags.from, folder].filter((one) => one !== undefined).length !== 1)
+    throw BadUsage({ problem: 'give one of --source, --from and --folder', command: 'longshore tsdb inspect' });
+  if (flags.from !== undefined)
+    return { kind: 'tsdb.inspect', params: { from: flags.from }, headline: `look at the dump ${flags.from}; nothing is changed.` };
+  if (folder !== undefined) {
+    const url = pathToFileURL(resolve(cwd, folder)).href;
+    return { kind: 'tsdb.inspect', params: { folder: url }, headline: `look at ${resolve(cwd, folder)}; nothing is changed.` };
+  }
+  const startMs = parseTime(required('tsdb inspect', '--start', flags.start), nowMs);
+  const stopMs = parseTime(required('tsdb inspect', '--stop', flags.stop), nowMs);
+  if (startMs >= stopMs) throw BadWindow({ start: showTime(startMs), stop: showTime(stopMs) });
+  const params = {
+    source: parseTarget('--source', from!),
+    startMs,
+    stopMs,
+    metricsPrefix: flags.metricsPrefix ?? '',
+    ...selectionOf(flags),
+  };
+  return {
+    kind: 'tsdb.inspect',
+    params,
+    headline: `look at ${params.source}: ${showTime(startMs)} up to, not including, ${showTime(stopMs)}; nothing is changed.`,
+  };
+}
 
 export interface TsdbRequest extends OperationRequest {
   spool?: SpoolArgument;
@@ -151,6 +180,8 @@ const sink = (command: Command): Command =>
     'what to write: a name in longshore.yaml, the address of a VictoriaMetrics or an OpenTSDB, or a folder (/…)',
   );
 const window = (command: Command): Command =>
+  chosen(command).option('-i, --interval <length>', 'width of one batch: day, hour, 6h, 90m', 'day');
+const chosen = (command: Command): Command =>
   command
     .option('--start <time>', 'first moment: 2023-03-08, 2023-03-08T12:00:00, with Z or +01:00, epoch seconds or ms; UTC without a zone')
     .option('--stop <time>', 'end, no longer part of it; the same forms, or now')
@@ -158,8 +189,7 @@ const window = (command: Command): Command =>
     .option('--match <glob>', 'only metrics whose name matches; * and ? are wild; may be given again', several)
     .option('--exclude <glob>', 'no metric whose name matches; may be given again', several)
     .option('--tag <name=value>', 'only series with this tag; a value may hold * and |; may be given again', several)
-    .option('--downsample <rule>', 'let the source average, such as 1m-avg; without it every point is moved as it is')
-    .option('-i, --interval <length>', 'width of one batch: day, hour, 6h, 90m', 'day');
+    .option('--downsample <rule>', 'let the source average, such as 1m-avg; without it every point is moved as it is');
 const several = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text];
 const putting = (command: Command): Command =>
   command
@@ -225,5 +255,17 @@ export function tsdbCommand(terminal: Terminal): Command {
       [source, from, sink, window],
       ['longshore tsdb verify --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01'],
     ),
+    operationCommand<TsdbFlags, TsdbRequest>(terminal, {
+      name: 'inspect',
+      title: 'metrics, series, points, times, size and damage of an OpenTSDB, a dump or a folder; changes nothing',
+      examples: [
+        'longshore tsdb inspect --source http://localhost:4242 --start 2023-03-01 --stop 2023-03-02 -m kilda.',
+        'longshore tsdb inspect --from op_ab12cd34',
+        'longshore tsdb inspect --folder /data/march',
+      ],
+      options: (command) =>
+        chosen(from(source(command))).option('--folder <directory>', 'files of kilda-otsdb-dump, on a machine whose workers can read them'),
+      request: (flags, { nowMs, cwd }) => inspectRequest(flags, nowMs, cwd),
+    }),
   ]);
 }

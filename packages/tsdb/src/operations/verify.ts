@@ -41,7 +41,7 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
       throw new TypeError('a checked verification has a source and a window');
     const { batches, count, summary, findings, fingerprint } = await survey({
       ...context,
-      params: { source, startMs, stopMs, metricsPrefix, intervalMs },
+      params: { ...context.params, source, startMs, stopMs, metricsPrefix, intervalMs },
     });
     return {
       summary: [...summary, `compared with ${sink}; nothing is changed`],

@@ -76,15 +76,21 @@ export class PutWriter {
     const source = objects[Symbol.iterator]();
     const rejected: RejectedPoint[] = [];
     let over = false;
+    let held: IteratorResult<string, unknown> | undefined;
     const nextBody = (): string[] => {
       const body: string[] = [];
       let bytes = 2;
-      while (!over && bytes < this.#bytes) {
-        const next = source.next();
+      while (!over) {
+        const next = held ?? source.next();
+        held = undefined;
         if (next.done) over = true;
-        else {
+        // Not a byte more: the first body would be refused by every server whose limit it is.
+        else if (body.length > 0 && bytes + Buffer.byteLength(next.value) + 1 > this.#bytes) {
+          held = next;
+          break;
+        } else {
           body.push(next.value);
-          bytes += next.value.length + 1;
+          bytes += Buffer.byteLength(next.value) + 1;
         }
       }
       return body;

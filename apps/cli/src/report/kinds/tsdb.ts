@@ -6,6 +6,7 @@ const SUCCESS: Readonly<Record<string, (id: string) => string>> = {
   'tsdb.restore': () => 'every point of the dump has been read back from where it was to go.',
   'tsdb.dump': (id) => `everything lies in the spool; \`longshore tsdb restore --from ${id} --sink …\` takes it from there.`,
   'tsdb.verify': () => 'both sides hold the same points.',
+  'tsdb.inspect': () => 'everything could be read.',
 };
 
 export const tsdbView: KindView = {

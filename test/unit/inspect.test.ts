@@ -1,0 +1,84 @@
+/** `tsdb inspect` counts what lies there, and names damage instead of passing over it. */
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Json, memoryStore, type Note, systemClock, type TaskContext } from '@longshore/core';
+import { startOpenTsdb } from '@longshore/sandbox';
+import { tsdb } from '@longshore/tsdb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BATCH, batchContext, OPERATION, START_MS } from '../support/batch-context.ts';
+
+const POINTS = 60;
+
+let path: string;
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'longshore-inspect-'));
+});
+afterEach(() => rm(path, { recursive: true, force: true }));
+
+async function attempt(task: string, params: Json): Promise<{ rows: Record<string, Record<string, number>>; notes: Note[] }> {
+  const rows: Record<string, Record<string, number>> = {};
+  const notes: Note[] = [];
+  const context: TaskContext<unknown> = {
+    ...batchContext({ task, generation: 1, params, clock: systemClock, store: memoryStore(systemClock), path }),
+    tally(row, column, by) {
+      rows[row] = { ...rows[row], [column]: (rows[row]?.[column] ?? 0) + by };
+    },
+    note: (note) => void notes.push(note),
+  };
+  await tsdb.tasks.find(({ name }) => name === task)!.run(context);
+  return { rows, notes };
+}
+
+async function startSource() {
+  const source = await startOpenTsdb();
+  for (const host of ['one', 'two'])
+    source.store.add({
+      metric: 'kilda.a',
+      tags: { host },
+      points: Array.from({ length: POINTS }, (_, minute): [number, string] => [START_MS + minute * 60_000, String(minute)]),
+    });
+  return source;
+}
+const TIMES = `from ${new Date(START_MS).toISOString()} to ${new Date(START_MS + (POINTS - 1) * 60_000).toISOString()}`;
+
+test('a source and what was dumped of it are the same, until a byte of the dump is changed', async () => {
+  await using source = await startSource();
+  const there = await attempt('tsdb.inspect-metric', { source: source.url, metric: 'kilda.a' });
+  expect(there.rows['kilda.a']).toMatchObject({ points: 2 * POINTS, series: 2, damaged: 0 });
+  expect(there.notes).toContainEqual({ level: 'info', row: 'kilda.a', text: TIMES });
+
+  await attempt('tsdb.dump-batch', { source: source.url, unit: 0, redo: 0, tally: 'all' });
+  const dump = { from: OPERATION, spool: 'local' };
+  const whole = await attempt('tsdb.inspect-dump', dump);
+  expect(whole.rows['kilda.a']).toMatchObject({ points: 2 * POINTS, series: 2, damaged: 0 });
+  expect(whole.notes).toContainEqual({ level: 'info', row: 'kilda.a', text: TIMES });
+
+  const folder = join(path, OPERATION, `${BATCH}.ready`);
+  const segment = (await readdir(folder)).find((name) => name.startsWith('data.'))!;
+  const file = await open(join(folder, segment), 'r+');
+  await file.write(Buffer.from([0xff, 0x00, 0xff]), 0, 3, 8);
+  await file.close();
+  const damaged = await attempt('tsdb.inspect-dump', dump);
+  expect(damaged.rows['kilda.a']?.damaged).toBeGreaterThan(0);
+  expect(damaged.notes.find(({ level }) => level === 'error')?.text).toContain(segment);
+});
+
+test('a folder of the kilda tools: rows, series, and the byte of each row that cannot be read', async () => {
+  const row = (second: number, host: string): string => `${START_MS / 1000 + second}.0|kilda.a|{'host': '${host}'}|1\r\n`;
+  const good = row(0, 'one') + row(60, 'two');
+  await writeFile(join(path, 'kilda.a.ndjson'), `${good}x|y\r\n${row(120, 'one')}${row(180, 'one').slice(0, 12)}`);
+  const { rows, notes } = await attempt('tsdb.inspect-folder', { folder: pathToFileURL(path).href });
+  expect(rows['kilda.a']).toMatchObject({ points: 3, series: 2, chunks: 1, damaged: 2 });
+  const errors = notes.filter(({ level }) => level === 'error').map(({ text }) => text);
+  expect(errors[0]).toContain(`byte ${good.length}`);
+  expect(errors[1]).toContain('cut off');
+});
+
+test('what is damaged or could not be read makes the exit code 3', () => {
+  const kind = tsdb.kinds.find(({ name }) => name === 'tsdb.inspect')!;
+  const judge = (totals: Record<string, number>) => kind.conclude({ header: { stages: [] } as never, rows: {}, totals });
+  expect(judge({ damaged: 0 })).toEqual({ ok: true });
+  expect(judge({ damaged: 1 })).toMatchObject({ ok: false, error: { code: 'LSH_TSDB_DAMAGED', exitCode: 3 } });
+});
