@@ -89,5 +89,6 @@ describe('a comparison', () => {
       shard: '0',
       reason: 'no tablet',
     });
+    expect(diffState({ '0': [row({ vdiff_state: 'stopped' })] }, ['0']).failed?.reason).toBe('somebody has stopped it');
   });
 });

@@ -50,6 +50,8 @@ export function diffState(rows: DiffRows, targetShards: readonly string[]): Diff
       };
       tables.push(table);
       if (row.vdiff_state === 'error' || row.table_state === 'error') failed ??= { shard, reason: row.last_error ?? 'it does not say why' };
+      // It would be waited for without end.
+      if (row.vdiff_state === 'stopped') failed ??= { shard, reason: 'somebody has stopped it' };
       if (row.vdiff_state !== 'completed') through = false;
       if (row.has_mismatch === '1' || table.mismatched + table.extraSource + table.extraTarget > 0) different.push(table);
     }

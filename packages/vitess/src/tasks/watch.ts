@@ -1,5 +1,6 @@
 /**
- * Watches the way back for a while before anything is deleted: the reverse workflow must run and keep up.
+ * Watches the way back for a while before anything is deleted: the reverse workflow must run. How far it is behind is left to
+ * vtctld, which refuses to switch back to a source that lags.
  *
  * Changes: nothing. Twice is harmless.
  */
