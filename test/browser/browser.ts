@@ -38,6 +38,8 @@ export async function openPage(browser: Browser, url: string, look: { width?: nu
     colorScheme: look.scheme ?? 'light',
     timezoneId: 'Europe/Berlin',
   });
+  // On a machine that is busy with other things all is there, only later.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const complaints: string[] = [];
   const hosts = new Set<string>();

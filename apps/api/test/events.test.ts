@@ -42,6 +42,15 @@ test('Last-Event-ID goes on behind that event', async () => {
   expect(ids(byQuery.body)).toEqual(all.slice(3));
 });
 
+test('what is no id of an event is refused before the stream begins', async () => {
+  const id = await operation();
+  for (const asked of [
+    { url: `/v1/operations/${id}/events?after=yesterday` },
+    { url: `/v1/operations/${id}/events`, headers: { 'last-event-id': '5;6' } },
+  ])
+    expect((await fixture.server.inject(asked)).statusCode).toBe(400);
+});
+
 test('without following it ends with what there is, though the operation lives', async () => {
   const id = await operation();
   const reply = await fixture.server.inject(`/v1/operations/${id}/events?follow=false`);

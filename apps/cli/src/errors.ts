@@ -79,6 +79,13 @@ export const TokenFileTrouble: ErrorEntry<{ file: string; why: string }> = defin
   exitCode: EXIT.usage,
 });
 
+export const TokenNotKept: ErrorEntry<{ file: string; why: string }> = defineError('LSH_TOKEN_OUT', {
+  message: ({ file, why }) => `no token was made, because it could not be kept in ${file}: ${why}`,
+  fix: 'Name a new file in a directory that you can write to with --out.',
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const ApiAnswer: ErrorEntry<{ what: string; status: number }> = defineError('LSH_API_ANSWER', {
   message: ({ what, status }) => `${what}: the answer (status ${status}) is not one of a Longshore API`,
   fix: 'Check that --api or LONGSHORE_API is the address of a Longshore API.',

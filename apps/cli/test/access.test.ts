@@ -110,6 +110,11 @@ test('a token goes to stdout alone, or to a file that only its owner can read an
   expect(`${kept.out}${kept.told}`).not.toContain(SECRET);
   expect(await readFile(out, 'utf8')).toBe(`${TOKEN}\n`);
   expect((await stat(out)).mode & 0o777).toBe(0o600);
+
+  asked = [];
+  const again = run('token', 'create', 'ci', '--role', 'operator', '--out', out, '--api', api);
+  await expect(again).rejects.toMatchObject({ code: 'LSH_TOKEN_OUT' });
+  expect(asked).toEqual([]);
 });
 
 test('a file that holds no token is refused before anybody is asked', async () => {

@@ -37,6 +37,8 @@ const spoolName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a name is made
 const tokenName = z.string().regex(/^[\w.@+-]{1,64}$/, 'a name has at most 64 letters, digits and . _ @ + -');
 const reason = z.string().min(1).max(500);
 const ms = z.int().positive();
+/** As the store numbers events: another would break the stream off after it was begun. */
+const eventId = z.string().regex(/^\d{1,15}(-\d{1,20})?$/, 'must be the id of an event');
 const state = z.enum(STATES);
 const one = { params: id };
 
@@ -113,10 +115,10 @@ export const SCHEMAS: Taking = {
   'GET /v1/operations/:id/events': {
     params: id,
     query: z.strictObject({
-      after: z.string().max(64).optional().describe('as `Last-Event-ID`, for clients that cannot set headers'),
+      after: eventId.optional().describe('as `Last-Event-ID`, for clients that cannot set headers'),
       follow: z.enum(['true', 'false']).default('true').describe('false: ends with what there is now'),
     }),
-    headers: z.object({ 'last-event-id': z.string().max(64).optional() }),
+    headers: z.object({ 'last-event-id': eventId.optional() }),
   },
   'POST /v1/operations/:id/start': {
     params: id,

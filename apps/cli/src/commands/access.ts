@@ -1,5 +1,5 @@
 /** Commands about who may do what, and who did: tokens of the API and its audit log. */
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import type { TokenInfo } from '@longshore/contract';
 import type { AccessRole, AuditEntry } from '@longshore/core';
 import { ACCESS_ROLES, auditText } from '@longshore/core';
@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import { parseTime } from '../arguments/time.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
+import { TokenNotKept } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { table } from '../text.ts';
 import { examples, milliseconds, withJson } from './options.ts';
@@ -75,12 +76,34 @@ function createCommand(terminal: Terminal): Command {
     'longshore token create ann --role approver --api unix:/run/longshore/api.sock',
   ]).action(async (name: string, { role, for: lifeMs, out, ...flags }: CreateFlags) => {
     await using client = await connectFleet(flags, terminal);
-    const { token, ...made } = await client.createToken({ name, role, ...(lifeMs === undefined ? {} : { lifeMs }) });
-    if (out !== undefined) writeFileSync(out, `${token}\n`, { mode: 0o600, flag: 'wx' });
+    // The file first: a token that could not be kept would be there, and nobody would have it.
+    const file = out === undefined ? undefined : newFile(out);
+    const { token, ...made } = await client
+      .createToken({ name, role, ...(lifeMs === undefined ? {} : { lifeMs }) })
+      .catch((error: unknown) => {
+        if (file !== undefined && out !== undefined) {
+          closeSync(file);
+          rmSync(out);
+        }
+        throw error;
+      });
+    if (file !== undefined) {
+      writeFileSync(file, `${token}\n`);
+      closeSync(file);
+    }
     if (flags.json) return terminal.json(out === undefined ? { ...made, token } : { ...made, file: out });
     if (out === undefined) terminal.print(token);
     terminal.say(told(made, out));
   });
+}
+
+function newFile(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw TokenNotKept({ file, why: code === 'EEXIST' ? 'there is such a file already' : message }, { cause: error });
+  }
 }
 
 function told({ name, role, expiresAt }: TokenInfo, out: string | undefined): string {
