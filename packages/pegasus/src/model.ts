@@ -14,6 +14,11 @@ export const SEND_AWAY = 'reconfig*all';
 export const PROOFS = ['decrees', 'page', 'metrics', 'counters'] as const;
 export type Proof = (typeof PROOFS)[number];
 
+/** Such servers tell how much waits, and not which decree was confirmed: what is drained is seen, not proven. */
+export function isByCounters(proof: Proof): boolean {
+  return proof === 'metrics' || proof === 'counters';
+}
+
 /** How far one partition is. */
 export interface PartitionProgress {
   partition: number;
@@ -22,7 +27,7 @@ export interface PartitionProgress {
   primary: string | null;
   /** What the meta has stored as confirmed; -1: nothing yet, or not told. */
   confirmed: number;
-  /** Committed by the account of the meta, as old as the last duplication sync; null where it is not told. */
+  /** Committed by the account of the meta, as old as the last duplication sync that reached it; null where it is not told. */
   committed: number | null;
   /** By the account of the primary, now: committed and not confirmed, committed and not shipped. Null where it is not told. */
   notConfirmed: number | null;

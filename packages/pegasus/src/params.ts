@@ -52,6 +52,7 @@ export interface MigrateParams extends Timing {
   prepareMs: number;
   stuckMs: number;
   afterDrain?: 'keep-denied' | 'lift' | undefined;
+  acceptCounters?: boolean | undefined;
 }
 export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   table: TableName.describe('the table to move; it has the same name at the target'),
@@ -72,6 +73,10 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
     .enum(['keep-denied', 'lift'])
     .optional()
     .describe('without a root: leave writes denied for you to switch by hand, or lift the denial (a rehearsal)'),
+  acceptCounters: z
+    .boolean()
+    .optional()
+    .describe('go on where the source servers tell by counters only what waits: that the table is drained is seen then, not proven'),
   ...timing,
 });
 

@@ -85,3 +85,64 @@ test('everything that stands in the way is told at once', async () => {
   ])
     expect(errors.join('\n')).toContain(said);
 });
+
+test('a meta that has just begun to lead has not been told what is committed: nothing is taken for drained by its account', async () => {
+  await fleet[Symbol.asyncDispose]();
+  fleet = await startPegasusFleet({
+    source: { dialect: '2.6', shippingPage: false, tables: [{ name: 'temp', partitions: 4, committed: 100, writesPerSecond: 20 }] },
+  });
+  const { clock, source } = fleet;
+  const { state } = source;
+  fleet.around = async (effect, when) => {
+    if (effect !== 'pegasus.deny-writes/deny' || when !== 'after') return;
+    state.settings.stuck = true;
+    // Again and again, so that some look falls between the change and what the primaries tell next.
+    for (let at = 0; at < 40; at += 1)
+      void clock.sleep(2 * TENTH_PARAMS.configSyncMs + at * 300).then(() => {
+        state.leader = 1 - state.leader;
+      });
+  };
+  const header = await fleet.run(migration({ afterDrain: 'lift', maxDenialMs: 20_000, denials: 1 }));
+  // Which of the two says that time is up depends on how busy this machine is.
+  expect(header.state).toBe('failed');
+  expect(['LSH_PEGASUS_NOT_DRAINED', 'LSH_GUARD_TIME']).toContain(header.error?.code);
+  expect(denied()).toBeUndefined();
+});
+
+describe('servers that tell by counters only what waits', () => {
+  const source = { shippingPage: false, dialect: '2.4' as const, wroteWhileCopying: 500, shipsPerSecond: 200 };
+  beforeEach(async () => {
+    await fleet[Symbol.asyncDispose]();
+    fleet = await startPegasusFleet({
+      source: { ...source, tables: [{ name: 'temp', partitions: 4, committed: 100, writesPerSecond: 20 }] },
+    });
+  });
+
+  test('are refused until the operator says that this will do', async () => {
+    const header = await fleet.run(migration({ afterDrain: 'lift' }));
+    expect(outcome(header)).toEqual(['failed', 'LSH_PEGASUS_PREFLIGHT']);
+    expect(header.error?.fix).toContain('--accept-counters');
+    expect(fleet.source.state.history).toEqual([]);
+  });
+
+  test('are drained when nothing is seen to wait for several syncs; the plan and the report say that this is no proof', async () => {
+    let unshipped: number | undefined;
+    fleet.around = async (effect, when) => {
+      if (effect === 'pegasus.end-denial/lift' && when === 'before') unshipped ??= fleet.source.state.unshipped('temp');
+    };
+    const header = await fleet.run(migration({ afterDrain: 'lift', acceptCounters: true }));
+    expect([...outcome(header), header.error?.message]).toEqual(['succeeded', undefined, undefined]);
+    expect(unshipped).toBe(0);
+    const plan = await fleet.service.plan(header.id);
+    expect(JSON.stringify(plan.findings)).toContain('not proven, only seen');
+    expect(plan.stages.map(({ approval }) => approval ?? '').join()).toContain('seen by counters, not proven');
+    expect(await notesOf(header.id)).toContain('not proven, only seen');
+  });
+
+  test('that ship nothing are stuck, and no drained ones', async () => {
+    fleet.source.state.settings.stuck = true;
+    const header = await fleet.run(migration({ afterDrain: 'lift', acceptCounters: true, threshold: 1_000_000 }));
+    expect(outcome(header)).toEqual(['failed', 'LSH_PEGASUS_STUCK']);
+    expect(fleet.source.state.history).toEqual(['add temp onebox2']);
+  });
+});

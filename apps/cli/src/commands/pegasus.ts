@@ -26,6 +26,7 @@ interface MigrateFlags extends TableFlags {
   prepare?: number;
   stuck?: number;
   afterDrain?: string;
+  acceptCounters?: true;
 }
 
 interface CleanupFlags extends TableFlags {
@@ -87,16 +88,19 @@ function migrate(terminal: Terminal, name: string, title: string): Command {
             'keep-denied',
             'lift',
           ]),
-        ),
+        )
+        .option('--accept-counters', 'go on where the source tells by counters only what waits: drained is seen then, not proven'),
     request: (flags) => {
       const command = `pegasus ${name}`;
-      const { node, root, threshold, maxDenial, denials, poll, rounds, configSync, dupSync, prepare, stuck, afterDrain } = flags;
+      const { node, root, threshold, maxDenial, denials, poll, rounds, configSync, dupSync, prepare, stuck, afterDrain, acceptCounters } =
+        flags;
       const params = {
         table: needed(command, '--table', flags.table),
         source: needed(command, '--source', flags.source),
         cluster: needed(command, '--cluster', flags.cluster),
         meta: needed(command, '--meta', flags.meta),
         ...given({ node, root: root === undefined ? undefined : path(root), threshold, denials, rounds, afterDrain }),
+        ...(acceptCounters ? { acceptCounters } : {}),
         ...given({
           maxDenialMs: maxDenial,
           pollMs: poll,

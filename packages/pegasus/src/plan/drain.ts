@@ -5,15 +5,34 @@
  */
 import type { DuplicationProgress, PartitionProgress } from '../model.ts';
 
-/** What was noted of one partition; plain, so that it can be kept. `goal` null: not yet known. */
-export type Note = { ballot: number; goal: number | null; drained: boolean };
+/**
+ * What was noted of one partition; plain, so that it can be kept. `goal` null: not yet known. `zeroSince`, where there are only counters: since
+ * when nothing was seen to wait.
+ */
+export type Note = { ballot: number; goal: number | null; drained: boolean; zeroSince?: number };
 export type Notes = { [partition: string]: Note };
 
 export interface DrainRules {
   /** Since when the denial is in force: no client's write has been taken after this, ms. */
   inForceAt: number;
-  /** An account of the meta is at most so old, ms. */
+  /** How often a primary tells the meta how far it is, ms. */
   dupSyncMs: number;
+  /** No decrees are told, only how much waits: the operator has accepted that this is no proof. */
+  countersOnly?: boolean;
+}
+
+/** An account of the meta is taken for one of after the denial when so many syncs have gone by: two of three may have been lost. */
+const SYNCS_UNTIL_FRESH = 3;
+
+/**
+ * A counter that has shown 0 for so many syncs shows what is so. It is set with each sync and set to 0 by being read, so that a single 0 says
+ * nothing; both are done at the same pace, so that of three looks one at least shows what was set.
+ */
+const SYNCS_AT_ZERO = 4;
+
+/** How long counters must show 0 while writes are denied, ms. */
+export function zeroForMs(dupSyncMs: number): number {
+  return SYNCS_AT_ZERO * dupSyncMs;
 }
 
 /** One more look. Before the denial is in force nothing is noted. */
@@ -29,11 +48,15 @@ export function noteDrain(notes: Notes, seen: DuplicationProgress, rules: DrainR
   return next;
 }
 
-function judge(note: Note, one: PartitionProgress, at: number, { inForceAt, dupSyncMs }: DrainRules): Note {
+function judge(note: Note, one: PartitionProgress, at: number, { inForceAt, dupSyncMs, countersOnly }: DrainRules): Note {
   if (note.drained) return note;
+  if (countersOnly) {
+    const { zeroSince = at, ...rest } = note;
+    return one.notShipped === 0 ? { ...rest, zeroSince, drained: at - zeroSince >= zeroForMs(dupSyncMs) } : rest;
+  }
   // The primary's own account is of now: with nothing unconfirmed, all that it has ever committed is at the target.
   if (one.notConfirmed === 0) return { ...note, goal: note.goal ?? one.confirmed, drained: true };
-  const goal = note.goal ?? goalOf(one, at >= inForceAt + dupSyncMs);
+  const goal = note.goal ?? goalOf(one, at >= inForceAt + SYNCS_UNTIL_FRESH * dupSyncMs);
   return { ...note, goal, drained: goal !== null && one.confirmed >= goal };
 }
 

@@ -1,6 +1,6 @@
 /** What a migration does, from what both clusters and the meta proxy say. Pure: same snapshot, same plan. */
 import type { Finding, Json, LeaseRequest, StageSpec, TaskSpec } from '@longshore/core';
-import { denialKey, leaseScope, leaseTarget, type Proof } from '../model.ts';
+import { denialKey, isByCounters, leaseScope, leaseTarget, type Proof } from '../model.ts';
 import type { MigrateParams } from '../params.ts';
 import type { Snapshot } from '../reading/snapshot.ts';
 import { preflight, proofOf } from './preflight.ts';
@@ -41,7 +41,8 @@ const minutes = (ms: number): string => (ms % 60_000 === 0 ? `${ms / 60_000} min
 
 export function planMigration(params: MigrateParams, snapshot: Snapshot): MigrationPlan {
   const { source, target, proxy } = snapshot;
-  const move: Move = { ...params, from: source.name, proof: proofOf(source) };
+  const { acceptCounters: _, ...asked } = params;
+  const move: Move = { ...asked, from: source.name, proof: proofOf(source) };
   const partitions = source.table?.partitionCount ?? 0;
   const { table, cluster, root } = params;
   const end =
@@ -55,7 +56,7 @@ export function planMigration(params: MigrateParams, snapshot: Snapshot): Migrat
       `the table ${table} (${partitions} partitions), from ${source.name} to ${cluster}`,
       `it is duplicated while clients go on; when fewer than ${params.threshold} mutations wait, writes are denied for at most ${minutes(params.maxDenialMs)}`,
       `of that, ${minutes(2 * params.configSyncMs)} pass until every replica has learnt of the denial; the rest is for draining`,
-      `when all that was committed is confirmed at ${cluster}, ${end}`,
+      `when ${isByCounters(move.proof) ? 'nothing waits by the counters of the source any more' : `all that was committed is confirmed at ${cluster}`}, ${end}`,
       'until the switch everything can be taken back; after it clients write at the target, and what they write there is not duplicated back',
       `left behind: the duplication, and the table at ${source.name}; \`longshore pegasus cleanup\` removes them when asked`,
     ],
@@ -130,7 +131,11 @@ export function approach(move: Move, round: number): StageSpec[] {
       title: `deny writes to ${table}`,
       concurrency: 1,
       // Asked once, for every denial there will be.
-      ...(round === 1 ? { approval: `deny writes to ${table} at ${from} for at most ${minutes(maxDenialMs)}${again}, and ${end}` } : {}),
+      ...(round === 1
+        ? {
+            approval: `deny writes to ${table} at ${from} for at most ${minutes(maxDenialMs)}${again}, and ${end}${isByCounters(move.proof) ? '; that it is drained is seen by counters, not proven' : ''}`,
+          }
+        : {}),
       guard: { opens: [denialKey(table)] },
       tasks: [taskOf(`deny${suffix}`, 'pegasus.deny-writes', own)],
     },

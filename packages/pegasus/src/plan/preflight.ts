@@ -4,6 +4,7 @@ import { DeniedBySomebodyElse, NoPrimary, PreflightFailed } from '../errors.ts';
 import { DENY_KEY, type Proof } from '../model.ts';
 import type { MigrateParams } from '../params.ts';
 import type { Snapshot, SourceSnapshot, TargetSnapshot } from '../reading/snapshot.ts';
+import { zeroForMs } from './drain.ts';
 
 const OLDEST = [2, 4] as const;
 /** Default of the shipped original, which its own documentation gives as 10,000. */
@@ -36,7 +37,7 @@ export function preflight(params: MigrateParams, snapshot: Snapshot): Finding[] 
     ...ofSource(params, snapshot.source),
     ...ofTarget(params, snapshot),
     ...ofProxy(params, snapshot),
-    ...ofProof(snapshot.source),
+    ...ofProof(params, snapshot.source),
     info(
       `writes are denied when fewer than ${params.threshold} mutations of this table wait, summed over its partitions; the original counted per node, over all tables, and shipped with ${ORIGINAL_THRESHOLD}`,
     ),
@@ -181,18 +182,17 @@ export function proxyCluster(text: string): string | undefined {
   }
 }
 
-function ofProof(source: SourceSnapshot): Finding[] {
-  switch (proofOf(source)) {
-    case 'page':
-      return [info('what is shipped is proven by decrees: each primary tells what it has committed and not yet seen confirmed')];
-    case 'decrees':
-      return [info('what is shipped is proven by decrees, as the meta tells them of each partition')];
-    default:
-      return [
-        error(
-          'the source tells its backlog by counters only, which can show 0 while mutations wait: that a table is drained could not be proven',
-          'Enable /replica/duplication on the source servers (2.4 and later have it), or upgrade them.',
-        ),
-      ];
-  }
+function ofProof({ acceptCounters, dupSyncMs }: MigrateParams, source: SourceSnapshot): Finding[] {
+  const proof = proofOf(source);
+  if (proof === 'page')
+    return [info('what is shipped is proven by decrees: each primary tells what it has committed and not yet seen confirmed')];
+  if (proof === 'decrees') return [info('what is shipped is proven by decrees, as the meta tells them of each partition')];
+  const shown = `that it is drained is not proven, only seen: nothing waits by the counters of every node for ${zeroForMs(dupSyncMs) / 1000} s under the denial`;
+  if (acceptCounters) return [warning(`the source tells its backlog by counters only, which can show 0 while mutations wait; ${shown}`)];
+  return [
+    error(
+      `the source tells its backlog by counters only, which can show 0 while mutations wait; ${shown}. Say beforehand whether that will do`,
+      'Enable /replica/duplication on the source servers (2.4 and later have it), or give --accept-counters.',
+    ),
+  ];
 }

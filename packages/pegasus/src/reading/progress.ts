@@ -1,7 +1,9 @@
 /** Reads how far a duplication is, from the best that the servers of a cluster offer. Changes nothing. */
-import type { PegasusCluster } from '../client/index.ts';
+import type { PegasusCluster, PegasusNode } from '../client/index.ts';
 import type { DuplicationProgress, PartitionProgress, Proof } from '../model.ts';
 
+const PENDING_METRIC = 'dup_pending_mutations';
+const PENDING_COUNTER = 'dup.pending_mutations_count';
 /** Nodes that are asked at a time. */
 const NODES_AT_ONCE = 16;
 
@@ -19,7 +21,9 @@ export async function readProgress(
 ): Promise<DuplicationProgress | undefined> {
   // In this order: what the meta has stored as confirmed is never behind what a primary had been told before it was asked.
   const config = await source.config(table);
-  const primaries = new Set((config?.partitions ?? []).flatMap(({ primary }) => (primary === null ? [] : [primary])));
+  const primaries = new Map<string, Set<number>>();
+  for (const { pid, primary } of config?.partitions ?? [])
+    if (primary !== null) primaries.set(primary, (primaries.get(primary) ?? new Set()).add(pid.partition));
   const at = now();
   const own =
     config === undefined || proof === 'decrees' ? new Map<number, Own>() : await ownAccounts(source, primaries, config.appId, dupid, proof);
@@ -37,7 +41,7 @@ export async function readProgress(
         ballot,
         primary,
         confirmed: state?.confirmedDecree ?? entry.progress?.get(pid.partition) ?? -1,
-        committed: state?.lastCommittedDecree ?? null,
+        committed: state === undefined ? null : told(state),
         notConfirmed: account?.notConfirmed ?? null,
         notShipped: account?.notShipped ?? null,
       };
@@ -45,15 +49,26 @@ export async function readProgress(
   };
 }
 
+/**
+ * What a primary has told the meta of its commits. A meta that has just begun to lead has not been told yet: it knows what was confirmed,
+ * which is stored, and shows less than that as committed.
+ */
+function told({ confirmedDecree, lastCommittedDecree }: { confirmedDecree: number; lastCommittedDecree: number }): number | null {
+  return lastCommittedDecree < Math.max(0, confirmedDecree) ? null : lastCommittedDecree;
+}
+
 interface Own {
   notConfirmed: number | null;
   notShipped: number | null;
 }
 
-/** What the primaries say themselves. A node that does not answer says nothing: its partitions stay unknown, and nothing is concluded. */
+/**
+ * What the primaries say themselves, each of its own partitions only: a secondary has the same metrics, and a former primary may list what is
+ * not its own any more. A node that does not answer says nothing: its partitions stay unknown, and nothing is concluded.
+ */
 async function ownAccounts(
   source: PegasusCluster,
-  primaries: ReadonlySet<string>,
+  primaries: ReadonlyMap<string, ReadonlySet<number>>,
   appId: number,
   dupid: number,
   proof: Proof,
@@ -61,18 +76,31 @@ async function ownAccounts(
   const found = new Map<number, Own>();
   const queue = [...primaries];
   const work = async (): Promise<void> => {
-    for (let address = queue.shift(); address !== undefined; address = queue.shift()) {
-      const node = source.node(address);
-      if (proof === 'page') {
-        const partitions = (await node.shipping(appId).catch(() => undefined))?.get(dupid);
-        for (const [partition, account] of partitions ?? []) found.set(partition, account);
-      } else if (proof === 'metrics') {
-        const partitions = await node.metrics(appId, ['dup_pending_mutations']).catch(() => undefined);
-        for (const [partition, values] of partitions ?? [])
-          found.set(partition, { notConfirmed: null, notShipped: values.get('dup_pending_mutations') ?? null });
-      }
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [address, own] = next;
+      const accounts = await accountsOf(source.node(address), own, appId, dupid, proof).catch(() => undefined);
+      for (const [partition, account] of accounts ?? []) if (own.has(partition)) found.set(partition, account);
     }
   };
   await Promise.all(Array.from({ length: Math.min(NODES_AT_ONCE, queue.length) }, work));
   return found;
+}
+
+async function accountsOf(
+  node: PegasusNode,
+  own: ReadonlySet<number>,
+  appId: number,
+  dupid: number,
+  proof: Proof,
+): Promise<Iterable<[number, Own]> | undefined> {
+  if (proof === 'page') return (await node.shipping(appId))?.get(dupid);
+  if (proof === 'metrics')
+    return [...((await node.metrics(appId, [PENDING_METRIC])) ?? [])].map(([partition, values]) => [
+      partition,
+      { notConfirmed: null, notShipped: values.get(PENDING_METRIC) ?? null },
+    ]);
+  // One number for all that this node ships, of whichever table: while it is not 0, any of its partitions may be behind.
+  const waits = (await node.counters(PENDING_COUNTER))?.find(({ name }) => name.endsWith(`*${PENDING_COUNTER}`))?.value;
+  if (waits === undefined) return undefined;
+  return [...own].map((partition) => [partition, { notConfirmed: null, notShipped: Math.ceil(waits / own.size) }]);
 }

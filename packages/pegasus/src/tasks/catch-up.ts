@@ -7,7 +7,7 @@ import type { TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { pegasusCluster } from '../client/index.ts';
 import { DuplicationGone, DuplicationStuck } from '../errors.ts';
-import { type BacklogWatch, freshWatch, look } from '../plan/backlog.ts';
+import { type BacklogWatch, freshWatch, look, outlook, type Seen } from '../plan/backlog.ts';
 import { readProgress } from '../reading/progress.ts';
 import { duplicationOf } from './duplicate.ts';
 import { PATIENT, RoundParams } from './settings.ts';
@@ -15,6 +15,8 @@ import { showPartitions } from './shown.ts';
 
 /** A primary tells of what it has shipped with the next sync, and the meta stores it some seconds later. */
 const SYNCS_TO_TELL = 3;
+/** A rate is that of the last so many looks. */
+const LOOKS_KEPT = 7;
 
 export const catchUp: TaskDefinition<RoundParams> = defineTask({
   name: 'pegasus.catch-up',
@@ -27,10 +29,17 @@ export const catchUp: TaskDefinition<RoundParams> = defineTask({
   async run(context) {
     const { table, cluster, proof, threshold, rounds, pollMs, dupSyncMs, stuckMs } = context.params;
     await using source = context.target(context.params.source, pegasusCluster);
-    const rules = { threshold, rounds, stuckMs, tellsWithinMs: Math.max(SYNCS_TO_TELL * dupSyncMs, rounds * pollMs) };
+    const rules = {
+      threshold,
+      rounds,
+      stuckMs,
+      tellsWithinMs: Math.max(SYNCS_TO_TELL * dupSyncMs, rounds * pollMs),
+      byNode: proof === 'counters',
+    };
     let watch = await context.checkpoint.load<BacklogWatch>();
     const startedAt = context.clock.now();
     let first: number | undefined;
+    let looks: Seen[] = [];
     for (;;) {
       const dup = await duplicationOf(source, { table, cluster });
       const seen = dup && (await readProgress(source, { table, dupid: dup.dupid, proof }, () => context.clock.now()));
@@ -51,7 +60,8 @@ export const catchUp: TaskDefinition<RoundParams> = defineTask({
       const { verdict } = step;
       first ??= verdict.pending;
       await showPartitions(context, seen);
-      context.progress(Math.max(0, first - verdict.pending), Math.max(first, 1), `mutations shipped, ${verdict.pending} wait`);
+      looks = [...looks, { at: seen.at, pending: verdict.pending }].slice(-LOOKS_KEPT);
+      context.progress(Math.max(0, first - verdict.pending), Math.max(first, 1), `mutations shipped, ${outlook(looks, threshold)}`);
       if (verdict.is === 'stuck')
         throw DuplicationStuck({
           table,

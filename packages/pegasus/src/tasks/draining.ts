@@ -2,7 +2,7 @@
 import type { TaskContext } from '@longshore/core';
 import type { PegasusCluster } from '../client/index.ts';
 import { DenialGone, DuplicationGone, DuplicationStuck } from '../errors.ts';
-import { DENY_WRITES } from '../model.ts';
+import { DENY_WRITES, isByCounters } from '../model.ts';
 import { behind, isDrained, type Notes, noteDrain } from '../plan/drain.ts';
 import type { Move } from '../plan/migrate.ts';
 import { readProgress } from '../reading/progress.ts';
@@ -47,7 +47,7 @@ export async function drainUntil(
     if (seen.failMode === 'FAIL_SKIP')
       throw DuplicationStuck({ table, dupid: dup?.dupid ?? 0, why: 'it skips what it cannot ship', partitions: [], minutes: 0 });
     partitions = seen.partitions.length;
-    notes = noteDrain(notes, seen, { inForceAt: force, dupSyncMs });
+    notes = noteDrain(notes, seen, { inForceAt: force, dupSyncMs, countersOnly: isByCounters(proof) });
     await showPartitions(context, seen, notes, force);
     const left = behind(notes, partitions);
     context.progress(

@@ -18,7 +18,16 @@ export const liftDenialTask: TaskDefinition<Move> = defineTask({
   retry: CLOSING,
 
   async run(context) {
-    return { output: { came: await liftDenial(context, 'allow') } };
+    const came = await liftDenial(context, 'allow');
+    const { table, from, cluster } = context.params;
+    // The operation ends as what stopped it says, and that says nothing of where the clients are.
+    if (came === 'switched')
+      context.note({
+        level: 'warning',
+        row: table,
+        text: `the switch had been made before the operation was stopped, and was brought to its end: clients of ${table} are at ${cluster}, those of ${from} are sent there. Do not migrate again; longshore retry ends the operation and completes this report`,
+      });
+    return { output: { came } };
   },
 
   undo: { none: 'that writes are allowed is how it was' },

@@ -7,6 +7,7 @@ import type { Json, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { z } from 'zod';
 import { pegasusCluster } from '../client/index.ts';
+import { isByCounters } from '../model.ts';
 import type { Move } from '../plan/migrate.ts';
 import { MoveParams, PATIENT } from './settings.ts';
 
@@ -41,7 +42,7 @@ export const report: TaskDefinition<Move> = defineTask({
   retry: PATIENT,
 
   async run(context) {
-    const { table, from, cluster, source, meta, configSyncMs, root } = context.params;
+    const { table, from, cluster, source, meta, configSyncMs, root, proof } = context.params;
     const outputs = await rounds(context);
     const { dupid } = added.parse(await context.resultOf('duplicate'));
     const last = drained.parse(outputs.at(-1));
@@ -59,12 +60,14 @@ export const report: TaskDefinition<Move> = defineTask({
       `writes were denied for ${seconds(endedAt - last.openedAt)}: ${seconds(last.inForceAt - last.openedAt)} until every replica denied them, ${seconds(Math.max(0, last.drainedAt - last.inForceAt))} to drain, ${seconds(endedAt - last.drainedAt)} to ${byProxy.success ? 'switch' : 'end it'}; replicas learn of the end within ${seconds(configSyncMs)}`,
     );
     for (const [partition, { goal }] of Object.entries(last.notes)) {
-      context.tally(partition, 'committed', goal ?? 0);
+      if (goal !== null) context.tally(partition, 'committed', goal);
       context.tally(partition, 'drained', 1);
     }
     context.count('denialMs', Math.round(endedAt - last.openedAt));
     context.count('partitions', Object.keys(last.notes).length);
-    note('rows were not counted: the servers offer estimates only, and the proof is by decrees');
+    if (isByCounters(proof))
+      note('that it was drained is not proven, only seen: no counter of the source showed anything waiting under the denial', 'warning');
+    note(`rows were not counted: the servers offer estimates only${isByCounters(proof) ? '' : ', and the proof is by decrees'}`);
     if (byProxy.success) {
       note(`${byProxy.data.path} says ${byProxy.data.text}; clients of ${from} are answered reconfig*all and look it up`);
       note(

@@ -73,7 +73,7 @@ function appBytes(table: Table): Buffer {
 function entryBytes(table: Table, dup: Duplication, newer: boolean): Buffer {
   const out = new Out().i32(1, dup.id).i32(2, DUP_STATUS.indexOf(dup.status)).text(3, dup.remote).i64(4, dup.createdAt);
   const of = (bytes: (confirmed: number, committed: number) => Buffer): [Buffer, Buffer][] =>
-    dup.shippers.map(({ confirmed }, index) => [i32(index), bytes(confirmed, table.partitions[index]?.committed ?? 0)]);
+    dup.shippers.map(({ confirmed, told }, index) => [i32(index), bytes(confirmed, told)]);
   if (!newer) return out.map(5, T.i32, T.i64, of(i64)).i32(7, FAIL_MODES.indexOf(dup.failMode)).end();
   return out
     .i32(7, FAIL_MODES.indexOf(dup.failMode))

@@ -67,7 +67,7 @@ export class PegasusClusterState {
   readonly neighbours: Map<string, PegasusClusterState> = new Map();
   readonly nodes: string[] = [];
   metas: string[] = [];
-  leader = 0;
+  #leader = 0;
   failedShipping = 0;
   /** Called when a duplication is added, removed or changed; for tests that count. */
   readonly history: string[] = [];
@@ -86,6 +86,19 @@ export class PegasusClusterState {
 
   now(): number {
     return this.#clock.now();
+  }
+
+  /** Which of the metas leads. */
+  get leader(): number {
+    return this.#leader;
+  }
+
+  /** A new one knows what is stored, and of what is not only what it is told from now on. */
+  set leader(at: number) {
+    if (at !== this.#leader)
+      for (const { duplications } of this.tables)
+        for (const { shippers } of duplications) for (const shipper of shippers) shipper.told = -1;
+    this.#leader = at;
   }
 
   addNode(address: string): void {
@@ -259,6 +272,7 @@ export class PegasusClusterState {
           const shipper = dup.shippers[index];
           if (partition.primary !== node || shipper === undefined) continue;
           shipper.syncs += 1;
+          shipper.told = partition.committed;
           if (shipper.syncs === 1) shipper.last = Math.max(partition.committed, 1);
           if (shipper.syncs >= 3) shipper.prepared = true;
           if (dup.status === 'DS_LOG' && shipper.last > shipper.confirmed && now - shipper.storedAt >= this.settings.times.storeMs) {

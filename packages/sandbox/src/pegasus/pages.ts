@@ -81,8 +81,9 @@ function metrics(cluster: PegasusClusterState, node: string, params: URLSearchPa
     .filter(({ id, status }) => status !== 'AS_DROPPED' && (attributes.length === 0 || String(id) === tableId))
     .flatMap((table) =>
       table.partitions.flatMap((partition, index) => {
-        if (partition.primary !== node) return [];
-        const shipper = table.duplications[0]?.shippers[index];
+        if (partition.primary !== node && !partition.secondaries.includes(node)) return [];
+        // A secondary has the same metrics, and ships nothing.
+        const shipper = partition.primary === node ? table.duplications[0]?.shippers[index] : undefined;
         const values: Readonly<Record<string, number>> = {
           dup_pending_mutations: pendingOf(partition, shipper),
           dup_shipped_successful_requests: Math.max(0, shipper?.last ?? 0),

@@ -55,6 +55,8 @@ export interface Shipper {
   /** As the meta has stored it; -1: not yet. */
   confirmed: number;
   storedAt: number;
+  /** Committed, as its primary has told the meta that leads; -1: not yet. Kept in memory only. */
+  told: number;
   carry: number;
 }
 
@@ -91,7 +93,7 @@ export interface Table {
 export const DENY = 'replica.deny_client_request';
 
 export function freshShipper(): Shipper {
-  return { syncs: 0, prepared: false, last: -1, confirmed: -1, storedAt: 0, carry: 0 };
+  return { syncs: 0, prepared: false, last: -1, confirmed: -1, storedAt: 0, told: -1, carry: 0 };
 }
 
 /** Mutations that wait to be shipped. */
