@@ -55,6 +55,8 @@ function succeeded(draft: Draft, input: DecideInput, task: TaskRecord, outcome: 
     return;
   }
   if (task.closes !== undefined) {
+    // What it found belongs into the report: an operation that was stopped says nowhere else how its guard ended.
+    if (outcome.notes) draft.notes.push(...outcome.notes);
     closed(draft, input, task, task.closes, outcome);
     return;
   }

@@ -50,7 +50,7 @@ function Nodes({ shown }: { shown: PartitionsShown }): Content {
       )}
     </div>
     <ul class="key">
-      <li><i class="cell v" aria-hidden="true"></i>drained</li><li><i class="cell s" aria-hidden="true"></i>mutations wait</li><li><i class="cell q" aria-hidden="true"></i>nothing waits</li>
+      <li><i class="cell v" aria-hidden="true"></i>drained</li><li><i class="cell s" aria-hidden="true"></i>mutations wait</li><li><i class="cell q" aria-hidden="true"></i>nothing waits</li><li><i class="cell w" aria-hidden="true"></i>not known</li>
     </ul>
   </${Card}>`;
 }
