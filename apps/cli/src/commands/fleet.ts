@@ -69,12 +69,12 @@ function upCommand(terminal: Terminal): Command {
     const wanted = { dumpers: flags.dumpers, restorers: flags.restorers, ...(flags.listen === undefined ? {} : { listen: flags.listen }) };
     const record = await joinFleet(home, wanted, (line) => terminal.say(line));
     const workers = `${plural(record.dumpers, 'dumper')}, ${plural(record.restorers, 'restorer')}`;
-    terminal.print(
-      `The local fleet ${before ? 'runs already' : 'is ready'}: process ${record.pid}, ${workers}, API at ${record.web ?? record.api}.`,
-    );
     const differs = record.dumpers !== flags.dumpers || record.restorers !== flags.restorers;
     if (before && flags.listen !== undefined && !(record.web ?? '').endsWith(flags.listen))
       throw ListensElsewhere({ wanted: flags.listen, now: record.web ?? record.api });
+    terminal.print(
+      `The local fleet ${before ? 'runs already' : 'is ready'}: process ${record.pid}, ${workers}, API at ${record.web ?? record.api}.`,
+    );
     if (before && differs)
       terminal.say('To change its size: `longshore down`, then `longshore up` with the new numbers. Work in progress goes on afterwards.');
   });
