@@ -173,8 +173,11 @@ describe.skipIf(!server.there)('pegasus.migrate-table', () => {
     });
 
     test('goes down after the change: the switch is brought to its end when it is back', async () => {
+      let shut = false; // once: it stays up when the operation is tried again
       fleet.around = async (effect, when) => {
-        if (effect === 'pegasus.switch/point-clients' && when === 'after') proxy.shut();
+        if (effect !== 'pegasus.switch/point-clients' || when !== 'after' || shut) return;
+        shut = true;
+        proxy.shut();
       };
       const id = await fleet.submit(migration());
       await fleet.finished(id, ({ attention }) => attention !== undefined);
