@@ -185,6 +185,8 @@ describe.skipIf(!server.there)('pegasus.migrate-table', () => {
       const header = await fleet.finished(id);
       expect((await node()).data.toString()).toBe(after());
       await expectConsistent(header);
+      const notes = (await fleet.service.report(id)).notes.map(({ text }) => text).join('\n');
+      expect(`${header.state} ${notes}`).toMatch(/^succeeded|the switch had been made before the operation was stopped/);
       await fleet.service.retry(id, 'somebody');
       await expectSwitched(await fleet.finished(id, ({ endedAt, state }) => endedAt !== undefined && state !== 'failed'));
     });
