@@ -15,6 +15,7 @@ import { BadWindow } from '../errors.ts';
 import { Ended, tellError } from '../exit.ts';
 import { verdict } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
+import { LEFT } from '../watch/keys.ts';
 import { watchOperation } from '../watch/watch.ts';
 import type { Interval } from './wrapper-dates.ts';
 import { ceilTo, floorTo, INTERVAL_MS, wrapperTime } from './wrapper-dates.ts';
@@ -184,9 +185,15 @@ interface Watched {
 const MARKER_MS = 1_000;
 
 async function watch({ client, id, log, terminal, marker, tail }: Watched): Promise<number> {
+  let stopped = false;
   const act = (action: 'drain' | 'cancel', text: string): void => {
     log.foreground('WARNING', text);
-    client.act(id, action).catch((error: unknown) => log.foreground('ERROR', tellError(error).text.trim()));
+    client.act(id, action).then(
+      () => {
+        stopped = true;
+      },
+      (error: unknown) => log.foreground('ERROR', tellError(error).text.trim()),
+    );
   };
   const drain = (): void => act('drain', 'SIGUSR1: no new dump is begun, what is ready is restored');
   process.on('SIGUSR1', drain);
@@ -198,7 +205,7 @@ async function watch({ client, id, log, terminal, marker, tail }: Watched): Prom
   }, MARKER_MS);
   log.background('INFO', 'Restore loop process started');
   try {
-    const { header, exitCode } = await watchOperation({
+    const { header, exitCode: watched } = await watchOperation({
       client,
       id,
       terminal,
@@ -219,6 +226,8 @@ async function watch({ client, id, log, terminal, marker, tail }: Watched): Prom
         end: () => undefined,
       },
     });
+    // Stopped by the signal or the marker, as by Ctrl+C: that is no failure.
+    const exitCode = stopped && header.state === 'cancelled' ? LEFT.SIGINT : watched;
     log.background('INFO', 'Restore loop process finished');
     if (FINAL_STATES.has(header.state) && header.startedAt !== undefined) {
       const report = await client.report(id);
