@@ -5,6 +5,7 @@
 import { gzipSync } from 'node:zlib';
 import { startOpenTsdb } from '@longshore/sandbox';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { LIMITED } from '../servers/opentsdb.ts';
 import { realServer } from '../servers/real.ts';
 import { type Answer, type Ask, ask } from './ask.ts';
 
@@ -21,9 +22,9 @@ interface Point {
 class Server {
   readonly url: string;
   readonly prefix: string;
-  constructor(url: string, name: string) {
+  constructor(url: string, name: string, before = '') {
     this.url = url;
-    this.prefix = `${RUN}.${name}`;
+    this.prefix = `${before}${RUN}.${name}`;
   }
   ask(path: string, options?: Ask): Promise<Answer> {
     return ask(`${this.url}${path.replaceAll('{', '%7B').replaceAll('}', '%7D').replaceAll('|', '%7C')}`, options);
@@ -319,7 +320,7 @@ const CASES: Record<string, (server: Server) => Promise<unknown>> = {
     return answers;
   },
   lookups: async (server) => {
-    await server.load([server.point('a', T, 1), server.point('a', T, 10, { host: 'h2', dc: 'x' })]);
+    await server.load([server.point('a', T, 1), server.point('a', T, 10, { host: 'h2', dc: 'x' }), server.point('a', T + 7_200, 11)]);
     const paths = [`?m=${server.prefix}.a`, `?m=${server.prefix}.a&limit=1`, `?m=${server.prefix}.a{host=*}&limit=0`];
     const answers: unknown[] = [];
     for (const path of paths) {
@@ -332,6 +333,15 @@ const CASES: Record<string, (server: Server) => Promise<unknown>> = {
         { timeout: 30_000, interval: 250 },
       );
       answers.push([path, status, body.replace(/"time":[\d.]+/, '"time":0').replaceAll(/"tsuid":"\w+"/g, '"tsuid":"ID"')]);
+    }
+    for (const body of [{ useMeta: false }, { useMeta: false, limit: 0 }, { useMeta: false, limit: 1 }, { useMeta: true, limit: 0 }]) {
+      const text = JSON.stringify({ metric: `${server.prefix}.a`, ...body });
+      const { status, body: found } = await server.ask('/api/search/lookup', {
+        method: 'POST',
+        body: text,
+        headers: { 'content-type': 'application/json' },
+      });
+      answers.push([text, status, found.replace(/"time":[\d.]+/, '"time":0').replaceAll(/"tsuid":"\w+"/g, '"tsuid":"ID"')]);
     }
     return [answers, plain(await server.ask(`/api/search/lookup?m=${server.prefix}.none`)), plain(await server.ask('/api/search/lookup'))];
   },
@@ -369,6 +379,36 @@ const CASES: Record<string, (server: Server) => Promise<unknown>> = {
   },
 };
 
+/** What a server answers that reads no more than `LIMITED.points` points in one query. */
+async function limits(server: Server): Promise<unknown> {
+  const series = 150;
+  const points = Array.from({ length: series * 3 }, (_, at) =>
+    server.point('a', T + Math.floor(at / series) * 60, at, { host: `h${at % series}`, dc: at % 2 === 0 ? 'x' : 'y', all: 'a' }),
+  );
+  const few = Array.from({ length: LIMITED.points + 1 }, (_, at) => server.point('few', T + at * 5, at));
+  await server.load([...points, ...few, server.point('few', T + 3600, 1)]);
+  const answers: unknown[] = [];
+  const [a, b] = [`${server.prefix}.a`, `${server.prefix}.few`];
+  for (const query of [
+    `m=none:${a}`,
+    // One point of each series lies in it, but rows are read whole.
+    `start=${T + 30}&m=none:${a}`,
+    `m=none:${a}{dc=x}`,
+    `m=none:${a}{all=*}`,
+    `m=none:${a}{}{host=wildcard(h1*)}`,
+    `m=none:${a}{host=h1|h2|h3}`,
+    // Far more than the limit, but it comes in one go.
+    `m=none:${b}`,
+    `end=${T + 9000}&m=none:${b}`,
+  ]) {
+    const times = `${query.includes('start=') ? '' : `start=${T}&`}${query.includes('end=') ? '' : `end=${T + 3599}&`}`;
+    const answer = (await server.query(`${times}${query}`)) as { status: number; body?: string };
+    const found = answer.body === undefined ? answer : (JSON.parse(answer.body) as unknown[]).length;
+    answers.push([query, answer.status, found]);
+  }
+  return answers;
+}
+
 const real = await realServer('opentsdb');
 
 describe.skipIf(!real.there)('the OpenTSDB stand-in and the real one', async () => {
@@ -381,5 +421,13 @@ describe.skipIf(!real.there)('the OpenTSDB stand-in and the real one', async () 
   test.each(Object.entries(CASES).map(([name, run], at) => ({ name, run, at })))('$name', async ({ run, at }) => {
     const [ours, theirs] = [await run(new Server(standIn.url, `o${at}`)), await run(new Server(real.url, `o${at}`))];
     expect(ours).toEqual(theirs);
+  });
+
+  test('limits of what a query may read', async ({ skip }) => {
+    const config = JSON.parse((await ask(`${real.url}/api/config`)).body) as Record<string, string>;
+    if (config['tsd.query.limits.overrides.config'] === undefined) skip('this server has no limits of ours');
+    await using limited = await startOpenTsdb({ maxPointsPerQuery: LIMITED.points });
+    const server = (url: string): Server => new Server(url, 'l', LIMITED.prefix);
+    expect(await limits(server(limited.url))).toEqual(await limits(server(real.url)));
   });
 });

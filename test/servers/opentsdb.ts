@@ -25,6 +25,8 @@ export const OPENTSDB_VERSION = '2.4.1';
 const FILES = join(import.meta.dirname, 'opentsdb');
 const HBASE = 'hbase';
 const TSD = 'opentsdb';
+/** Metrics whose name begins so cannot be queried for more points than this at once, counted in whole hours of storage. */
+export const LIMITED = { prefix: 'limited.', points: 300 } as const;
 /** Its presence says that HBase closed its data. */
 const CLEAN = 'stopped-in-order';
 const MAVEN_TIMEOUT_MS = 15 * 60_000;
@@ -159,6 +161,8 @@ async function startTsd(java: string, classPath: string, dir: string, zooKeeperP
     .replaceAll('@ZOOKEEPER_PORT@', String(zooKeeperPort))
     .replaceAll('@DIRECTORY@', run);
   await writeFile(join(run, 'opentsdb.conf'), configuration);
+  const limits = [{ regex: `^${LIMITED.prefix.replace('.', '\\.')}`, byteLimit: 0, dataPointsLimit: LIMITED.points }];
+  await writeFile(join(run, 'limits.json'), JSON.stringify(limits));
   const url = `http://127.0.0.1:${port}`;
   return startServer({
     name: TSD,

@@ -12,13 +12,14 @@ const START_MS = Date.UTC(2023, 2, 8);
 const deps = { clock: systemClock, random: systemRandom, log: silentLog, signal: new AbortController().signal };
 const target = (address: string) => ({ name: 'tsd', system: 'opentsdb', address, settings: {}, secrets: {} });
 
-async function linesOf(url: string, metric: string): Promise<string[]> {
+async function linesOf(url: string, metric: string, tags?: Record<string, string>): Promise<string[]> {
   await using source = openTsdb.connect(target(url), deps);
   let text = '';
   await source.readRange(
     metric,
-    { startMs: START_MS, stopMs: START_MS + HOUR_MS },
+    { startMs: START_MS, stopMs: START_MS + 3 * HOUR_MS },
     {
+      ...(tags === undefined ? {} : { reading: { tags } }),
       frame: () => {
         let part = '';
         return {
@@ -41,6 +42,16 @@ async function linesOf(url: string, metric: string): Promise<string[]> {
     .sort();
 }
 
+/** The points of import lines, one text each. */
+function pointsIn(lines: string[]): string[] {
+  return lines
+    .flatMap((line) => {
+      const { metric, values, timestamps } = JSON.parse(line) as { metric: object; values: number[]; timestamps: number[] };
+      return values.map((value, at) => `${JSON.stringify(metric)} ${timestamps[at]} ${value}`);
+    })
+    .sort();
+}
+
 function fill(
   store: { put(metric: string, tags: Record<string, string>, ms: number, value: string): void },
   metric: string,
@@ -59,6 +70,52 @@ test('an OpenTSDB of 2.2 gives the same series as one that can be read raw', asy
   const found = await linesOf(old.url, 'kilda.a');
   expect(found.length).toBe(90);
   expect(found).toEqual(await linesOf(new_.url, 'kilda.a'));
+});
+
+/** Hours of a metric that has no tag in common, one of few values, one of many, and one that cannot be asked for by its values. */
+function fillMany(store: { put(metric: string, tags: Record<string, string>, ms: number, value: string): void }): void {
+  for (let at = 0; at < 400; at++)
+    for (let step = 0; step < 6; step++)
+      store.put(
+        'kilda.many',
+        at % 50 === 0
+          ? { name: `a|${at}` }
+          : { dc: at % 3 === 0 ? 'x' : 'y', host: `h${at}`, ...(at % 2 === 0 ? { port: String(at % 7) } : {}) },
+        START_MS + step * 1_800_000,
+        String(at * 10 + step),
+      );
+}
+
+test.each(['2.4', '2.2'] as const)(
+  'of a metric that is too much for one query even for an hour, %s gives every point all the same',
+  async (version) => {
+    await using whole = await startOpenTsdb({ specialCharacters: '|' });
+    await using limited = await startOpenTsdb({ specialCharacters: '|', maxPointsPerQuery: 150, version });
+    fillMany(whole.store);
+    fillMany(limited.store);
+    const expected = pointsIn(await linesOf(whole.url, 'kilda.many'));
+    expect(expected).toHaveLength(400 * 6);
+    expect(pointsIn(await linesOf(limited.url, 'kilda.many'))).toEqual(expected);
+    const asked = limited.log.requests.filter(({ path }) => path === '/api/search/lookup');
+    expect(asked, 'its series are asked for once').toHaveLength(1);
+    const hosts = { host: 'h1*', dc: 'x|y' };
+    const some = pointsIn(await linesOf(whole.url, 'kilda.many', hosts));
+    expect(some.length).toBeGreaterThan(300);
+    expect(pointsIn(await linesOf(limited.url, 'kilda.many', hosts))).toEqual(some);
+  },
+);
+
+test('an hour of one series that is too much for one query is said, and is not asked for for ever', async () => {
+  await using server = await startOpenTsdb({});
+  fill(server.store, 'kilda.a', 2);
+  const refusal = JSON.stringify({
+    error: { code: 413, message: 'Sorry, you have attempted to fetch more than our limit of 1 data points.' },
+  });
+  server.knobs.always('/api/query', { kind: 'reply', status: 413, body: refusal });
+  await expect(linesOf(server.url, 'kilda.a')).rejects.toMatchObject({ code: 'LSH_TSDB_SERIES_TOO_LARGE', data: { retryable: false } });
+  expect(server.log.requests.length).toBeLessThan(10);
+  server.knobs.always('/api/search', { kind: 'status', status: 404 });
+  await expect(linesOf(server.url, 'kilda.b')).rejects.toMatchObject({ code: 'LSH_TSDB_SERIES_UNLISTED' });
 });
 
 test('a server of small requests is learned, and what it takes is what was sent', async () => {

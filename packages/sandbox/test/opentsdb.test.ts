@@ -61,16 +61,8 @@ test('deletes are seen, however they are asked for', async () => {
 test('limits of a query are a 413, hidden metrics are not suggested, and 2.2 knows no "none"', async () => {
   await using tsdb = await startOpenTsdb({
     maxPointsPerQuery: 1,
-    series: [
-      {
-        metric: 'm',
-        tags: { a: 'b' },
-        points: [
-          [T, '1'],
-          [T + 1, '2'],
-        ],
-      },
-    ],
+    // A row more than comes from storage together.
+    series: Array.from({ length: 129 }, (_, at) => ({ metric: 'm', tags: { a: String(at) }, points: [[T, '1']] as const })),
   });
   const query = (): ReturnType<typeof ask> => ask(`${tsdb.url}/api/query?start=${T}&end=${T + 5}&m=none:m`);
   expect((await query()).status).toBe(413);

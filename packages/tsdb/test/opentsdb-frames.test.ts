@@ -2,7 +2,7 @@ import { fc, test as property } from '@fast-check/vitest';
 import type { Clock, Random } from '@longshore/core';
 import { Broken, TimedOut, Unreachable } from '@longshore/http';
 import { describe, expect, test } from 'vitest';
-import { SourceBusy, SourceRefused, TooMuchAsked, TruncatedReply } from '../src/client/opentsdb/errors.ts';
+import { OverLimit, SourceBusy, SourceRefused, SourceTimedOut, TooMuchAsked, TruncatedReply } from '../src/client/opentsdb/errors.ts';
 import type { FrameRetry, OpenFrame, RangeSource } from '../src/client/opentsdb/frames.ts';
 import { FIRST_FRAME_MS, readRange } from '../src/client/opentsdb/frames.ts';
 import type { FrameSummary, TimeRange } from '../src/model.ts';
@@ -14,6 +14,7 @@ const summaryOf = (points: number): FrameSummary => ({ points, series: [], lineB
 const what = 'query';
 const failures = {
   split: () => TooMuchAsked({ what, status: 413, reason: 'r' }),
+  limit: () => OverLimit({ what, reason: 'r' }),
   truncated: () => TruncatedReply({ what, bytes: 1 }),
   timeout: () => TimedOut({ what, origin: 'o', deadlineMs: 1, stage: 's' }),
   busy: () => SourceBusy({ what, status: 503, reason: 'r' }),
@@ -64,7 +65,7 @@ function sourceOf(readFrame: (frame: TimeRange) => number): RangeSource {
 property.prop(
   [
     fc.record({ startMs: fc.integer({ min: 0, max: 40 * HOUR }), lengthMs: fc.integer({ min: 1, max: 400 * HOUR }) }),
-    fc.array(fc.option(fc.constantFrom<Failure>('split', 'truncated', 'timeout', 'busy', 'broken', 'unreachable'), { freq: 3 }), {
+    fc.array(fc.option(fc.constantFrom<Failure>('split', 'limit', 'truncated', 'timeout', 'busy', 'broken', 'unreachable'), { freq: 3 }), {
       maxLength: 40,
     }),
     fc.integer({ min: 0, max: 500 }),
@@ -110,6 +111,35 @@ property.prop(
 
 describe('the size of frames', () => {
   const lengths = (frames: TimeRange[]) => frames.map(({ startMs, stopMs }) => (stopMs - startMs) / HOUR);
+
+  test('ends with rows of storage where the source counts those', async () => {
+    const record = recorder();
+    const most = 2;
+    await readRange(
+      sourceOf(({ startMs, stopMs }) => {
+        const rows = Math.ceil(stopMs / HOUR) - Math.floor(startMs / HOUR);
+        if (rows > most) throw failures.limit();
+        return 10;
+      }),
+      { startMs: HOUR / 2, stopMs: HOUR / 2 + 20 * HOUR },
+      { frame: record.open },
+    );
+    const inside = record.committed.slice(2, -1);
+    expect(inside.length).toBeGreaterThan(5);
+    for (const { startMs, stopMs } of inside) expect([startMs % HOUR, stopMs % HOUR]).toEqual([0, 0]);
+  });
+
+  test('a source that says it ran out of time is asked for less, after a pause, and not for ever', async () => {
+    const record = recorder();
+    const retries: FrameRetry[] = [];
+    const late = sourceOf(() => {
+      throw SourceTimedOut({ what, status: 504, reason: 'r' });
+    });
+    const read = readRange(late, { startMs: 0, stopMs: HOUR }, { frame: record.open, onRetry: (one) => retries.push(one) });
+    await expect(read).rejects.toMatchObject({ code: 'LSH_TSDB_SOURCE_TIMEOUT' });
+    expect(retries.length).toBe(8);
+    expect(retries.every(({ action, pauseMs }) => action === 'split' && pauseMs > 0)).toBe(true);
+  });
 
   test('begins with an hour and grows towards the target, on borders of rows', async () => {
     const record = recorder();

@@ -29,6 +29,8 @@ export const AGGREGATORS: readonly string[] = [
 
 const HOUR_MS = 3_600_000;
 const BYTES_PER_POINT = 16;
+/** Rows that come from storage together. */
+const ROWS_AT_ONCE = 128;
 /** Points put into one piece of a reply. */
 const POINTS_PER_PIECE = 16_384;
 /** Replies up to so many points are made whole and get a Content-Length, as all do on a real server. */
@@ -89,8 +91,8 @@ export class Queries {
     if (end <= start) throw new TsdError(400, `End time [${end}] must be greater than the start time [${start}]`, describe(request));
     for (const query of request.queries) this.#check(query, request);
     const answers = request.queries.flatMap((query, index) => this.#run(query, index, start, end));
+    for (const query of request.queries) this.#checkLimits(query, start, end);
     const points = answers.reduce((sum, { range }) => sum + range.length, 0);
-    this.#checkLimits(points);
     if (remove) for (const query of request.queries) for (const series of this.#select(query)) this.#store.remove(series, start, end);
     const pieces = this.#print(request, answers);
     return {
@@ -119,9 +121,30 @@ export class Queries {
     throw new TsdError(400, message, message);
   }
 
-  #checkLimits(points: number): void {
+  /**
+   * Rows are read some at a time, in order of hours and of series in them. Before it takes in the next ones the server looks at what the ones
+   * before have come to; so what comes with the first ones is never too much, and the last ones do not count. A row counts whole, also where
+   * less than its hour was asked for, and also where a filter that is no list of values leaves its series out later.
+   */
+  #checkLimits(query: SubQuery, start: number, end: number): void {
     const { maxPointsPerQuery, maxBytesPerQuery } = this.#settings;
-    if (maxPointsPerQuery > 0 && points > maxPointsPerQuery) {
+    if (maxPointsPerQuery === 0 && maxBytesPerQuery === 0) return;
+    const literal = { ...query, filters: query.filters.filter(({ type }) => type === 'literal_or') };
+    const scanned = this.#select(literal).sort((a, b) => (a.tsuid < b.tsuid ? -1 : 1));
+    let [rows, points] = [0, 0];
+    for (let hour = Math.floor(start / HOUR_MS) * HOUR_MS; hour <= end; hour += HOUR_MS)
+      for (const series of scanned) {
+        const { length } = series.range(hour, hour + HOUR_MS - 1);
+        if (length === 0) continue;
+        if (rows % ROWS_AT_ONCE === 0) this.#checkLimit(points);
+        rows += 1;
+        points += length;
+      }
+  }
+
+  #checkLimit(points: number): void {
+    const { maxPointsPerQuery, maxBytesPerQuery } = this.#settings;
+    if (maxPointsPerQuery > 0 && points >= maxPointsPerQuery) {
       throw new TsdError(
         413,
         `Sorry, you have attempted to fetch more than our limit of ${maxPointsPerQuery} data points. Please try filtering using more tags or decrease your time range.`,
@@ -130,7 +153,7 @@ export class Queries {
     if (maxBytesPerQuery > 0 && points * BYTES_PER_POINT > maxBytesPerQuery) {
       throw new TsdError(
         413,
-        `Sorry, you have attempted to fetch more than our maximum amount of ${maxBytesPerQuery / 1_048_576}MB from storage. Please try filtering using more tags or decrease your time range.`,
+        `Sorry, you have attempted to fetch more than our maximum amount of ${Math.floor(maxBytesPerQuery / 1_048_576)}MB from storage. Please try filtering using more tags or decrease your time range.`,
       );
     }
   }

@@ -7,7 +7,7 @@ import { Puts } from './put.ts';
 import { AGGREGATORS, Queries } from './query.ts';
 import { fromBody, fromParameters, parseJson, type QueryRequest } from './query-request.ts';
 import { configTexts, DEFAULT_SETTINGS, type OpenTsdbSettings, REQUEST_LINE_LIMIT, UNCHUNKED_LIMIT_BYTES } from './settings.ts';
-import { type NameKind, type SeriesInput, TsdbStore } from './store.ts';
+import { type NameKind, type SeriesInput, type TsdbSeries, TsdbStore } from './store.ts';
 
 export interface OpenTsdbOptions extends Partial<OpenTsdbSettings> {
   /** 0 or absent: a free port. */
@@ -178,7 +178,7 @@ class Tsd {
 
   #lookup(exchange: Exchange): Reply {
     const body = exchange.method === 'POST' ? parseJson(this.#text(exchange)) : undefined;
-    const fields = typeof body === 'object' && body !== null ? (body as { metric?: unknown; limit?: unknown }) : {};
+    const fields = typeof body === 'object' && body !== null ? (body as { metric?: unknown; limit?: unknown; useMeta?: unknown }) : {};
     const m = exchange.method === 'POST' ? fields.metric : exchange.params.get('m');
     if (typeof m !== 'string') throw new TsdError(400, 'Missing parameter <code>m</code>');
     const [metric = '', braces = ''] = m.split('{');
@@ -194,13 +194,29 @@ class Tsd {
     const found = this.store
       .series(metric)
       .filter((series) => tags.every(({ key, value }) => series.tags.some(([k, v]) => k === key && (value === '*' || value === v))));
-    const results = (limit > 0 ? found.slice(0, limit) : found).map((series) => ({
+    // Read from the data, a series is named for every row it has, in the order of the rows.
+    const named = fields.useMeta === false ? rowsOf(found) : found;
+    const results = (limit > 0 ? named.slice(0, limit) : named).map((series) => ({
       tsuid: series.tsuid,
       metric,
       tags: Object.fromEntries(series.tags),
     }));
-    return json({ type: 'LOOKUP', metric, tags, limit, time: 1, results, startIndex: 0, totalResults: results.length });
+    const asked = exchange.method === 'POST' ? {} : { tags };
+    return json({ type: 'LOOKUP', metric, ...asked, limit, time: 1, results, startIndex: 0, totalResults: results.length });
   }
+}
+
+const HOUR_MS = 3_600_000;
+
+function rowsOf(found: readonly TsdbSeries[]): TsdbSeries[] {
+  const rows: { hour: number; series: TsdbSeries }[] = [];
+  for (const series of found) {
+    const hours = new Set<number>();
+    const all = series.range(0, Number.MAX_SAFE_INTEGER);
+    for (let at = 0; at < all.length; at += 1) hours.add(Math.floor(all.time(at) / HOUR_MS));
+    for (const hour of hours) rows.push({ hour, series });
+  }
+  return rows.sort((a, b) => a.hour - b.hour || (a.series.tsuid < b.series.tsuid ? -1 : 1)).map(({ series }) => series);
 }
 
 function suggestBody(text: string): URLSearchParams {

@@ -10,9 +10,9 @@ export interface OpenTsdbSettings {
   allowDelete: boolean;
   /** `tsd.http.show_stack_trace`. */
   showStackTrace: boolean;
-  /** `tsd.query.limits.data_points.default`; 0: none. Above it the answer is a 413. */
+  /** `tsd.query.limits.data_points.default`; 0: none. When rows read so far have come to it and there are more, the answer is a 413. */
   maxPointsPerQuery: number;
-  /** `tsd.query.limits.bytes.default`; 0: none. About 16 stored bytes a point. */
+  /** `tsd.query.limits.bytes.default`; 0: none. The same, at about 16 stored bytes a point. */
   maxBytesPerQuery: number;
   /** The version this one claims to be. `2.2` does not know the aggregator `none`. */
   version: '2.2' | '2.3' | '2.4';

@@ -1,7 +1,7 @@
 /** What a source may answer instead of points. */
 
-import type { ErrorEntry } from '@longshore/core';
-import { defineError, EXIT, LongshoreError } from '@longshore/core';
+import type { ErrorEntry, LongshoreError } from '@longshore/core';
+import { defineError, EXIT } from '@longshore/core';
 import { TimedOut } from '@longshore/http';
 
 export const TruncatedReply: ErrorEntry<{ what: string; bytes: number }> = defineError('LSH_TSDB_TRUNCATED_REPLY', {
@@ -27,7 +27,37 @@ export const ErrorInReply: ErrorEntry<{ what: string; reason: string }> = define
 
 export const TooMuchAsked: ErrorEntry<{ what: string; status: number; reason: string }> = defineError('LSH_TSDB_TOO_MUCH', {
   message: ({ what, status, reason }) => `${what}: the source gave up on a query of this size (${status}: ${reason})`,
-  fix: 'Smaller frames are tried by themselves; if even the smallest is refused, raise tsd.query.limits.* or tsd.query.timeout.',
+  fix: 'Less is asked for by itself: shorter frames, then some series at a time. If even that is refused, raise tsd.query.timeout, or what a proxy on the way lets through.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});
+
+/** OpenTSDB 2.4 counts whole rows of storage, an hour each: of less than an hour it fetches as much. */
+export const OverLimit: ErrorEntry<{ what: string; reason: string }> = defineError('LSH_TSDB_OVER_LIMIT', {
+  message: ({ what, reason }) => `${what}: it is more than the source reads in one query (${reason})`,
+  fix: 'Less is asked for by itself: shorter frames, then some series at a time. Or raise tsd.query.limits.* for this metric.',
+  retryable: true,
+  exitCode: EXIT.failed,
+});
+
+export const SeriesTooLarge: ErrorEntry<{ what: string; reason: string }> = defineError('LSH_TSDB_SERIES_TOO_LARGE', {
+  message: ({ what, reason }) => `${what}: an hour of a single series is more than the source reads in one query (${reason})`,
+  fix: 'Raise tsd.query.limits.data_points.default or tsd.query.limits.bytes.default of the source, or override them for this metric.',
+  retryable: false,
+  exitCode: EXIT.failed,
+});
+
+export const SeriesUnlisted: ErrorEntry<{ what: string; reason: string }> = defineError('LSH_TSDB_SERIES_UNLISTED', {
+  message: ({ what, reason }) =>
+    `${what}: an hour of it is more than the source reads in one query, and it does not name the series to ask for some of them (${reason})`,
+  fix: 'Raise tsd.query.limits.* for this metric, or let /api/search/lookup through to the source.',
+  retryable: false,
+  exitCode: EXIT.failed,
+});
+
+export const SourceTimedOut: ErrorEntry<{ what: string; status: number; reason: string }> = defineError('LSH_TSDB_SOURCE_TIMEOUT', {
+  message: ({ what, status, reason }) => `${what}: the source or its storage ran out of time (${status}: ${reason})`,
+  fix: 'Less is asked for by itself, after a pause. If it stays so, look at the load of HBase, and at hbase.client.scanner.timeout.period.',
   retryable: true,
   exitCode: EXIT.failed,
 });
@@ -76,5 +106,10 @@ export const BadSourceSettings: ErrorEntry<{ source: string; reason: string }> =
 
 /** Whether asking for less may help: the source gave up on the size, ran out of time, or its reply was cut short. */
 export function wantsSmallerFrame(error: unknown): error is LongshoreError {
-  return error instanceof LongshoreError && (TooMuchAsked.is(error) || TruncatedReply.is(error) || TimedOut.is(error));
+  return TooMuchAsked.is(error) || OverLimit.is(error) || TruncatedReply.is(error) || ranOutOfTime(error);
+}
+
+/** Ours or its own: may be load as well as size. */
+export function ranOutOfTime(error: unknown): error is LongshoreError {
+  return TimedOut.is(error) || SourceTimedOut.is(error);
 }

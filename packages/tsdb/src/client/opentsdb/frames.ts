@@ -5,9 +5,9 @@
 
 import type { Clock, Random, RetryPolicy } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
-import { Broken, pauseBefore, TimedOut } from '@longshore/http';
+import { Broken, pauseBefore } from '@longshore/http';
 import type { FrameSummary, LineSink, TimeRange } from '../../model.ts';
-import { wantsSmallerFrame } from './errors.ts';
+import { OverLimit, ranOutOfTime, wantsSmallerFrame } from './errors.ts';
 
 /** Takes one try of one frame. After `commit` or `rollback` it is not used again. */
 export interface FrameWriter {
@@ -58,7 +58,8 @@ export const FRAME_RETRY: RetryPolicy = { attempts: 6, firstPauseMs: 500, maxPau
 const TARGET_REPLY_BYTES = 8 * 1024 * 1024;
 /** Where nothing is known: storage is in rows of an hour, and an hour is small for nearly every metric. */
 export const FIRST_FRAME_MS = 3_600_000;
-const ROW_MS = 3_600_000;
+/** A row of storage. */
+export const ROW_MS = 3_600_000;
 const GROWTH = 16;
 /** A lost connection may be the reply's size too: after this many in a row the frame is halved. */
 const LOST_BEFORE_SPLIT = 2;
@@ -85,25 +86,28 @@ export async function readRange(
   let madeBytes = 0;
   let failures = 0;
   let timeouts = 0;
+  /** The source counts rows: frames end with them. */
+  let byRows = false;
 
   for (let at = range.startMs; at < range.stopMs; ) {
     options.signal?.throwIfAborted();
-    const frame = { startMs: at, stopMs: frameStop(at, Math.min(sizeMs, ceilingMs), range.stopMs) };
+    const frame = { startMs: at, stopMs: frameStop(at, Math.min(sizeMs, ceilingMs), range.stopMs, byRows) };
     const lengthMs = frame.stopMs - frame.startMs;
     const tried = await tryFrame(source, frame, options.frame);
     if ('error' in tried) {
       const { error } = tried;
       if (options.signal?.aborted || !(error instanceof LongshoreError) || !error.data.retryable) throw error;
       failures++;
-      if (TimedOut.is(error) && ++timeouts > MAX_TIMEOUTS) throw error;
+      if (ranOutOfTime(error) && ++timeouts > MAX_TIMEOUTS) throw error;
       const split = lengthMs > 1 && (wantsSmallerFrame(error) || (Broken.is(error) && failures > LOST_BEFORE_SPLIT));
       if (!split && failures >= policy.attempts) throw error;
       // Cut short or refused for its size: no use in waiting. Everything else may be load, also a time-out.
       const pauseMs =
-        split && !TimedOut.is(error) && !Broken.is(error) ? 0 : pauseBefore(failures, policy, source.random, error.data.retryAfterMs);
+        split && !ranOutOfTime(error) && !Broken.is(error) ? 0 : pauseBefore(failures, policy, source.random, error.data.retryAfterMs);
       options.onRetry?.({ frame, error, action: split ? 'split' : 'retry', pauseMs });
       if (split) {
         total.splits++;
+        byRows = OverLimit.is(error);
         failures = 0;
         goodFrames = 0;
         sizeMs = Math.floor(lengthMs / 2);
@@ -158,8 +162,9 @@ function sizeFor(target: number, bytesPerMs: number): number {
 }
 
 /** Long frames end with a row of storage, so that no row is read twice. */
-function frameStop(startMs: number, sizeMs: number, stopMs: number): number {
+function frameStop(startMs: number, sizeMs: number, stopMs: number, byRows: boolean): number {
   const stop = Math.min(stopMs, startMs + sizeMs);
+  if (byRows) return Math.min(stopMs, Math.max(stop - (stop % ROW_MS), startMs - (startMs % ROW_MS) + ROW_MS));
   if (stop === stopMs || sizeMs < 2 * ROW_MS) return stop;
   return stop - (stop % ROW_MS);
 }

@@ -46,7 +46,9 @@ export function frameQuery(metric: string, frame: TimeRange, reading: Reading = 
   const times = { start: timeText(start), end: timeText(end) };
   const parts = downsample === undefined ? aggregator : `${aggregator}:${downsample}`;
   if (tsuids !== undefined) {
-    const query = { ...times, tsuid: tsuids.map((tsuid) => `${parts}:${tsuid}`), ms: 'true', ...flags };
+    // Raw, each is an object of its own; everything else makes one of all series in a part of the query.
+    const names = aggregator === 'none' ? [tsuids.join(',')] : tsuids;
+    const query = { ...times, tsuid: names.map((some) => `${parts}:${some}`), ms: 'true', ...flags };
     return { method: 'GET', path: '/api/query', query, asked };
   }
   if (NOT_IN_M.test(metric) || tags.some((tag) => tag.some((text) => NOT_IN_TAGS.test(text)))) {

@@ -1,8 +1,19 @@
 /** Replies other than points: what an error says, in few words, and what it means. */
 import type { LongshoreError } from '@longshore/core';
-import { NoRawReads, NoSuchMetric, SourceBusy, SourceDuplicates, SourceRefused, TooMuchAsked } from './errors.ts';
+import {
+  NoRawReads,
+  NoSuchMetric,
+  OverLimit,
+  SourceBusy,
+  SourceDuplicates,
+  SourceRefused,
+  SourceTimedOut,
+  TooMuchAsked,
+} from './errors.ts';
 
 const ERROR_CHARS = 300;
+/** HBase has closed the scanner of a query that took too long. */
+const SCANNER_TIMEOUT = /scanner.*(?:time|lease|unknown)|(?:time|lease|unknown).*scanner/i;
 
 /**
  * The message in an error body: `{"error":{"code":400,"message":"…","details":"…","trace":"…"}}` from the API, plain text or
@@ -45,10 +56,13 @@ export function replyError(reply: { status: number; body: string; what: string; 
   const { status, what, metric } = reply;
   const reason = errorText(reply.body);
   const wait = reply.retryAfterMs === undefined ? {} : { retryAfterMs: reply.retryAfterMs };
+  if (status === 413 && /attempted to fetch more than/i.test(reason)) return OverLimit({ what, reason });
   if (status === 413 || status === 408) return TooMuchAsked({ what, status, reason });
   if (/No such aggregation function/i.test(reason)) return NoRawReads({ what });
   if (metric !== undefined && status === 400 && /No such name for '?metrics?'?/i.test(reason)) return NoSuchMetric({ what, metric });
   if (/duplicate.*(data|cell|column)|out[- ]of[- ]order/i.test(reason)) return SourceDuplicates({ what, reason });
+  if (status === 504 || ((status === 424 || status >= 500) && SCANNER_TIMEOUT.test(reason)))
+    return SourceTimedOut({ what, status, reason }, wait);
   if (status === 429 || status === 424 || status >= 500) return SourceBusy({ what, status, reason }, wait);
   // The same query, given up by us a moment ago, may still be running there (tsd.query.allow_simultaneous_duplicates=false).
   if (/already (executing|running)/i.test(reason)) return SourceBusy({ what, status, reason }, wait);

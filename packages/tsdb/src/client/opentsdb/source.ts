@@ -2,7 +2,7 @@
  * A client of one OpenTSDB, for reading. It never gates on a version (the Maven build reports "BuildData"), never follows a
  * redirect, and never sends `delete`.
  */
-import type { Clock, Log, Random, TargetSystem } from '@longshore/core';
+import type { Clock, Log, LongshoreError, Random, TargetSystem } from '@longshore/core';
 import type { HttpClient, HttpReply, HttpRequest } from '@longshore/http';
 import { openHttp, parseRetryAfter } from '@longshore/http';
 import { z } from 'zod';
@@ -14,10 +14,15 @@ import { discover } from './discovery.ts';
 import { BadSourceSettings, MalformedReply, NoRawReads } from './errors.ts';
 import type { RangeOptions, RangeSummary } from './frames.ts';
 import { readRange } from './frames.ts';
+import { inOneRow, needsParts, readInParts } from './in-parts.ts';
+import type { Part } from './parts.ts';
+import { listedSeries } from './parts.ts';
 import type { Reading } from './queries.ts';
 import { frameQuery } from './queries.ts';
 import { replyError } from './replies.ts';
 import { ReplyScanner } from './scanner.ts';
+import type { SeriesList } from './series-lists.ts';
+import { SeriesLists } from './series-lists.ts';
 
 export interface OpenTsdbSettings {
   /** `auto`: gzip, but not on the loopback, where it costs more than it saves. */
@@ -75,16 +80,20 @@ export interface OpenTsdbDeps {
   /** Ends every request that is given no signal of its own. */
   signal?: AbortSignal;
   densities?: DensityMemory;
+  seriesLists?: SeriesLists;
 }
 
 const SMALL_REPLY_BYTES = 1024 * 1024;
 const SUGGEST_REPLY_BYTES = 512 * 1024 * 1024;
 const SERIES_REPLY_BYTES = 256 * 1024 * 1024;
+/** Read from the data a series is named once for every hour it has; a text of more than this has no room in memory. */
+const LOOKUP_REPLY_BYTES = 400 * 1024 * 1024;
 const ERROR_REPLY_BYTES = 256 * 1024;
 const ACCEPT = { none: 'identity', gzip: 'gzip' } as const;
 
 /** Densities seen by this process, kept between the short lives of clients. */
 const processDensities = new DensityMemory();
+const processSeriesLists = new SeriesLists();
 
 /** A target of system `opentsdb`. Secrets: `authorization`, sent as it is. */
 export const openTsdb: TargetSystem<OpenTsdbClient> = {
@@ -107,6 +116,8 @@ export class OpenTsdbSource implements OpenTsdbClient {
   readonly #accept: string;
   /** The source has shown that it has no aggregator `none`. */
   #bySeries = false;
+  /** Metrics of which the source has refused a whole hour, by their names and the tags they are asked for: the parts it has answered last. */
+  readonly #parts = new Map<string, { parts: readonly Part[]; listedMs: number }>();
 
   constructor(name: string, http: HttpClient, settings: OpenTsdbSettings, deps: OpenTsdbDeps) {
     this.name = name;
@@ -195,6 +206,48 @@ export class OpenTsdbSource implements OpenTsdbClient {
 
   /** All series at once where the source can do that, else some at a time. */
   async #readAnyhow(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
+    const key = `${metric}\n${JSON.stringify(options.reading?.tags ?? {})}`;
+    const known = this.#parts.get(key);
+    // Series that have come since are in no part.
+    const before = known !== undefined && known.listedMs >= frame.stopMs && inOneRow(frame) ? known.parts : undefined;
+    let listedMs = known?.listedMs ?? 0;
+    let refusal: LongshoreError | undefined;
+    if (before === undefined) {
+      try {
+        return await this.#readWhole(metric, frame, sink, options);
+      } catch (error) {
+        if (!needsParts(error, frame)) throw error;
+        refusal = error;
+      }
+    }
+    const { reading = {} } = options;
+    const { summary, parts } = await readInParts(
+      {
+        what: `query ${metric} from ${this.name}`,
+        read: (part, lines, asked) => this.#readPart(metric, part, lines, { ...options, reading: asked }),
+        list: async () => {
+          const { series, takenMs } = await this.#listSeries(metric, frame.stopMs, options.signal);
+          listedMs = takenMs;
+          return series;
+        },
+      },
+      frame,
+      sink,
+      reading,
+      { ...(refusal === undefined ? {} : { refusal }), ...(before === undefined ? {} : { before }) },
+    );
+    this.#parts.set(key, { parts, listedMs });
+    return summary;
+  }
+
+  /** Some series; without the aggregator `none` each in a part of the query of its own. */
+  #readPart(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
+    const { reading = {} } = options;
+    if (!this.#bySeries || reading.tsuids === undefined) return this.#readWhole(metric, frame, sink, options);
+    return this.#readNamed(metric, frame, sink, reading.tsuids, options);
+  }
+
+  async #readWhole(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
     if (!this.#bySeries) {
       try {
         return await this.readFrame(metric, frame, sink, options);
@@ -206,6 +259,33 @@ export class OpenTsdbSource implements OpenTsdbClient {
     return this.#readBySeries(metric, frame, sink, options);
   }
 
+  /** Every series that the metric has ever had, from the data: the table of names the source may keep besides need not be whole. */
+  async #listSeries(metric: string, stopMs: number, signal: AbortSignal | undefined): Promise<SeriesList> {
+    const { clock, seriesLists = processSeriesLists } = this.#deps;
+    const key = `${this.#http.origin}\n${metric}`;
+    const begunMs = clock.now();
+    const known = seriesLists.get(key, stopMs, begunMs);
+    if (known !== undefined) return known;
+    const what = `series of ${metric} from ${this.name}`;
+    const request: HttpRequest = {
+      method: 'POST',
+      path: '/api/search/lookup',
+      headers: { 'accept-encoding': this.#accept, 'content-type': 'application/json' },
+      body: JSON.stringify({ metric, useMeta: false, limit: 0 }),
+      deadlineMs: this.settings.deadlineMs,
+      what,
+    };
+    const ending = signal ?? this.#deps.signal;
+    if (ending !== undefined) request.signal = ending;
+    const reply = await this.#http.request(request);
+    if (reply.status !== 200) throw await this.#refusal(reply, what, metric);
+    const series = listedSeries(await reply.json(LOOKUP_REPLY_BYTES));
+    if (series === undefined) throw MalformedReply({ what, at: 0, reason: 'it does not name the series' });
+    const list = { series, takenMs: begunMs };
+    seriesLists.set(key, list);
+    return list;
+  }
+
   async #readBySeries(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
     const { reading = {} } = options;
     const what = `series of ${metric} from ${this.name}`;
@@ -213,9 +293,20 @@ export class OpenTsdbSource implements OpenTsdbClient {
     const reply = await this.#ask(path, query, what, SERIES_REPLY_BYTES, options.signal, false, metric);
     const tsuids = tsuidsIn(reply);
     if (tsuids === undefined) throw MalformedReply({ what, at: 0, reason: 'it does not name the series' });
+    return this.#readNamed(metric, frame, sink, tsuids, options);
+  }
+
+  /** Series by their names without the aggregator `none`. */
+  async #readNamed(
+    metric: string,
+    frame: TimeRange,
+    sink: LineSink,
+    tsuids: readonly string[],
+    options: ReadOptions,
+  ): Promise<FrameSummary> {
     const parts: FrameSummary[] = [];
     for (let at = 0; at < tsuids.length; at += SERIES_PER_QUERY) {
-      const some: Reading = { ...reading, aggregator: 'sum', tsuids: tsuids.slice(at, at + SERIES_PER_QUERY) };
+      const some: Reading = { ...options.reading, aggregator: 'sum', tsuids: tsuids.slice(at, at + SERIES_PER_QUERY) };
       parts.push(await this.readFrame(metric, frame, sink, { ...options, reading: some }));
     }
     return joined(parts, frame);
