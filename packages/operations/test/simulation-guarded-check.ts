@@ -30,6 +30,8 @@ export class GuardedChecks {
   readonly #releasing: Map<string, number> = new Map();
   readonly #acted: Set<string> = new Set();
   readonly #moved: Set<string> = new Set();
+  /** Operations that have ended, and were looked at then. */
+  readonly #over: Set<string> = new Set();
   readonly #asked: Map<string, Submission['approvals']> = new Map();
 
   constructor(world: World, target: SimulatedTarget) {
@@ -162,7 +164,12 @@ export class GuardedChecks {
     this.#must(header.state !== 'awaiting-approval' || open.length === 0, `waiting: ${id} waits for a person inside a guard`);
     for (const stage of header.stages)
       this.#must(stage.done + stage.failed + stage.skipped <= stage.total, `counts: ${id} has more of ${stage.name} than there is`);
-    if (header.endedAt !== undefined && change.header.state === header.state) this.#ended(id, open);
+    if (header.endedAt === undefined) this.#over.delete(id);
+    // A scheduler that slept may commit once more to give back what it has just got again; others have worked on the target since.
+    else if (change.header.state === header.state && !this.#over.has(id)) {
+      this.#over.add(id);
+      this.#ended(id, open);
+    }
   }
 
   #ended(id: string, open: GuardRecord[]): void {
