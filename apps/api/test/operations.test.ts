@@ -94,13 +94,26 @@ describe('looking and acting', () => {
   test('an action that the state does not allow is 409', async () => {
     fixture = makeApi();
     const { id }: { id: string } = (await submit({ kind: 'test.copy', params: { from: 'a' } })).json();
-    const pause = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/pause` });
-    expect([pause.statusCode, pause.json().error.code]).toEqual([409, 'LSH_OPERATION_STATE']);
+    const other = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/resume` });
+    expect([other.statusCode, other.json().error.code]).toEqual([409, 'LSH_OPERATION_STATE']);
     await fixture.become(id, { state: 'running' });
     const now = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/pause`, headers: { 'x-longshore-user': 'ben' } });
     expect(now.statusCode).toBe(202);
     expect(now.json()).toMatchObject({ header: { intent: 'pause', intentBy: 'ben' } });
     expect((await fixture.server.inject(`/v1/operations/${id}/plan`)).statusCode).toBe(409);
+  });
+
+  test('whoever submits and at once thinks better of it is not refused', async () => {
+    fixture = makeApi();
+    for (const [action, intent] of [
+      ['pause', 'pause'],
+      ['drain', 'drain'],
+      ['cancel', 'cancel'],
+    ] as const) {
+      const { id }: { id: string } = (await submit({ kind: 'test.copy', params: { from: 'a' } })).json();
+      const reply = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/${action}` });
+      expect([action, reply.statusCode, reply.json().header.intent]).toEqual([action, 202, intent]);
+    }
   });
 
   test('the list is filtered and paged', async () => {

@@ -45,11 +45,16 @@ export function askedFor(action: Action, { id, state, stages, stage, error, guar
       return {
         label: 'Pause',
         title: `Pause ${id}?`,
-        words: [
-          'Tasks that run now are let finish, nothing new is begun. Nothing is lost.',
-          ...(guarded ? ['A guard is open: it pauses when that has ended, so that no target stays in a state that must not last.'] : []),
-          'It keeps its leases. Resume goes on where it stood.',
-        ],
+        words:
+          state === 'submitted' || state === 'planned'
+            ? ['It has not begun, and nothing has been changed. Nothing begins until it is resumed.']
+            : [
+                'Tasks that run now are let finish, nothing new is begun. Nothing is lost.',
+                ...(guarded
+                  ? ['A guard is open: it pauses when that has ended, so that no target stays in a state that must not last.']
+                  : []),
+                'It keeps its leases. Resume goes on where it stood.',
+              ],
         yes: 'Pause it',
       };
     case 'resume':

@@ -30,14 +30,15 @@ export function actionsOf(header: OperationHeader, guards: readonly GuardRecord[
   const { state, mode, intent, ending, revert } = header;
   const stopping = revert ? revert.stopped !== undefined : intent === 'cancel' || ending !== undefined;
   const endless = header.stages[header.stage]?.endless === true && header.finish === undefined;
+  const rest = intent === 'pause' ? 'resume' : 'pause';
   const finish: Action[] = endless && !stopping ? ['finish'] : [];
   switch (state) {
     case 'submitted':
-      return ['cancel'];
+      return [rest, 'cancel'];
     case 'planned':
-      return mode === 'plan' ? ['start', 'replan', 'discard'] : ['discard'];
+      return mode === 'plan' ? ['start', 'replan', 'discard'] : [rest, 'discard'];
     case 'awaiting-approval':
-      return ['approve', 'cancel'];
+      return ['approve', rest, 'cancel'];
     case 'running':
       if (stopping) return [];
       if (intent === 'pause') return ['resume', 'cancel'];

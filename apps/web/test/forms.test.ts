@@ -173,6 +173,9 @@ test('only what the state allows is offered, and every question says what will h
   expect(actionsOf(header('running', { ending: 'failed' }), [])).toEqual([]);
   expect(actionsOf(header('running', { intent: 'pause' }), [])).toEqual(['resume', 'cancel']);
   expect(actionsOf(header('planned', { mode: 'plan' }), [])).toEqual(['start', 'replan', 'discard']);
+  expect(actionsOf(header('planned', { mode: 'run' }), [])).toEqual(['pause', 'discard']);
+  expect(actionsOf(header('submitted'), [])).toEqual(['pause', 'cancel']);
+  expect(actionsOf(header('awaiting-approval', { intent: 'pause' }), [])).toEqual(['approve', 'resume', 'cancel']);
   expect(actionsOf(header('needs-attention'), open)).toEqual(['retry', 'take-over', 'cancel']);
   expect(actionsOf(header('discarded'), [])).toEqual([]);
   expect(actionsOf(header('failed'), [])).toEqual([]);

@@ -15,7 +15,7 @@ export type Role = (typeof ROLES)[number];
 /**
  * The life of an operation:
  *
- *   submitted ─► planned ─► running ◄─► paused
+ *   submitted ─► planned ─► running ◄─► paused (also before it begins: then resume goes back to where it stood)
  *                   │        │  ▲ └──► awaiting-approval ─► running
  *                   │        │  └──── retried by hand ◄── failed
  *                   │        ├─► succeeded  ─► (reverting ─► reverted)
@@ -42,12 +42,12 @@ export type OperationState =
 export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['discarded', 'succeeded', 'failed', 'cancelled', 'reverted']);
 
 const NEXT: Record<OperationState, readonly OperationState[]> = {
-  submitted: ['planned', 'discarded', 'running', 'failed', 'cancelled'],
-  planned: ['running', 'discarded', 'failed', 'cancelled'],
+  submitted: ['planned', 'paused', 'discarded', 'running', 'failed', 'cancelled'],
+  planned: ['running', 'paused', 'discarded', 'failed', 'cancelled'],
   discarded: [],
-  'awaiting-approval': ['running', 'reverting', 'cancelled', 'failed', 'needs-attention'],
+  'awaiting-approval': ['running', 'paused', 'reverting', 'cancelled', 'failed', 'needs-attention'],
   running: ['paused', 'awaiting-approval', 'succeeded', 'failed', 'cancelled', 'needs-attention'],
-  paused: ['running', 'reverting', 'cancelled', 'failed', 'needs-attention'],
+  paused: ['submitted', 'planned', 'running', 'reverting', 'cancelled', 'failed', 'needs-attention'],
   succeeded: ['reverting'],
   failed: ['reverting', 'running'],
   cancelled: ['reverting'],

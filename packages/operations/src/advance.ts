@@ -106,7 +106,8 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
       if (header.order !== snapshot.header.order) await transport.publish(id);
     }
     if (isOver) knownPlans(store).delete(id);
-    if (isOver || letsGo) await letOthersBegin(engine);
+    const stepsAside = header.state === 'paused' && snapshot.header.state !== 'paused' && header.startedAt === undefined;
+    if (isOver || letsGo || stepsAside) await letOthersBegin(engine);
     await addJobs(engine, id, decision.jobs, now);
     if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
     if (decision.wantsLeases && decision.changed && header.endedAt === undefined && header.leases !== undefined) continue;

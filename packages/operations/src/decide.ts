@@ -17,7 +17,7 @@ import { fill } from './fill.ts';
 import { closeLeftOpen, watchGuards } from './guards.ts';
 import { addAgain, obey } from './obey.ts';
 import { watchSpools } from './spool-watch.ts';
-import { beginPlanning, readyToStart } from './start.ts';
+import { beginPlanning, heldBack, readyToStart } from './start.ts';
 import { takeIn } from './take-in.ts';
 
 export interface Decision {
@@ -48,7 +48,9 @@ export function decide(input: DecideInput): Decision {
     takeIn(draft, input);
     expireBeforeStart(draft);
     if (FINAL_STATES.has(header.state)) for (const id of draft.tasks.keys()) draft.forget(id);
-    else if (header.state === 'submitted') beginPlanning(draft, input);
+    else if (heldBack(draft)) {
+      // A person resumes it, or its time runs out.
+    } else if (header.state === 'submitted') beginPlanning(draft, input);
     else if (header.state === 'planned') wantsLeases = readyToStart(draft, input);
     else {
       // What needed attention was taken over, or given up, by a person.

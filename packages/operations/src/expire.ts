@@ -1,5 +1,5 @@
 /** Deadlines: of the operation, of a drain, of an approval nobody gives. (Guards have theirs in `guards.ts`, attempts in the worker.) */
-import { APPROVAL_WAIT_MS } from '@longshore/core';
+import { APPROVAL_WAIT_MS, FINAL_STATES } from '@longshore/core';
 import type { Draft } from './draft.ts';
 import { ApprovalMissing, OperationTooLong } from './errors.ts';
 
@@ -28,8 +28,9 @@ export function expire(draft: Draft): void {
 /** What has not begun runs out of time too, but for a plan that nobody has started. */
 export function expireBeforeStart(draft: Draft): void {
   const { header, now } = draft;
-  const waits = header.state === 'submitted' || (header.state === 'planned' && header.mode === 'run');
-  if (header.deadlineAt === undefined || !waits) return;
+  const begun = header.startedAt !== undefined;
+  const rests = header.state === 'planned' && header.mode === 'plan';
+  if (header.deadlineAt === undefined || begun || rests || FINAL_STATES.has(header.state)) return;
   if (now < header.deadlineAt) draft.wake(header.deadlineAt);
   else {
     header.error = OperationTooLong({ atMs: header.deadlineAt }).data;

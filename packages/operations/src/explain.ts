@@ -37,7 +37,7 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
 
   const stage = header.stages[header.stage];
   if (header.awaits) lines.push(...awaited(header, plan, now));
-  if (UNDER_WAY.has(header.state) && stage) {
+  if (UNDER_WAY.has(header.state) && stage && !notBegun(header)) {
     const title = plan?.stages[header.stage]?.title ?? stage.name;
     const failed = stage.failed > 0 ? `, ${count(stage.failed)} failed` : '';
     lines.push(
@@ -70,6 +70,11 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
   lines.push(...safety(header, guards, now));
   lines.push('', `Next: ${nextCommand(header)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** It was paused while it was being planned, or before it had what it needs. */
+function notBegun({ state, startedAt, stages }: OperationHeader): boolean {
+  return state === 'paused' && startedAt === undefined && stages.every((stage) => stage.state === 'pending');
 }
 
 /** What is before it: a person wants to know whether it will ask, and whether something will be denied. */
@@ -145,7 +150,9 @@ function situation(header: OperationHeader, now: number): string {
     case 'needs-attention':
       return 'It needs you: it cannot go on by itself. What is wrong and what mends it stands below.';
     case 'paused':
-      return `It is paused${asked}: nothing runs, nothing is lost.`;
+      return notBegun(header)
+        ? `It is paused${asked}: it had not begun, and nothing was changed.`
+        : `It is paused${asked}: nothing runs, nothing is lost.`;
     case 'succeeded':
       return `It is done and verified${took}.`;
     case 'failed':

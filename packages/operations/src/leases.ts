@@ -117,6 +117,6 @@ export async function whoIsAhead({ store, settings, registry }: Engine, header: 
 function comesBefore(other: OperationHeader, header: OperationHeader): boolean {
   if (other.startedAt !== undefined && other.endedAt === undefined && !other.queued) return true;
   if (other.queued !== header.queued) return other.queued === true;
-  if (!other.queued && other.mode !== 'run') return false;
+  if (!other.queued && (other.mode !== 'run' || other.state === 'paused')) return false;
   return other.createdAt < header.createdAt || (other.createdAt === header.createdAt && other.id < header.id);
 }

@@ -1,4 +1,5 @@
 /** Pause, drain and cancel, as far as they can be obeyed now. Closings of guards are exempt from all of them. */
+import type { OperationState } from '@longshore/core';
 import { ATTEMPT_SILENCE_MS } from '@longshore/core';
 import type { Draft } from './draft.ts';
 
@@ -13,8 +14,10 @@ export function obey(draft: Draft): void {
     const last = open.sort((a, b) => b.openedAt + b.maxMs - (a.openedAt + a.maxMs))[0];
     if (last)
       draft.waitsFor = `the pause begins when this has ended, at the latest at ${new Date(last.openedAt + last.maxMs).toISOString()}: ${open.map(({ what }) => what).join('; ')}`;
-    else if ((header.state === 'running' || header.state === 'reverting') && !draft.ordinary().some((task) => draft.atWork(task)))
+    else if (PAUSABLE.has(header.state) && !draft.ordinary().some((task) => draft.atWork(task))) {
+      delete header.awaits;
       draft.state('paused');
+    }
     return;
   }
   if (header.state === 'paused') {
@@ -48,6 +51,9 @@ export function obey(draft: Draft): void {
     }
   }
 }
+
+/** States out of which a pause leads. What waits for a person's word asks again when it is resumed. */
+const PAUSABLE: ReadonlySet<OperationState> = new Set(['running', 'reverting', 'awaiting-approval']);
 
 /** A step that is being taken back comes to its end; one that waits for its next try is left as it is, and so are all that come after. */
 function stopTakingBack(draft: Draft): void {

@@ -247,6 +247,8 @@ export function createService(engine: Engine): Service {
         const events = [{ at: clock.now(), type: 'intent', text: `${action} asked by ${by}` }];
         if (!FINAL_STATES.has(next.state)) return { header: next, events };
         next.endedAt = clock.now();
+        delete next.intent;
+        delete next.order;
         // A planning may be under way.
         return { header: next, drop: [...tasks.keys()], release: {}, events };
       }),
@@ -457,6 +459,12 @@ function hasEndless({ stages }: OperationHeader, plan: StoredPlan | undefined): 
   return plan?.stages.some(({ bulk }, at) => bulk?.endless !== undefined && !over.has(stages[at]?.state ?? 'pending')) ?? false;
 }
 
+/** It goes on, or is about to, and nobody is waited for. */
+function isUnderWay({ state, mode, intent }: OperationHeader): boolean {
+  if (state === 'paused') return intent === undefined;
+  return state === 'running' || state === 'reverting' || state === 'submitted' || (state === 'planned' && mode === 'run');
+}
+
 /** The header after the action, or undefined where it already is so. Throws where the state does not allow it. */
 function apply(
   found: OperationHeader,
@@ -478,7 +486,12 @@ function apply(
   };
   switch (action) {
     case 'start':
-      if (state === 'running' || found.mode === 'run') return state === 'planned' || FINAL_STATES.has(state) ? refuse() : undefined;
+      if (FINAL_STATES.has(state) || state === 'paused') return refuse();
+      if (found.mode === 'run' || state === 'running') {
+        if (state !== 'planned' || !replan || found.recheck?.replan) return undefined;
+        next.recheck = { replan };
+        return next;
+      }
       if (state !== 'planned') return refuse();
       next.mode = 'run';
       next.recheck = { replan };
@@ -492,7 +505,9 @@ function apply(
     case 'pause':
       if (state === 'paused') return undefined;
       if (
-        (state !== 'running' && state !== 'reverting') ||
+        FINAL_STATES.has(state) ||
+        state === 'needs-attention' ||
+        (state === 'planned' && found.mode === 'plan') ||
         found.revert?.stopped ||
         found.intent === 'cancel' ||
         found.intent === 'drain' ||
@@ -501,7 +516,7 @@ function apply(
         return refuse();
       return intend('pause');
     case 'resume':
-      if (found.intent !== 'pause') return state === 'running' || state === 'reverting' ? undefined : refuse();
+      if (found.intent !== 'pause') return isUnderWay(found) ? undefined : refuse();
       delete next.intent;
       return next;
     case 'finish':
@@ -511,7 +526,7 @@ function apply(
       return next;
     case 'drain':
       if (found.intent === 'cancel') return undefined;
-      if (FINAL_STATES.has(state) || state === 'planned' || found.revert) return refuse();
+      if (FINAL_STATES.has(state) || (state === 'planned' && found.mode === 'plan') || found.revert) return refuse();
       if (withinMs === undefined) {
         if (found.intent !== 'drain') delete next.drainUntil;
         return intend('drain');
@@ -521,7 +536,7 @@ function apply(
       next.drainUntil = now + withinMs;
       return next;
     case 'cancel':
-      if (state === 'cancelled') return undefined;
+      if (state === 'cancelled' || state === 'discarded') return undefined;
       if (state === 'planned') {
         next.state = 'discarded';
         return next;

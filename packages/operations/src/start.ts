@@ -5,6 +5,28 @@ import { canonicalJson } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { PLAN_TASK, PLANNING } from './draft.ts';
 
+/**
+ * A pause that comes before anything has begun: the planning is given up, no lease is asked for. Resumed, it stands where it stood, and looks
+ * at its targets once more where it has looked already. True while it lasts.
+ */
+export function heldBack(draft: Draft): boolean {
+  const { header } = draft;
+  const { state } = header;
+  if (header.startedAt !== undefined) return false;
+  if (state === 'paused' && header.intent !== 'pause') {
+    draft.state(header.planHash === undefined ? 'submitted' : 'planned');
+    if (header.leases !== undefined) header.recheck ??= { replan: false };
+  } else if (header.intent === 'pause' && state === 'planned' && header.mode === 'plan') {
+    // It has come to rest by itself, and the next `start` is not to find it paused.
+    delete header.intent;
+    draft.touched = true;
+  } else if (header.intent === 'pause' && (state === 'submitted' || state === 'planned')) {
+    for (const id of draft.tasks.keys()) draft.forget(id);
+    draft.state('paused');
+  }
+  return header.state === 'paused';
+}
+
 /** Queues the planning, unless it runs already. */
 export function beginPlanning(draft: Draft, input: DecideInput): void {
   const { header } = draft;

@@ -32,11 +32,14 @@ export async function cargoPeople(world: World): Promise<void> {
   const { random, clock } = world;
   const count = 1 + Math.floor(random.next() * 3);
   const ids: string[] = [];
+  // The last may come long after the first has ended, where the API is frozen meanwhile.
+  const allSubmitted = world.expect();
   for (let at = 0; at < count; at += 1) {
     await clock.sleep(Math.floor(random.next() * 10_000));
     const mode = random.next() < 0.15 ? 'plan' : 'run';
     ids.push(await submit(world, { kind: 'sim.move', params: { number: at }, mode, owner: 'person' }));
   }
+  allSubmitted();
   const act = (id: string, action: Action): Promise<unknown> => world.ask((service) => service.act(id, action, 'person'));
   for (;;) {
     await clock.sleep(2_000 + Math.floor(random.next() * 20_000));
@@ -76,6 +79,7 @@ const CHANCES: Partial<Record<OperationState, Chances>> = {
     ['replan', 10],
     ['discard', 5],
     ['cancel', 5],
+    ['pause', 10],
     ['submit', 20],
     ['nothing', 40],
   ],

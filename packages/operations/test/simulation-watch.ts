@@ -101,6 +101,8 @@ export class Watch {
     };
     must(live.size <= allowed, `share: ${id} has ${live.size} units live, and ${allowed} are allowed`);
     must(!FINAL_STATES.has(header.state) || tasks.size === 0, `ends: ${id} is ${header.state} and still has tasks`);
+    const heldBack = header.state === 'paused' && header.startedAt === undefined;
+    must(!heldBack || tasks.size === 0, `pauses: ${id} was paused before it began, and still has tasks`);
     const total = header.stages.length;
     must(!plan || total === plan.stages.length, `stages: ${id} has ${total} stage states for ${plan?.stages.length} stages`);
     this.#world.trace(
