@@ -21,7 +21,7 @@ test('a change leaves one entry; looking leaves none', async () => {
   const { id } = await post('/v1/operations', { kind: 'test.copy', params: { from: 'a' }, reason: 'first\r\nadmin did it' }, headers);
   await fixture.server.inject(`/v1/operations/${id}`);
   await fixture.server.inject('/v1/fleet');
-  await post(`/v1/operations/${id}/resume`, {}, headers);
+  await post(`/v1/operations/${id}/revert`, {}, headers);
   expect(await log()).toEqual([
     {
       id: expect.any(String),
@@ -35,7 +35,7 @@ test('a change leaves one entry; looking leaves none', async () => {
       reason: 'first\\u{d}\\u{a}admin did it',
       result: 'done',
     },
-    expect.objectContaining({ what: 'operation.resume', operation: id, result: 'failed', code: 'LSH_OPERATION_STATE' }),
+    expect.objectContaining({ what: 'operation.revert', operation: id, result: 'failed', code: 'LSH_OPERATION_STATE' }),
   ]);
 });
 

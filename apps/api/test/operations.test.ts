@@ -94,7 +94,7 @@ describe('looking and acting', () => {
   test('an action that the state does not allow is 409', async () => {
     fixture = makeApi();
     const { id }: { id: string } = (await submit({ kind: 'test.copy', params: { from: 'a' } })).json();
-    const other = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/resume` });
+    const other = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/revert` });
     expect([other.statusCode, other.json().error.code]).toEqual([409, 'LSH_OPERATION_STATE']);
     await fixture.become(id, { state: 'running' });
     const now = await fixture.server.inject({ method: 'POST', url: `/v1/operations/${id}/pause`, headers: { 'x-longshore-user': 'ben' } });
