@@ -10,7 +10,7 @@ import { type Fleet, type Member, startFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 
 const redis = await realServer('redis', { own: true });
-const STEP_MS = 400;
+const STEP_MS = 200;
 const SUMS = { a: { x: 40, y: 9 }, b: { x: 1 }, c: {} };
 
 describe.skipIf(!redis.there)(`a fleet of separate processes${redis.there ? '' : ` (${redis.reason})`}`, () => {

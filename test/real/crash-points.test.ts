@@ -1,6 +1,6 @@
 /**
  * The points at which a process may die, on the store's own scripts: the same operation as in the simulation, with a real Redis under it.
- * A sample of them here (every one with CRASH_POINTS=all); the rest of the world is simulated, its time with it.
+ * Every one, before and after; the rest of the world is simulated, its time with it.
  */
 import type { ManualClock, Store } from '@longshore/core';
 import { memoryTransport } from '@longshore/core';
@@ -13,8 +13,6 @@ import { realServer } from '../servers/real.ts';
 
 // The server itself does not die here: what it keeps through that is tried elsewhere.
 const redis = await realServer('redis', { own: true, appendfsync: 'everysec' });
-/** Points of each scenario that are tried; all of them take minutes. */
-const SAMPLE = process.env.CRASH_POINTS === 'all' ? Number.POSITIVE_INFINITY : 30;
 
 /** The method of the store that a script stands behind. */
 const METHOD: Record<keyof typeof SCRIPTS, keyof Store> = {
@@ -101,9 +99,7 @@ describe.skipIf(!redis.there)(`deaths on a real Redis${redis.there ? '' : ` (${r
       timeout: 900_000,
     }, async () => {
       const points = (await pointsOf(scenario, onRedis())).filter(({ call }) => call.startsWith('store.'));
-      const step = Math.max(1, Math.floor(points.length / SAMPLE));
-      const chosen = points.filter((_, at) => at % step === 0);
-      for (const { at } of chosen) for (const when of ['before', 'after'] as const) await dieAt(scenario, { at, when }, onRedis());
-      console.log(`${scenario.name}: ${points.length} points of the store, ${2 * chosen.length} deaths on Redis`);
+      for (const { at } of points) for (const when of ['before', 'after'] as const) await dieAt(scenario, { at, when }, onRedis());
+      console.log(`${scenario.name}: ${points.length} points of the store, ${2 * points.length} deaths on Redis`);
     });
 });

@@ -6,6 +6,7 @@ import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EXIT, FINAL_STATES } from '@longshore/core';
 import { Command } from 'commander';
+import { parseDuration } from '../arguments/duration.ts';
 import { parseSpool, parseTarget } from '../arguments/target.ts';
 import type { Client } from '../client.ts';
 import { mountSpool } from '../commands/tsdb.ts';
@@ -35,6 +36,7 @@ interface Flags extends ApiOption {
   show_background_log?: boolean;
   verifyUrl?: string;
   existing: string;
+  settle?: string;
 }
 
 const NAME = 'otsdb-to-vm';
@@ -75,7 +77,8 @@ export function otsdbToVmCommand(terminal: Terminal): Command {
     .option('--dump_storage_folder <directory>', 'where the folders lie; must exist (also -dsf)', '/vm_migration_volume')
     .option('--show_background_log', 'show the last lines of the background log after each folder (also -sbl)')
     .option('--verify-url <target>', 'query port of the VictoriaMetrics behind the listener')
-    .option('--existing <what>', 'refuse: stop when the destination holds points of the window; fill: send what is missing', 'fill');
+    .option('--existing <what>', 'refuse: stop when the destination holds points of the window; fill: send what is missing', 'fill')
+    .option('--settle <length>', 'how long verified data is kept before it is counted once more, such as 30s');
   command.addHelpText(
     'after',
     `
@@ -120,7 +123,9 @@ async function run(flags: Flags, terminal: Terminal): Promise<never> {
   const now = Date.now();
   let window: { startMs: number; stopMs: number };
   let targets: { source: string; sink: string; verifyUrl?: string };
+  let settling: { settleMs?: number };
   try {
+    settling = flags.settle === undefined ? {} : { settleMs: parseDuration(flags.settle) };
     window = {
       startMs: floorTo(interval, wrapperTime(flags.start_date!, now)),
       stopMs: ceilTo(interval, wrapperTime(flags.end_date!, now)),
@@ -149,6 +154,7 @@ async function run(flags: Flags, terminal: Terminal): Promise<never> {
       intervalMs: INTERVAL_MS[interval],
       originMs: window.startMs,
       existing: flags.existing,
+      ...settling,
       spool: spool.name,
       folders: { prefix: flags.dump_folder_prefix, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone },
     },
