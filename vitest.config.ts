@@ -9,6 +9,7 @@ export default defineConfig({
           name: 'unit',
           // Property tests on a busy machine; nothing asserts on time.
           testTimeout: 60_000,
+          maxWorkers: 2,
           include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts'],
         },
       },
@@ -26,7 +27,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // Each file has servers of its own, or data of its own in a shared one; what they wait for is seldom the processor.
-          maxWorkers: 2,
+          maxWorkers: 4,
         },
       },
     ],
