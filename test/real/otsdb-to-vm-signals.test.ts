@@ -79,7 +79,24 @@ afterAll(async () => {
 
 const command = (from: RecordedServer, to: VictoriaMetricsStandIn): string[] => [
   'otsdb-to-vm',
-  ...['-s', from.url, '-d', to.url, '-sd', '2022-01-01', '-ed', '2022-01-01T02:59:59', '-i', 'hour', '-m', 'kilda.', '-dsf', storage, '--settle', '1s'],
+  ...[
+    '-s',
+    from.url,
+    '-d',
+    to.url,
+    '-sd',
+    '2022-01-01',
+    '-ed',
+    '2022-01-01T02:59:59',
+    '-i',
+    'hour',
+    '-m',
+    'kilda.',
+    '-dsf',
+    storage,
+    '--settle',
+    '1s',
+  ],
 ];
 
 /** The second and third hour are not answered before the gate is opened. */

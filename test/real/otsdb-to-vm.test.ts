@@ -62,7 +62,24 @@ const source = async () => {
 };
 const options = (from: string, to: string): string[] => [
   'otsdb-to-vm',
-  ...['-s', from, '-d', to, '-sd', '2022-01-01', '-ed', '2022-01-01T02:59:59', '-i', 'hour', '-m', 'kilda.', '-dsf', storage, '--settle', '1s'],
+  ...[
+    '-s',
+    from,
+    '-d',
+    to,
+    '-sd',
+    '2022-01-01',
+    '-ed',
+    '2022-01-01T02:59:59',
+    '-i',
+    'hour',
+    '-m',
+    'kilda.',
+    '-dsf',
+    storage,
+    '--settle',
+    '1s',
+  ],
 ];
 
 test('a clean start uploads, all hours, also the one its end lies in; read back; no folder is left', async () => {
