@@ -35,6 +35,7 @@ const METHOD: Record<keyof typeof SCRIPTS, keyof Store> = {
   release: 'releaseLeases',
   reserve: 'reserve',
   permit: 'takePermit',
+  agree: 'agree',
   exhume: 'exhume',
 };
 

@@ -249,6 +249,11 @@ export interface Store {
   dropPermit(name: string, holder: string): Promise<void>;
   /** Places that are taken and have not run out. */
   permits(name: string, now: number): Promise<{ holder: string; untilMs: number }[]>;
+  /**
+   * Of each fact the value that was given first stands, for as long as the operation is kept; gives what stands of those named. All attempts
+   * of all its tasks agree on it, in whatever order they come.
+   */
+  agree(id: string, facts: ReadonlyMap<string, string>): Promise<Map<string, string>>;
   /** Small shared numbers, such as the width of the sink gate. */
   setShared(key: string, value: string): Promise<void>;
   getShared(key: string): Promise<string | undefined>;

@@ -179,7 +179,7 @@ export interface TaskContext<P> {
   readonly random: Random;
   readonly store: Pick<
     Store,
-    'reserve' | 'releaseReservation' | 'reservations' | 'takePermit' | 'dropPermit' | 'permits' | 'setShared' | 'getShared'
+    'reserve' | 'releaseReservation' | 'reservations' | 'takePermit' | 'dropPermit' | 'permits' | 'agree' | 'setShared' | 'getShared'
   >;
   /** The spool this task was placed on. Throws when it was placed on none. */
   spool(): SpoolMount;

@@ -17,7 +17,8 @@
  * Beside it lie `op:<id>:plan` (a string: large and seldom read), `:checkpoints` (a hash by task: the scheduler does not read them),
  * `:picture` (a hash of `e:<name>` to an exhibit, and of `s:<series>` to how many numbers it has and each as `at:value`),
  * `:done`, `:rows` (hashes), `:notes` (a list), `:events` (a stream), `:journal` (a hash; each value `place` and the entry, the place
- * being the number of entries before it) and `:given` (a set of the leases it ever had, named as in `leases`).
+ * being the number of entries before it), `:given` (a set of the leases it ever had, named as in `leases`) and `:agreed` (a hash of facts
+ * to what was given of each first).
  *
  * Of the fleet: `live` (operations by the time they were made), `resting` (those at rest, by their last change), `all`;
  * `leases`, a hash of `["operation","target","scope"]` to `token`, or `token freeAt` once it is quiet; `token`, the last one;
@@ -31,7 +32,7 @@ import { createHash } from 'node:crypto';
 import { beat, checkpoint, claim, finish, sample, show, shut } from './scripts/attempt.ts';
 import { commit, create, event, remove } from './scripts/operation.ts';
 import { acquire, endGuard, journal, mayAct, openGuard, release } from './scripts/safety.ts';
-import { exhume, permit, reserve } from './scripts/shared.ts';
+import { agree, exhume, permit, reserve } from './scripts/shared.ts';
 
 export type ScriptName =
   | 'create'
@@ -53,6 +54,7 @@ export type ScriptName =
   | 'release'
   | 'reserve'
   | 'permit'
+  | 'agree'
   | 'exhume';
 
 export const SCRIPTS: Readonly<Record<ScriptName, string>> = {
@@ -75,6 +77,7 @@ export const SCRIPTS: Readonly<Record<ScriptName, string>> = {
   release,
   reserve,
   permit,
+  agree,
   exhume,
 };
 

@@ -41,6 +41,7 @@ export const STORE_METHODS: Record<keyof Store, 'writes' | 'reads'> = {
   takePermit: 'writes',
   dropPermit: 'writes',
   permits: 'reads',
+  agree: 'writes',
   setShared: 'writes',
   getShared: 'reads',
   announce: 'writes',

@@ -69,6 +69,46 @@ export function roomContract(on: StoreBench): void {
       expect(await on.store.takePermit('p', 'late', 1, T0 + 1_001, 1_000)).toBe(false);
     });
 
+    test('facts of an operation are what was given first, whoever asks, until it is forgotten', async () => {
+      await on.operation('a');
+      const given = await Promise.all(
+        Array.from({ length: 9 }, (_, at) =>
+          (at % 2 ? on.store : on.other).agree(
+            'a',
+            new Map([
+              ['f', `v${at}`],
+              [`own ${at}`, ''],
+            ]),
+          ),
+        ),
+      );
+      const [stands] = new Set(given.map((found) => found.get('f')));
+      expect(new Set(given.map((found) => found.get('f')))).toEqual(new Set([stands]));
+      expect(
+        await on.other.agree(
+          'a',
+          new Map([
+            ['f', 'late'],
+            ['own 3', 'late'],
+            ['__proto__', 'x'],
+          ]),
+        ),
+      ).toEqual(
+        new Map([
+          ['f', stands],
+          ['own 3', ''],
+          ['__proto__', 'x'],
+        ]),
+      );
+      expect(await on.store.agree('a', new Map())).toEqual(new Map());
+      await on.operation('b');
+      expect(await on.store.agree('b', new Map([['f', 'other']]))).toEqual(new Map([['f', 'other']]));
+      await on.store.remove('a');
+      expect(await on.other.agree('a', new Map([['f', 'gone']]))).toEqual(new Map([['f', 'gone']]));
+      await on.operation('a');
+      expect(await on.store.agree('a', new Map([['f', 'new']]))).toEqual(new Map([['f', 'new']]));
+    });
+
     test('shared values are what was last set', async () => {
       expect(await on.store.getShared('k')).toBeUndefined();
       await on.store.setShared('k', '1');

@@ -56,6 +56,7 @@ interface Held {
   journal: Map<string, JournalEntry>;
   done: Map<string, DoneRecord>;
   rows: Map<string, Map<string, number>>;
+  agreed: Map<string, string>;
   notes: Note[];
   notesDropped: number;
   events: OperationEvent[];
@@ -130,6 +131,7 @@ export function memoryStore(clock: Clock): Store {
         done: new Map(),
         rows: new Map(),
         notes: [],
+        agreed: new Map(),
         notesDropped: 0,
         events: [],
       });
@@ -446,6 +448,11 @@ export function memoryStore(clock: Clock): Store {
     },
     permits: async (name, now) =>
       [...(permits.get(name) ?? [])].filter(([, until]) => until > now).map(([holder, untilMs]) => ({ holder, untilMs })),
+    async agree(id, facts) {
+      const agreed = operations.get(id)?.agreed;
+      for (const [fact, value] of facts) if (agreed !== undefined && !agreed.has(fact)) agreed.set(fact, value);
+      return new Map([...facts].map(([fact, value]) => [fact, agreed?.get(fact) ?? value]));
+    },
     async setShared(key, value) {
       shared.set(key, value);
     },

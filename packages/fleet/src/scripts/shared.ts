@@ -33,6 +33,21 @@ return 1
 `;
 
 /**
+ * agree: of each fact what was given first; nothing is kept of an operation that is gone.
+ * KEYS op, agreed   ARGV fact, value, …
+ * → values that stand, in order
+ */
+export const agree: string = `
+local values = {}
+local kept = redis.call('EXISTS', KEYS[1]) == 1
+for i = 1, #ARGV, 2 do
+  if kept then redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 1]) end
+  values[#values + 1] = redis.call('HGET', KEYS[2], ARGV[i])
+end
+return values
+`;
+
+/**
  * exhume: takes a dead letter off the list; of several callers one gets it.
  * KEYS letters   ARGV id
  * → letter json, or nil

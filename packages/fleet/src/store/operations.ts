@@ -9,7 +9,7 @@ import { changeLists, parse, parseRows, parseSnapshot } from './records.ts';
 const IDEMPOTENCY_SECONDS = 86_400;
 const LIST_STEP = 200;
 /** What lies beside the operation itself. */
-const PARTS = ['plan', 'checkpoints', 'done', 'rows', 'notes', 'events', 'journal', 'given', 'picture'];
+const PARTS = ['plan', 'checkpoints', 'done', 'rows', 'notes', 'events', 'journal', 'given', 'picture', 'agreed'];
 
 type OperationCalls = Pick<
   Store,

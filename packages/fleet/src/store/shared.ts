@@ -5,11 +5,11 @@ import { parse } from './records.ts';
 
 type RoomCalls = Pick<
   Store,
-  'reserve' | 'releaseReservation' | 'reservations' | 'takePermit' | 'dropPermit' | 'permits' | 'setShared' | 'getShared'
+  'reserve' | 'releaseReservation' | 'reservations' | 'takePermit' | 'dropPermit' | 'permits' | 'agree' | 'setShared' | 'getShared'
 >;
 type FleetCalls = Pick<Store, 'announce' | 'leave' | 'workers' | 'putSpool' | 'dropSpool' | 'spools' | 'bury' | 'deadLetters' | 'exhume'>;
 
-export function roomCalls({ redis, key, call }: Base): RoomCalls {
+export function roomCalls({ redis, key, op, call }: Base): RoomCalls {
   return {
     async reserve(spool, holder, want, capacity) {
       const whole = [want.bytes, want.inodes, capacity.bytes, capacity.inodes].map((value) => Math.max(0, Math.round(value)));
@@ -34,6 +34,11 @@ export function roomCalls({ redis, key, call }: Base): RoomCalls {
     async permits(name, now) {
       const flat = await redis.zrangebyscore(key('permits', name), `(${now}`, '+inf', 'WITHSCORES');
       return Array.from({ length: flat.length / 2 }, (_, at) => ({ holder: String(flat[at * 2]), untilMs: Number(flat[at * 2 + 1]) }));
+    },
+    async agree(id, facts) {
+      const names = [...facts.keys()];
+      const values = (await call('agree', [op(id), op(id, 'agreed')], [...facts].flat())) as (string | null)[];
+      return new Map(names.map((name, at) => [name, values[at] ?? facts.get(name)!]));
     },
     async setShared(name, value) {
       await redis.hset(key('shared'), name, value);
