@@ -100,6 +100,18 @@ describe('tsdb commands', () => {
       existing: 'refuse',
       verify: true,
     });
+    expect(
+      tsdbRequest('restore', { from: 'op_1', sink: './out', via: 'text', rename: ['a.*=b.*'], extraLabel: ['dc=a=b'] }, 0, '/data').params,
+    ).toEqual({
+      from: 'op_1',
+      sink: 'file:///data/out',
+      existing: 'refuse',
+      verify: true,
+      via: 'text',
+      rename: ['a.*=b.*'],
+      extraLabels: { dc: 'a=b' },
+    });
+    expect(tsdbRequest('verify', { ...flags, prometheusNames: true }, 0, '/').params).toMatchObject({ prometheusNames: true });
   });
 
   test.each([
@@ -109,6 +121,8 @@ describe('tsdb commands', () => {
     ['an empty window', { ...flags, stop: flags.start }, 'LSH_WINDOW_EMPTY', /2023-03-08 00:00:00 UTC/],
     ['a window that runs backwards', { ...flags, stop: '2022-01-01' }, 'LSH_WINDOW_EMPTY', /2022-01-01/],
     ['a wrong time', { ...flags, stop: 'noon' }, 'LSH_TIME_INVALID', /noon/],
+    ['an extra label without a value', { ...flags, extraLabel: ['dc'] }, 'LSH_USAGE', /--extra-label dc is not/],
+    ['an extra label twice', { ...flags, extraLabel: ['dc=a', 'dc=b'] }, 'LSH_USAGE', /gives dc twice/],
     ['a wrong interval', { ...flags, interval: 'often' }, 'LSH_DURATION_INVALID', /often/],
   ])('%s is a usage error', (_what, given, code, message) => {
     const wrong = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

@@ -8,7 +8,7 @@ export { nodeFiles } from './files.ts';
 export type { BatchListing, SpaceTaken } from './listing.ts';
 export { batchSize, halfDumpToGiveUp, listBatches, listOperations, restoredAt, spoolSize } from './listing.ts';
 export type { BatchTotals, ChunkEntry, ChunkFacts, ChunkSeries } from './manifest.ts';
-export type { RestoreOpening } from './ready-batch.ts';
+export type { BatchView, RestoreOpening } from './ready-batch.ts';
 export { openForRestore, ReadyBatch } from './ready-batch.ts';
 export { removeVerified } from './removal.ts';
 export type { ChunkProgress, ComparedPoints } from './restore-log.ts';

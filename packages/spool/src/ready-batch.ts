@@ -1,7 +1,7 @@
 /** The restorer's side of a batch folder. */
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { crc32, zstdDecompress } from 'node:zlib';
+import { constants, crc32, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { Json, LongshoreError } from '@longshore/core';
 import { errorCode, SpoolDamaged, SpoolMissing } from './errors.ts';
 import { type SpoolFile, step } from './files.ts';
@@ -14,13 +14,24 @@ import { firstUnbacked, openIfThere, readManifestIn } from './stored-batch.ts';
 import { type Tombstone, tombstonesOf } from './tombstones.ts';
 
 const decompress = promisify(zstdDecompress);
+const compress = promisify(zstdCompress);
+/** As segments are written. */
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 /** The least that zlib takes. */
 const LEAST_PIECE_BYTES = 64;
 
 export type RestoreOpening = { state: 'ready' | 'verified'; batch: ReadyBatch } | { state: 'removed'; tombstone: Tombstone };
 
+/** How the series of a batch are called where it is read, when that is not as they were dumped. */
+export interface BatchView {
+  /** Whole import lines. */
+  lines(lines: Buffer): Buffer;
+  /** The `metric` object of a line, as text. */
+  labels(labels: string): string;
+}
+
 /** Opens a complete batch. Errors: `LSH_SPOOL_DAMAGED` with the file and what is wrong; `LSH_SPOOL_MISSING` when it is nowhere, or still being dumped. */
-export async function openForRestore(spool: Spool, operation: string, batch: string): Promise<RestoreOpening> {
+export async function openForRestore(spool: Spool, operation: string, batch: string, view?: BatchView): Promise<RestoreOpening> {
   const states = await statesOf(spool, operation, batch);
   const tombstone = await tombstonesOf(spool, operation).find(batch);
   if (tombstone !== undefined) return { state: 'removed', tombstone };
@@ -29,7 +40,7 @@ export async function openForRestore(spool: Spool, operation: string, batch: str
     const what = state === undefined ? 'the batch is not in this spool' : 'the batch is still being dumped';
     throw SpoolMissing({ path: batchPath(spool, operation, batch, 'ready'), what });
   }
-  return { state, batch: await ReadyBatch.open(spool, operation, batch, state) };
+  return { state, batch: await ReadyBatch.open(spool, operation, batch, state, view) };
 }
 
 /** Why a manifest of a folder that should be complete is not. */
@@ -51,10 +62,19 @@ export class ReadyBatch {
   readonly #spool: Spool;
   readonly #manifest: ManifestState;
   readonly #log: RestoreLog;
+  readonly #view: BatchView | undefined;
   readonly #files = new Map<string, Promise<SpoolFile>>();
 
-  private constructor(spool: Spool, state: 'ready' | 'verified', manifest: ManifestState, totals: BatchTotals, log: RestoreLog) {
+  private constructor(
+    spool: Spool,
+    state: 'ready' | 'verified',
+    manifest: ManifestState,
+    totals: BatchTotals,
+    log: RestoreLog,
+    view: BatchView | undefined,
+  ) {
     this.#spool = spool;
+    this.#view = view;
     this.#state = state;
     this.#manifest = manifest;
     this.#log = log;
@@ -66,7 +86,7 @@ export class ReadyBatch {
   }
 
   /** Called by `openForRestore`. */
-  static async open(spool: Spool, operation: string, batch: string, state: 'ready' | 'verified'): Promise<ReadyBatch> {
+  static async open(spool: Spool, operation: string, batch: string, state: 'ready' | 'verified', view?: BatchView): Promise<ReadyBatch> {
     const path = batchPath(spool, operation, batch, state);
     const manifest = await readManifestIn(spool, path, operation, batch);
     const lacking = incompleteness(manifest);
@@ -78,7 +98,7 @@ export class ReadyBatch {
       if (unbacked !== undefined) throw SpoolDamaged({ path: join(path, manifest.entries[unbacked.chunk]!.segment), what: unbacked.what });
     }
     const log = await RestoreLog.open(spool, join(path, 'restore'), manifest.owner.nonce);
-    return new ReadyBatch(spool, state, manifest, manifest.totals, log);
+    return new ReadyBatch(spool, state, manifest, manifest.totals, log, view);
   }
 
   get state(): 'ready' | 'verified' {
@@ -114,8 +134,13 @@ export class ReadyBatch {
     return opening;
   }
 
-  /** The zstd frames of a chunk, checked against the manifest. */
+  /** The lines of a chunk as zstd frames, checked against the manifest. */
   async readChunk(chunk: number): Promise<Buffer> {
+    if (this.#view === undefined || this.#entry(chunk).length === 0) return this.#readFrames(chunk);
+    return compress(await this.readLines(chunk), COMPRESSION);
+  }
+
+  async #readFrames(chunk: number): Promise<Buffer> {
     const entry = this.#entry(chunk);
     if (entry.length === 0) return Buffer.alloc(0);
     const path = join(this.path, entry.segment);
@@ -129,10 +154,10 @@ export class ReadyBatch {
     return bytes;
   }
 
-  /** The import lines of a chunk. Never makes more bytes than the manifest states. */
+  /** The import lines of a chunk. Never decompresses to more bytes than the manifest states. */
   async readLines(chunk: number): Promise<Buffer> {
     const entry = this.#entry(chunk);
-    const bytes = await this.readChunk(chunk);
+    const bytes = await this.#readFrames(chunk);
     if (bytes.length === 0) return bytes;
     const path = join(this.path, entry.segment);
     // In few large pieces: by default they have 16 KB, and a tenth of the time goes into handing them over.
@@ -146,7 +171,7 @@ export class ReadyBatch {
     if (lines.length !== entry.lineBytes) {
       throw SpoolDamaged({ path, what: `chunk ${chunk} has ${lines.length} bytes of lines, the manifest says ${entry.lineBytes}` });
     }
-    return lines;
+    return this.#view?.lines(lines) ?? lines;
   }
 
   /** Points and timestamp hash of each series of a chunk, read from the manifest. */
@@ -157,7 +182,8 @@ export class ReadyBatch {
     const line = await readLine(await this.#file('manifest'), path, place.offset, place.end);
     const series = line === undefined ? undefined : parseDigests(line, this.#manifest.labels);
     if (series === undefined) throw SpoolDamaged({ path, what: `the series of chunk ${chunk}, at byte ${place.offset}, cannot be read` });
-    return series;
+    const view = this.#view;
+    return view === undefined ? series : series.map((one) => ({ ...one, labels: view.labels(one.labels) }));
   }
 
   /** Reads every chunk and its digests; every damage, in order. */

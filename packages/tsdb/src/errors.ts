@@ -36,6 +36,20 @@ export const OtherSink: ErrorEntry<{ from: string; before: string; now: string }
   exitCode: EXIT.refused,
 });
 
+export const WouldMerge: ErrorEntry<{ one: string; other: string; becomes: string }> = defineError('LSH_TSDB_MERGE', {
+  message: ({ one, other, becomes }) => `${one} and ${other} would both become ${becomes} in the sink`,
+  fix: 'Nothing that would be merged was sent. Choose names that stay apart, or move one of the two by itself (--match, --exclude, --tag).',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const CannotRename: ErrorEntry<{ reason: string }> = defineError('LSH_TSDB_RENAME', {
+  message: ({ reason }) => reason,
+  fix: 'Nothing of it was sent. Change --rename, --prometheus-names or --extra-label.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const NoDump: ErrorEntry<{ from: string; spools: string[] }> = defineError('LSH_TSDB_NO_DUMP', {
   message: ({ from, spools }) =>
     `there is no finished batch of ${from} in ${spools.length === 0 ? 'any spool: none is alive' : `the spools ${spools.join(', ')}`}`,

@@ -1,4 +1,4 @@
-import type { SystemPackage } from '@longshore/core';
+import type { SystemPackage, TaskDefinition } from '@longshore/core';
 import { dump } from './operations/dump.ts';
 import { inspect } from './operations/inspect.ts';
 import { kildaDump } from './operations/kilda-dump.ts';
@@ -22,6 +22,7 @@ import { proveSink } from './tasks/prove-sink.ts';
 import { putBatch } from './tasks/put-batch.ts';
 import { restoreBatch } from './tasks/restore-batch.ts';
 import { settle } from './tasks/settle.ts';
+import { tellingBothNames } from './tasks/sink-names.ts';
 import { writeBatch } from './tasks/write-batch.ts';
 
 /** Everything a program needs to run time-series operations. */
@@ -49,7 +50,7 @@ export const tsdb: SystemPackage = {
     putBatch,
     writeBatch,
     ...INTERVAL_TASKS,
-  ],
+  ].map((task) => tellingBothNames(task as TaskDefinition)),
 };
 
 export type { OpenTsdbClient } from './client/opentsdb/index.ts';

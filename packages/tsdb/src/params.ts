@@ -1,5 +1,7 @@
 /** Parameters of the kinds, as the API takes them. Times in ms since the epoch, half-open. */
 import { z } from 'zod';
+import type { Renaming } from './plan/renaming.ts';
+import { renamingParams } from './plan/renaming.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -105,7 +107,7 @@ export interface PutParams {
   sync?: boolean | undefined;
 }
 
-export type MigrateParams = WindowParams & SinkParams & PutParams & { source: string; spool?: string | undefined };
+export type MigrateParams = WindowParams & SinkParams & PutParams & Renaming & { source: string; spool?: string | undefined };
 export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   source: address('opentsdb'),
   sink: address('victoriametrics'),
@@ -120,6 +122,7 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   ...selection,
   via,
   ...putting,
+  ...renamingParams,
   originMs: z.int().min(0).optional().describe('windows begin at multiples of the interval from here, ms'),
   folders: z
     .strictObject({
@@ -144,7 +147,7 @@ export const DumpParams: z.ZodType<DumpParams> = z.strictObject({
   ...selection,
 });
 
-export type RestoreParams = SinkParams & { from: string };
+export type RestoreParams = SinkParams & PutParams & Renaming & { from: string };
 export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
   from: z
     .string()
@@ -154,9 +157,12 @@ export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
   existing,
   verify,
   settleMs,
+  via,
+  ...putting,
+  ...renamingParams,
 });
 
-export interface VerifyParams extends SelectionParams {
+export interface VerifyParams extends SelectionParams, Renaming {
   source?: string | undefined;
   from?: string | undefined;
   sink: string;
@@ -177,6 +183,7 @@ export const VerifyParams: z.ZodType<VerifyParams> = z
     metricsPrefix,
     intervalMs,
     ...selection,
+    ...renamingParams,
   })
   .refine(({ source, from }) => (source === undefined) !== (from === undefined), {
     error: 'give either a source or a dump (from), not both',

@@ -38,6 +38,9 @@ export interface TsdbFlags extends RunningFlags {
   verifyUrl?: string;
   requestSizeLimit?: number;
   sync?: boolean;
+  rename?: string[];
+  prometheusNames?: boolean;
+  extraLabel?: string[];
 }
 
 type Job = 'migrate' | 'dump' | 'restore' | 'verify';
@@ -104,17 +107,18 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
   if (job === 'migrate' || job === 'restore') {
     params.existing = flags.existing ?? 'refuse';
     params.verify = flags.verify ?? true;
-    if (job === 'migrate') Object.assign(params, puttingOf(flags));
+    Object.assign(params, puttingOf(flags));
     if (flags.settle !== undefined) params.settleMs = parseDuration(flags.settle);
   }
+  if (job !== 'dump') Object.assign(params, renamingOf(job, flags));
   const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
   if (spool) params.spool = spool.name;
   return { kind: `tsdb.${job}`, params, headline: `${sentence.join(': ')}.`, ...(spool ? { spool } : {}) };
 }
 
-/** A sink is a target, or, for a migration, a folder of this machine: anything with a slash in front, or `file:///…`. */
+/** A sink is a target, or, where it is written, a folder of this machine: anything with a slash in front, or `file:///…`. */
 function parseSink(text: string, job: Job, cwd: string): string {
-  if (job === 'migrate' && /^(\/|\.{1,2}\/|file:)/.test(text))
+  if ((job === 'migrate' || job === 'restore') && /^(\/|\.{1,2}\/|file:)/.test(text))
     return text.startsWith('file:') ? text : pathToFileURL(resolve(cwd, text)).href;
   return parseTarget('--sink', text);
 }
@@ -144,6 +148,23 @@ function puttingOf({ via, verifyUrl, requestSizeLimit, sync }: TsdbFlags): { [ke
     ...(verifyUrl === undefined ? {} : { verifyUrl: parseTarget('--verify-url', verifyUrl) }),
     ...(requestSizeLimit === undefined ? {} : { requestBytes: requestSizeLimit }),
     ...(sync === true ? { sync } : {}),
+  };
+}
+
+/** What the rules themselves must be like, the API says. */
+function renamingOf(job: Job, { rename, prometheusNames, extraLabel }: TsdbFlags): { [key: string]: Json } {
+  const extraLabels: { [key: string]: string } = {};
+  for (const text of extraLabel ?? []) {
+    const [, key, value] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+    if (key === undefined || value === undefined)
+      throw BadUsage({ problem: `--extra-label ${text} is not of the form name=value`, command: `longshore tsdb ${job}` });
+    if (Object.hasOwn(extraLabels, key)) throw BadUsage({ problem: `--extra-label gives ${key} twice`, command: `longshore tsdb ${job}` });
+    extraLabels[key] = value;
+  }
+  return {
+    ...(rename === undefined ? {} : { rename }),
+    ...(prometheusNames === true ? { prometheusNames } : {}),
+    ...(extraLabel === undefined ? {} : { extraLabels }),
   };
 }
 
@@ -213,6 +234,15 @@ const writing = (command: Command): Command =>
     )
     .option('--no-verify', 'do not read back what was written (the outcome is then "not verified")')
     .option('--settle <length>', 'how long verified data is kept before it is counted once more, such as 30s');
+const naming = (command: Command): Command =>
+  command
+    .option(
+      '--rename <pattern=replacement>',
+      'other names in the sink: kilda.*=flow.*; may be given again, the first that fits counts',
+      several,
+    )
+    .option('--prometheus-names', 'names of metrics and tags as Prometheus allows them: what it does not becomes _')
+    .option('--extra-label <name=value>', 'a tag that every series gets in the sink; may be given again', several);
 export function tsdbCommand(terminal: Terminal): Command {
   const add = (job: Job, title: string, parts: ((command: Command) => Command)[], examples: string[]): Command =>
     operationCommand<TsdbFlags, TsdbRequest>(terminal, {
@@ -230,11 +260,12 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'migrate',
       'dump and restore at once, then count everything again',
-      [source, sink, window, spoolOption, writing, putting],
+      [source, sink, window, spoolOption, writing, putting, naming],
       [
         'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
         'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',
         'longshore tsdb migrate -s otsdb-old -d vm-new --start 1678233600 --stop 1678320000 --existing fill --detach',
+        "longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-01 --stop 2023-04-01 --rename 'kilda.*=flow.*' --extra-label dc=north --plan",
       ],
     ),
     add(
@@ -246,13 +277,17 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'restore',
       'restore what an earlier dump has left in its spool',
-      [from, sink, writing],
-      ['longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428'],
+      [from, sink, writing, putting, naming],
+      [
+        'longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428',
+        'longshore tsdb restore --from op_ab12cd34 --sink /data/out --via text',
+        'longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428 --prometheus-names',
+      ],
     ),
     add(
       'verify',
       'compare source and sink, point by point; writes nothing',
-      [source, from, sink, window],
+      [source, from, sink, window, naming],
       ['longshore tsdb verify --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01'],
     ),
     operationCommand<TsdbFlags, TsdbRequest>(terminal, {

@@ -1,17 +1,16 @@
 /** What the plans of all four kinds have in common: the source is read, nothing is changed. */
 
-import type { Finding, Json, LeaseRequest, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
-import { LongshoreError } from '@longshore/core';
+import type { Finding, Json, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
 import { z } from 'zod';
 import type { Discovery, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
-import { victoriaMetrics } from '../client/victoriametrics/index.ts';
-import { EmptyWindow, NoDump, NoMetrics, SinkNotEmpty } from '../errors.ts';
+import { EmptyWindow, NoDump, NoMetrics } from '../errors.ts';
 import type { WindowParams } from '../params.ts';
 import type { BatchPlan } from '../plan/batches.ts';
-import { batchCount, rangeText, windowCount } from '../plan/batches.ts';
+import { batchCount, batchPlanOf, rangeText, windowCount } from '../plan/batches.ts';
+import type { Renaming } from '../plan/renaming.ts';
+import { renamingOf } from '../plan/renaming.ts';
 import { prefixesToAsk, selectMetrics } from '../plan/selection.ts';
-import { countHeld } from '../tasks/prove-sink.ts';
 import { estimate, estimateText } from './estimate.ts';
 
 export interface Surveyed {
@@ -23,7 +22,7 @@ export interface Surveyed {
 }
 
 /** Finds the metrics and cuts the window. Throws only what trying again may mend; everything else is a finding. */
-export async function survey(context: TaskContext<WindowParams & { source: string }>): Promise<Surveyed> {
+export async function survey(context: TaskContext<WindowParams & Renaming & { source: string }>): Promise<Surveyed> {
   const { params, signal } = context;
   const { startMs, stopMs, intervalMs, metricsPrefix: prefix } = params;
   if (stopMs <= startMs) throw EmptyWindow({ startMs, stopMs });
@@ -45,12 +44,14 @@ export async function survey(context: TaskContext<WindowParams & { source: strin
   if (stopMs > context.clock.now())
     findings.push({ level: 'warning', text: 'the window reaches beyond now: points that arrive at the source later are not moved' });
   const { tags, downsample, originMs, folders } = params;
+  const renaming = renamingOf(params);
   const batches: BatchPlan = {
     startMs,
     stopMs,
     intervalMs,
     metrics,
     ...(originMs === undefined ? {} : { originMs }),
+    ...(renaming === undefined ? {} : { renaming }),
     ...(tags === undefined && downsample === undefined ? {} : { reading: { tags, downsample } }),
     // One folder for each window, whatever is in it.
     ...(folders === undefined ? {} : { folders, metricsPerBatch: Math.max(1, metrics.length) }),
@@ -88,38 +89,6 @@ async function selected(source: OpenTsdbClient, params: WindowParams, signal: Ab
   return reasons.length === 0 ? { metrics, complete: true } : { metrics, complete: false, reason: reasons.join('; ') };
 }
 
-/** What the sink already holds, as far as it can be asked from here; the run asks again before anything is sent. */
-export async function surveySink(
-  context: TaskContext<{ sink: string; existing: 'refuse' | 'fill' }>,
-  batches: BatchPlan,
-  findings: Finding[],
-): Promise<string> {
-  const { params, signal } = context;
-  try {
-    await using sink = context.target(params.sink, victoriaMetrics);
-    const held = await countHeld(sink, batches.metrics, batches, signal);
-    if (held.points === 0) return `into ${params.sink}, which holds none of it yet`;
-    if (params.existing === 'fill')
-      return `into ${params.sink}, which holds ${held.points} points of it already; only what is missing is sent`;
-    const error = SinkNotEmpty({ sink: params.sink, ...held });
-    findings.push({ level: 'error', text: error.message, error: error.data });
-    return `into ${params.sink}`;
-  } catch (error) {
-    if (!(error instanceof LongshoreError) || !error.data.retryable) throw error;
-    findings.push({
-      level: 'warning',
-      text: `${params.sink} could not be asked from here (${error.message}); the run asks again before anything is sent`,
-    });
-    return `into ${params.sink}`;
-  }
-}
-
-/** The sink's address is what is taken; two migrations into it may run when neither's metrics can be the other's. */
-export async function sinkLease(context: TaskContext<{ sink: string }>, scope: string): Promise<LeaseRequest[]> {
-  await using sink = context.target(context.params.sink, victoriaMetrics);
-  return [{ target: `victoriametrics:${sink.identity}`, scope }];
-}
-
 export function durationText(ms: number): string {
   const units: [number, string][] = [
     [86_400_000, 'day'],
@@ -132,11 +101,17 @@ export function durationText(ms: number): string {
   return `${number} ${unit}${number === 1 || unit === 'ms' ? '' : 's'}`;
 }
 
+export interface SurveyedDump {
+  spools: string[];
+  /** What was dumped, under the names it is to have; undefined when there is no dump. */
+  batches: BatchPlan | undefined;
+  /** What its plan keeps. */
+  data: Json;
+  findings: Finding[];
+}
+
 /** Where the batches of a dump lie; what is in the way becomes findings. */
-export async function surveyDump(
-  context: TaskContext<unknown>,
-  from: string,
-): Promise<{ spools: string[]; data: Json; findings: Finding[] }> {
+export async function surveyDump(context: TaskContext<Renaming & { from?: string | undefined }>, from: string): Promise<SurveyedDump> {
   const dumped = await context.operationOf(from);
   const served = await context.liveSpools(['restorer']);
   const spools = dumped?.spools ?? [];
@@ -151,7 +126,14 @@ export async function surveyDump(
   if (dumped && !dumped.live && dumped.state !== 'succeeded')
     findings.push({ level: 'warning', text: `${from} ended as "${dumped.state}": what it did not dump is not here` });
   if (away.length > 0) findings.push({ level: 'error', text: `no restorer serves ${away.join(', ')}, where part of ${from} lies` });
-  return { spools, data: dumped?.planData ?? null, findings };
+  const { renaming: _before, ...batches } = dumped?.planData ? batchPlanOf(dumped.planData) : {};
+  const renaming = renamingOf(context.params);
+  return {
+    spools,
+    batches: 'metrics' in batches ? { ...batches, ...(renaming === undefined ? {} : { renaming }) } : undefined,
+    data: dumped?.planData ?? null,
+    findings,
+  };
 }
 
 /** Of a dump whose folders are all gone nothing was restored or compared: that is no success. */

@@ -8,26 +8,13 @@ import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { MigrateParams } from '../params.ts';
 import { batchName, planData } from '../plan/batches.ts';
-import { PROVE_PUT } from '../tasks/prove-put.ts';
-import { PROVE_SINK } from '../tasks/prove-sink.ts';
 import { TALLIES, UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
+import { asParams, countsAgain, proving, settling, WRITING, writingOf, writingTask } from '../tasks/writing.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { placement, sinkLease, survey, surveySink } from './common.ts';
-import { putLease, surveyPut, viaOf } from './put.ts';
+import { placement, survey } from './common.ts';
+import { leaseOf, scopeOf, surveyWriting, viaOf } from './sinks.ts';
 
-const moveParams = z.object({
-  source: z.string(),
-  sink: z.string(),
-  existing: z.enum(['refuse', 'fill']),
-  verify: z.boolean(),
-  redo: z.int(),
-  tally: z.enum(TALLIES),
-  via: z.enum(['import', 'put', 'lines', 'text']),
-  named: z.boolean(),
-  verifyUrl: z.string().optional(),
-  requestBytes: z.int().optional(),
-  sync: z.boolean(),
-});
+const moveParams = z.object({ ...WRITING.shape, source: z.string(), redo: z.int(), tally: z.enum(TALLIES), named: z.boolean() });
 
 export const migrate: KindDefinition<MigrateParams> = defineKind({
   name: 'tsdb.migrate',
@@ -41,56 +28,24 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
 
   async plan(context) {
     const { params, operation } = context;
-    const { source, sink, existing, verify, settleMs } = params;
+    const { source, sink, settleMs } = params;
     const { batches, count, summary, findings, fingerprint } = await survey(context);
-    const via = params.via === 'auto' ? await viaOf(context) : params.via;
+    const writing = writingOf(params, params.via === 'auto' ? await viaOf(context) : params.via);
     const named = params.folders !== undefined;
-    if (via === 'import') summary.push(await surveySink(context, batches, findings));
-    else if (via === 'put') summary.push(await surveyPut(context, batches, findings));
-    else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
-    summary.push(
-      verify ? 'everything is read back and counted once more at the end' : 'nothing is read back: the outcome will be "not verified"',
-    );
+    summary.push(...(await surveyWriting(context, writing, batches, findings)));
     const where = await placement(context, ['dumper', 'restorer'], findings);
     const move: StageSpec = {
       ...where,
       name: 'move',
       title: 'dump and restore, batch by batch',
       concurrency: UNITS_IN_FLIGHT,
-      bulk: {
-        count,
-        params: {
-          source,
-          sink,
-          existing,
-          verify,
-          redo: 0,
-          tally: 'all',
-          via,
-          named,
-          sync: params.sync === true,
-          ...(params.verifyUrl === undefined ? {} : { verifyUrl: params.verifyUrl }),
-          ...(params.requestBytes === undefined ? {} : { requestBytes: params.requestBytes }),
-        },
-      },
+      bulk: { count, params: { ...asParams(writing), source, redo: 0, tally: 'all', named } },
       upkeep: {
         task: named ? 'tsdb.interval-settle' : 'tsdb.settle',
-        // What was put was read back, where it can be, before its folder is called verified; it is not counted again.
-        params: { sink, from: operation.id, verify: verify && via === 'import', settleMs: via === 'import' ? settleMs : 0 },
+        params: settling(writing, operation.id, settleMs),
         everyMs: UPKEEP_MS,
       },
     };
-    const prove =
-      via === 'import'
-        ? { id: PROVE_SINK, task: 'tsdb.prove-sink', params: { sink, existing }, placement: 'role' as const }
-        : via !== 'put'
-          ? { id: 'make-folder', task: 'tsdb.make-folder', params: { folder: sink }, placement: 'role' as const }
-          : {
-              id: PROVE_PUT,
-              task: 'tsdb.prove-put',
-              params: { sink, existing, ...(params.verifyUrl === undefined ? {} : { verifyUrl: params.verifyUrl }) },
-              placement: 'role' as const,
-            };
     const finalCount = {
       id: 'count',
       task: 'tsdb.final-count',
@@ -101,20 +56,13 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       summary,
       findings,
       fingerprint,
-      leases:
-        via === 'import'
-          ? await sinkLease(context, params.metricsPrefix)
-          : via === 'put'
-            ? await putLease(context, params.metricsPrefix)
-            : [{ target: sink, scope: '' }],
+      leases: await leaseOf(context, writing, scopeOf(params)),
       expect: { batches: count },
       data: planData(batches),
       stages: [
-        { name: 'prove', title: 'prove that the sink keeps what it takes', concurrency: 1, tasks: [prove] },
+        proving(writing),
         move,
-        ...(verify && via === 'import'
-          ? [{ name: 'count', title: 'count everything once more', concurrency: 1, tasks: [finalCount] }]
-          : []),
+        ...(countsAgain(writing) ? [{ name: 'count', title: 'count everything once more', concurrency: 1, tasks: [finalCount] }] : []),
         {
           name: 'cleanup',
           title: 'put the folders away',
@@ -128,26 +76,8 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
   },
 
   expand(_plan, stage, unit) {
-    const { source, sink, existing, verify, redo, tally, via, named, verifyUrl, requestBytes, sync } = moveParams.parse(stage.bulk!.params);
+    const { source, redo, tally, named, ...writing } = moveParams.parse(stage.bulk!.params);
     const batch = batchName(unit, redo);
-    const from = fromOf(stage);
-    const putting = {
-      sink,
-      existing,
-      batch,
-      from,
-      verify,
-      tally,
-      sync,
-      ...(verifyUrl === undefined ? {} : { verifyUrl }),
-      ...(requestBytes === undefined ? {} : { requestBytes }),
-    };
-    const writing =
-      via === 'lines' || via === 'text'
-        ? { task: 'tsdb.write-batch', params: { sink, via, batch, from, tally } }
-        : via === 'put'
-          ? { task: named ? 'tsdb.interval-put' : 'tsdb.put-batch', params: putting }
-          : { task: named ? 'tsdb.interval-restore' : 'tsdb.restore-batch', params: { sink, batch, from, existing, verify, redo, tally } };
     return [
       {
         id: `dump-${batch}`,
@@ -157,7 +87,7 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       },
       {
         id: `restore-${batch}`,
-        ...writing,
+        ...writingTask(writing, { batch, from: fromOf(stage), redo, tally, named }),
         placement: 'spool',
         after: `dump-${batch}`,
       },

@@ -1,14 +1,17 @@
-/** Folders → VictoriaMetrics. The folders are emptied as they are verified, as in the second half of a migration. */
+/** Folders → a sink, in every way a migration can write one. The folders are emptied as they are verified, as in the second half of a migration. */
 
-import type { KindDefinition, TaskContext } from '@longshore/core';
+import type { KindDefinition, StageSpec, TaskContext } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { RestoreParams } from '../params.ts';
+import { planData } from '../plan/batches.ts';
+import { asParams, countsAgain, proving, writingOf } from '../tasks/writing.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { nothingFound, sinkLease, surveyDump } from './common.ts';
+import { nothingFound, surveyDump } from './common.ts';
+import { leaseOf, surveyWriting, viaOf } from './sinks.ts';
 
 export const restore: KindDefinition<RestoreParams> = defineKind({
   name: 'tsdb.restore',
-  title: 'Restore a dump into VictoriaMetrics',
+  title: 'Restore a dump into VictoriaMetrics, an OpenTSDB, or files',
   role: 'restorer',
   params: RestoreParams,
   tolerant: true,
@@ -17,21 +20,26 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
   columns: COLUMNS,
 
   async plan(context: TaskContext<RestoreParams>) {
-    const { from, sink, existing, verify, settleMs } = context.params;
-    const { spools, data, findings } = await surveyDump(context, from);
+    const { params } = context;
+    const { from, sink, settleMs } = params;
+    const { spools, batches, findings } = await surveyDump(context, from);
+    const writing = writingOf(params, params.via === 'auto' ? await viaOf(context) : params.via);
+    const summary = [`the dump ${from} from ${spools.join(', ') || 'nowhere'}`];
+    if (batches !== undefined) summary.push(...(await surveyWriting(context, writing, batches, findings)));
+    const count: StageSpec = {
+      name: 'count',
+      title: 'count everything once more',
+      concurrency: 1,
+      tasks: [{ id: 'count', task: 'tsdb.final-count', params: { sink, redo: 0 }, placement: 'role' }],
+    };
     return {
-      summary: [`the dump ${from} from ${spools.join(', ') || 'nowhere'} into ${sink}`, 'the folders are emptied as they are verified'],
+      summary: [...summary, 'the folders are emptied as they are verified'],
       findings,
-      leases: await sinkLease(context, ''),
+      leases: await leaseOf(context, writing, ''),
       expect: {},
-      data,
+      data: batches === undefined ? null : planData(batches),
       stages: [
-        {
-          name: 'prove',
-          title: 'prove that the sink keeps what it takes',
-          concurrency: 1,
-          tasks: [{ id: 'prove-sink', task: 'tsdb.prove-sink', params: { sink, existing }, placement: 'role' }],
-        },
+        proving(writing),
         {
           name: 'find',
           title: 'find the batches',
@@ -39,20 +47,11 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
           tasks: spools.map((spool) => ({
             id: `find@${spool}`,
             task: 'tsdb.find-batches',
-            params: { from, sink, spool, existing, verify, settleMs },
+            params: { ...asParams(writing), from, spool, settleMs },
             placement: 'spool' as const,
           })),
         },
-        ...(verify
-          ? [
-              {
-                name: 'count',
-                title: 'count everything once more',
-                concurrency: 1,
-                tasks: [{ id: 'count', task: 'tsdb.final-count', params: { sink, redo: 0 }, placement: 'role' as const }],
-              },
-            ]
-          : []),
+        ...(countsAgain(writing) ? [count] : []),
       ],
     };
   },

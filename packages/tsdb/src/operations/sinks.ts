@@ -1,19 +1,18 @@
-/** What plans say of sinks that take points over `/api/put`. */
+/** What plans say of sinks: how they are written, what they hold, what things are called there. */
 import type { Finding, LeaseRequest, TaskContext } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
-import { SinkNotEmpty } from '../errors.ts';
+import { CannotRename, SinkNotEmpty, WouldMerge } from '../errors.ts';
 import type { BatchPlan } from '../plan/batches.ts';
+import type { Renaming } from '../plan/renaming.ts';
+import { renamingText, SinkNames } from '../plan/renaming.ts';
 import { cannotAsk } from '../tasks/prove-put.ts';
 import { countHeld } from '../tasks/prove-sink.ts';
-
-type Context = TaskContext<{ sink: string; verifyUrl?: string | undefined; existing: 'refuse' | 'fill' }>;
+import type { Via, Writing } from '../tasks/writing.ts';
 
 /** How a sink is written, as it answers. One that is configured by name is what its system says. */
-export type Via = 'import' | 'put' | 'lines' | 'text';
-
-export async function viaOf(context: Context): Promise<Via> {
+export async function viaOf(context: TaskContext<{ sink: string }>): Promise<Via> {
   const { sink: name } = context.params;
   if (name.startsWith('file:')) return 'lines';
   if (!/^[a-z]+:\/\//i.test(name)) {
@@ -35,13 +34,89 @@ export async function viaOf(context: Context): Promise<Via> {
   }
 }
 
-export async function putLease(context: Context, scope: string): Promise<LeaseRequest[]> {
-  await using sink = context.target(context.params.sink, openTsdbSink);
-  return [{ target: `put:${sink.identity}`, scope }];
+/** What is taken is the sink's address; two operations into it may run when neither's metrics can be the other's (`scope`: how they begin). */
+export async function leaseOf(context: TaskContext<{ sink: string }>, { sink, via }: Writing, scope: string): Promise<LeaseRequest[]> {
+  if (via === 'import') {
+    await using server = context.target(sink, victoriaMetrics);
+    return [{ target: `victoriametrics:${server.identity}`, scope }];
+  }
+  if (via === 'put') {
+    await using server = context.target(sink, openTsdbSink);
+    return [{ target: `put:${server.identity}`, scope }];
+  }
+  return [{ target: sink, scope: '' }];
 }
 
-export async function surveyPut(context: Context, batches: BatchPlan, findings: Finding[]): Promise<string> {
-  const { sink: name, verifyUrl, existing } = context.params;
+/** How the names of an operation's metrics begin in the sink. */
+export function scopeOf({ metricsPrefix, ...params }: Renaming & { metricsPrefix: string }): string {
+  return new SinkNames(params).keepsMetrics ? metricsPrefix : '';
+}
+
+/** What the sink already holds, as far as it can be asked from here; the run asks again before anything is sent. */
+export async function surveyWriting(
+  context: TaskContext<unknown>,
+  writing: Writing,
+  batches: BatchPlan,
+  findings: Finding[],
+): Promise<string[]> {
+  const { via, sink, verify } = writing;
+  const summary = surveyNames(batches, findings);
+  if (via === 'import') summary.push(await surveyImport(context, writing, batches, findings));
+  else if (via === 'put') summary.push(await surveyPut(context, writing, batches, findings));
+  else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
+  const again = via === 'import' ? 'everything is read back and counted once more at the end' : 'everything is read back';
+  summary.push(verify ? again : 'nothing is read back: the outcome will be "not verified"');
+  return summary;
+}
+
+const MOST_FINDINGS = 5;
+
+/** How things are called in the sink, with an example; what stands against it becomes findings. */
+export function surveyNames({ metrics, renaming }: Pick<BatchPlan, 'metrics' | 'renaming'>, findings: Finding[]): string[] {
+  if (renaming === undefined) return [];
+  const { wrong, merges, idle, renamed, example } = new SinkNames(renaming).review(metrics);
+  const errors = [
+    ...wrong.map((reason) => CannotRename({ reason })),
+    ...merges.map(({ one, other, becomes }) => WouldMerge({ one: `the metric ${one}`, other: `the metric ${other}`, becomes })),
+  ];
+  for (const error of errors.slice(0, MOST_FINDINGS)) findings.push({ level: 'error', text: error.message, error: error.data });
+  if (errors.length > MOST_FINDINGS)
+    findings.push({ level: 'error', text: `and ${errors.length - MOST_FINDINGS} more metrics cannot get their names` });
+  for (const rule of idle.slice(0, MOST_FINDINGS)) findings.push({ level: 'warning', text: `no metric is renamed by ${rule}` });
+  const shown = example === undefined ? '' : `, such as ${example.before} → ${example.after}`;
+  return [`other names in the sink (${renamingText(renaming)}): ${renamed} of ${metrics.length} metrics${shown}`];
+}
+
+async function surveyImport(
+  context: TaskContext<unknown>,
+  { sink: name, existing }: Writing,
+  batches: BatchPlan,
+  findings: Finding[],
+): Promise<string> {
+  try {
+    await using sink = context.target(name, victoriaMetrics);
+    const held = await countHeld(sink, batches, context.signal);
+    if (held.points === 0) return `into ${name}, which holds none of it yet`;
+    if (existing === 'fill') return `into ${name}, which holds ${held.points} points of it already; only what is missing is sent`;
+    const error = SinkNotEmpty({ sink: name, ...held });
+    findings.push({ level: 'error', text: error.message, error: error.data });
+    return `into ${name}`;
+  } catch (error) {
+    if (!(error instanceof LongshoreError) || !error.data.retryable) throw error;
+    findings.push({
+      level: 'warning',
+      text: `${name} could not be asked from here (${error.message}); the run asks again before anything is sent`,
+    });
+    return `into ${name}`;
+  }
+}
+
+async function surveyPut(
+  context: TaskContext<unknown>,
+  { sink: name, verifyUrl, existing }: Writing,
+  batches: BatchPlan,
+  findings: Finding[],
+): Promise<string> {
   await using sink = context.target(name, openTsdbSink);
   const serves = await sink.serves();
   if (serves === 'opentsdb') return `into the OpenTSDB ${name} over /api/put, read back from there`;
@@ -53,7 +128,7 @@ export async function surveyPut(context: Context, batches: BatchPlan, findings: 
     return `into ${name} over /api/put`;
   }
   await using reader = context.target(verifyUrl, victoriaMetrics);
-  const held = await countHeld(reader, batches.metrics, batches, context.signal);
+  const held = await countHeld(reader, batches, context.signal);
   if (held.points > 0 && existing === 'refuse') {
     const error = SinkNotEmpty({ sink: verifyUrl, ...held });
     findings.push({ level: 'error', text: error.message, error: error.data });

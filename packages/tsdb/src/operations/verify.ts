@@ -8,6 +8,7 @@ import { planData } from '../plan/batches.ts';
 import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { nothingFound, survey, surveyDump } from './common.ts';
+import { surveyNames } from './sinks.ts';
 
 export const verify: KindDefinition<VerifyParams> = defineKind({
   name: 'tsdb.verify',
@@ -22,7 +23,7 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
   async plan(context) {
     const { source, from, sink, startMs, stopMs, metricsPrefix, intervalMs } = context.params;
     if (from !== undefined) {
-      const { spools, data, findings } = await surveyDump(context, from);
+      const { spools, batches, findings } = await surveyDump(context, from);
       const tasks = spools.map((spool) => ({
         id: `find@${spool}`,
         task: 'tsdb.find-to-compare',
@@ -30,10 +31,13 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
         placement: 'spool' as const,
       }));
       return {
-        summary: [`the dump ${from} in ${spools.join(', ') || 'no spool'} compared with ${sink}; nothing is changed`],
+        summary: [
+          ...(batches === undefined ? [] : surveyNames(batches, findings)),
+          `the dump ${from} in ${spools.join(', ') || 'no spool'} compared with ${sink}; nothing is changed`,
+        ],
         findings,
         expect: {},
-        data,
+        data: batches === undefined ? null : planData(batches),
         stages: [{ name: 'find', title: 'find the batches', concurrency: 1, tasks }],
       };
     }
@@ -44,7 +48,7 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
       params: { ...context.params, source, startMs, stopMs, metricsPrefix, intervalMs },
     });
     return {
-      summary: [...summary, `compared with ${sink}; nothing is changed`],
+      summary: [...summary, ...surveyNames(batches, findings), `compared with ${sink}; nothing is changed`],
       findings,
       fingerprint,
       expect: { batches: count },

@@ -2,6 +2,8 @@
 import type { Json } from '@longshore/core';
 import { z } from 'zod';
 import type { TimeRange } from '../model.ts';
+import type { Renaming } from './renaming.ts';
+import { storedRenaming } from './renaming.ts';
 
 /** Metrics in one batch. Few enough that a batch stays a matter of minutes, many enough that folders stay few. */
 export const METRICS_PER_BATCH = 16;
@@ -21,6 +23,8 @@ export interface BatchPlan {
   reading?: BatchReading | undefined;
   /** Folders are named by their windows. */
   folders?: FolderNames | undefined;
+  /** Names in the sink, where they are others. */
+  renaming?: Renaming | undefined;
 }
 
 export interface BatchReading {
@@ -43,6 +47,7 @@ const schema = z.object({
   originMs: z.int().optional(),
   reading: z.object({ tags: z.record(z.string(), z.string()).optional(), downsample: z.string().optional() }).optional(),
   folders: z.object({ prefix: z.string(), timeZone: z.string() }).optional(),
+  renaming: storedRenaming.optional(),
 });
 const parsed: WeakMap<object, BatchPlan> = new WeakMap();
 

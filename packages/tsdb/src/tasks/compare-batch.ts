@@ -12,7 +12,9 @@ import type { ChunkComparison } from '../client/victoriametrics/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
 import { batchAt, batchPlanOf, rangeText, readingOf } from '../plan/batches.ts';
+import { namesOf } from '../plan/renaming.ts';
 import { PATIENT } from './settings.ts';
+import { agreeOnTags, renamedLines } from './sink-names.ts';
 
 export interface CompareBatchParams {
   source: string;
@@ -32,6 +34,7 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
     const { range, metrics } = batchAt(batchPlanOf(context.plan), params.unit);
     await using source = context.target(params.source, openTsdb);
     await using sink = context.target(params.sink, victoriaMetrics);
+    const names = namesOf(context.plan);
     let compared = 0;
     for (const metric of metrics) {
       await source.readRange(metric, range, {
@@ -45,8 +48,15 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
             async rollback() {
               parts = [];
             },
-            async commit(frame, { points, problems }) {
-              tellComparison(context, metric, points, await sink.verifyChunk(Buffer.concat(parts), { metric, range: frame, signal }));
+            async commit(frame, { points, problems, series }) {
+              await agreeOnTags(
+                context,
+                metric,
+                series.map(({ labels }) => labels),
+              );
+              const lines = names.keepsAll ? Buffer.concat(parts) : renamedLines(names, Buffer.concat(parts));
+              const found = await sink.verifyChunk(lines, { metric: names.metric(metric), range: frame, signal });
+              tellComparison(context, metric, points, found);
               for (const { kind, count, example } of problems)
                 context.note({ level: 'warning', row: metric, text: `${rangeText(frame)}: ${count} × ${kind}, such as ${example}` });
               compared += points;

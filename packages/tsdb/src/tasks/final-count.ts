@@ -12,6 +12,7 @@ import { z } from 'zod';
 import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { risen, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { batchAt, batchCount, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { namesOf } from '../plan/renaming.ts';
 import { sinkCounters } from './prove-sink.ts';
 import { MAX_REDO, PATIENT } from './settings.ts';
 
@@ -39,19 +40,21 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
     await using sink = context.target(params.sink, victoriaMetrics);
     await sink.flush(signal);
     const rows = await context.report();
+    const names = namesOf(context.plan);
     const lacking = new Map<string, number>();
     const unsure = new Set<string>();
     for (const [at, metric] of plan.metrics.entries()) {
       signal.throwIfAborted();
-      const { restored = 0, missing = 0, extra = 0, present = 0 } = rows[metric] ?? {};
+      const there = names.metric(metric);
+      const { restored = 0, missing = 0, extra = 0, present = 0 } = rows[names.row(metric)] ?? {};
       const expected = restored - missing + extra;
-      const found = await sink.countPoints(metric, plan, signal);
+      const found = await sink.countPoints(there, plan, signal);
       context.progress(at + 1, plan.metrics.length, 'metrics');
       if (found < expected) lacking.set(metric, expected - found);
       else if (found > expected && present === 0) {
         context.tally(metric, 'extra', found - expected);
         context.note({ level: 'error', row: metric, text: `the final count finds ${found} points where ${expected} are expected` });
-      } else if (found === expected && params.redo === 0 && (await sink.hasDoubled(metric, plan, signal))) unsure.add(metric);
+      } else if (found === expected && params.redo === 0 && (await sink.hasDoubled(there, plan, signal))) unsure.add(metric);
       else if (found > expected) {
         // Points that the source does not have may have been there before; from a count they cannot be told from doubled ones.
         const text = `the sink holds ${found - expected} points more than the source: others that were among the ${present} there before, or doubled ones; \`tsdb verify\` tells which`;

@@ -5,20 +5,21 @@
  */
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StageSpec, TaskDefinition } from '@longshore/core';
+import type { Json, StageSpec, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import type { Spool } from '@longshore/spool';
 import { listBatches, openSpool, tombstonesOf } from '@longshore/spool';
 import { z } from 'zod';
 import { OtherSink } from '../errors.ts';
+import { batchPlanOf } from '../plan/batches.ts';
+import { renamingText } from '../plan/renaming.ts';
 import { PATIENT, UNITS_IN_FLIGHT, UPKEEP_MS } from './settings.ts';
+import type { Writing } from './writing.ts';
+import { settling, WRITING, writingTask } from './writing.ts';
 
-export interface FindBatchesParams {
+export interface FindBatchesParams extends Writing {
   from: string;
-  sink: string;
   spool: string;
-  existing: 'refuse' | 'fill';
-  verify: boolean;
   settleMs: number;
 }
 
@@ -33,23 +34,16 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
   name: 'tsdb.find-batches',
   role: 'restorer',
   queue: 'restore',
-  params: z.strictObject({
-    from: z.string(),
-    sink: z.string(),
-    spool: z.string(),
-    existing: z.enum(['refuse', 'fill']),
-    verify: z.boolean(),
-    settleMs: z.int().min(0),
-  }),
+  params: z.strictObject({ ...WRITING.shape, from: z.string(), spool: z.string(), settleMs: z.int().min(0) }),
   retry: PATIENT,
   undo: { none: 'it reads the spool, and plans what lies there; nothing outside is changed' },
 
   async run(context) {
-    const { from, sink, spool: name, existing, verify, settleMs } = context.params;
+    const { from, spool: name, settleMs, ...writing } = context.params;
     const spool = await openSpool(context.spool());
     const batches = await finished(spool, from);
     if (batches.length === 0) return { output: { batches: 0 } };
-    await claimFor(join(spool.root, from, 'sink'), from, sink, `${context.operation.id}-${context.generation}`);
+    await claimFor(join(spool.root, from, 'sink'), from, claimOf(context.plan, writing), `${context.operation.id}-${context.generation}`);
     const stage: StageSpec = {
       name: 'restore',
       title: `restore ${batches.length} batches of ${from} from ${name}`,
@@ -57,16 +51,22 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
       tolerant: true,
       tasks: batches.map((batch) => ({
         id: `${batch}@${name}`,
-        task: 'tsdb.restore-batch',
-        params: { sink, batch, from, existing, verify, redo: 0, tally: 'restore' },
+        ...writingTask(writing, { batch, from, redo: 0, tally: 'restore', named: false }),
         placement: 'spool',
       })),
-      upkeep: { task: 'tsdb.settle', params: { sink, from, verify, settleMs }, everyMs: UPKEEP_MS },
+      upkeep: { task: 'tsdb.settle', params: settling(writing, from, settleMs), everyMs: UPKEEP_MS },
     };
     context.emit([stage]);
     return { output: { batches: batches.length } };
   },
 });
+
+/** The sink, and what else must be the same when part of a dump has been sent already. */
+function claimOf(plan: Json, { sink, via }: Writing): string {
+  const { renaming } = batchPlanOf(plan);
+  const form = via === 'lines' || via === 'text' ? `, as ${via}` : '';
+  return `${sink}${form}${renaming === undefined ? '' : `, with other names (${renamingText(renaming)})`}`;
+}
 
 /** One dump goes into one sink: its folders keep account of what that sink has acknowledged. */
 async function claimFor(path: string, from: string, sink: string, attempt: string): Promise<void> {

@@ -13,6 +13,7 @@ import { SinkDropsData, victoriaMetrics } from '../client/victoriametrics/index.
 import { DEFAULT_QUEUE_MS } from '../client/victoriametrics/probe.ts';
 import { NotBehind, SinkNotEmpty } from '../errors.ts';
 import { batchPlanOf } from '../plan/batches.ts';
+import { namesOf } from '../plan/renaming.ts';
 import { countHeld } from './prove-sink.ts';
 import { FIRST_BYTES } from './put-writer.ts';
 import { PATIENT } from './settings.ts';
@@ -140,7 +141,7 @@ function usualQueryPort(sink: string): string | undefined {
 async function refuseHeld(context: TaskContext<ProvePutParams>, verifyUrl: string): Promise<void> {
   const plan = batchPlanOf(context.plan);
   await using sink = context.target(verifyUrl, victoriaMetrics);
-  const held = await countHeld(sink, plan.metrics, plan, context.signal);
+  const held = await countHeld(sink, plan, context.signal);
   if (held.points > 0) throw SinkNotEmpty({ sink: context.params.sink, ...held });
 }
 
@@ -150,7 +151,8 @@ async function refuseStored(context: TaskContext<ProvePutParams>): Promise<void>
   const plan = batchPlanOf(context.plan);
   await using sink = context.target(params.sink, openTsdb);
   let [points, metrics, example] = [0, 0, ''];
-  for (const [at, metric] of plan.metrics.entries()) {
+  const names = namesOf(context.plan);
+  for (const [at, metric] of plan.metrics.map((source) => names.metric(source)).entries()) {
     try {
       const found = await sink.readRange(metric, plan, {
         signal,

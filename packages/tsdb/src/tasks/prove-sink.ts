@@ -10,8 +10,9 @@ import { z } from 'zod';
 import type { ProbeRequest, ProbeResult, ReadBack, SinkCounters, VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { SinkDropsData, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import { SinkNotEmpty } from '../errors.ts';
-import type { TimeRange } from '../model.ts';
+import type { BatchPlan } from '../plan/batches.ts';
 import { batchPlanOf } from '../plan/batches.ts';
+import { SinkNames } from '../plan/renaming.ts';
 import { FLUSH_LAG_MS, PATIENT } from './settings.ts';
 import { SinkGate } from './sink-gate.ts';
 
@@ -63,7 +64,7 @@ export const proveSink: TaskDefinition<ProveSinkParams> = defineTask({
     await using sink = context.target(params.sink, victoriaMetrics);
     await letOthersEnd(context, sink);
     if (params.existing === 'fill') await context.clock.sleep(FLUSH_LAG_MS, signal);
-    const held = await countHeld(sink, plan.metrics, plan, signal, (done) => context.progress(done, plan.metrics.length, 'metrics'));
+    const held = await countHeld(sink, plan, signal, (done) => context.progress(done, plan.metrics.length, 'metrics'));
     if (params.existing === 'refuse' && held.points > 0) throw SinkNotEmpty({ sink: params.sink, ...held });
     for (const [metric, points] of held.byMetric) context.tally(metric, 'present', points);
     const probe = await probed(sink, { oldestMs: plan.startMs, newestMs: plan.stopMs - 1, signal });
@@ -113,27 +114,30 @@ async function letOthersEnd(context: TaskContext<ProveSinkParams>, sink: Victori
 export interface Held {
   points: number;
   metrics: number;
+  /** As the sink calls it. */
   example: string;
+  /** As the source calls them. */
   byMetric: Map<string, number>;
 }
 
-/** What the sink holds of these metrics in the window. */
+/** What the sink holds of a plan's metrics in its window, under the names they have there. */
 export async function countHeld(
   sink: VictoriaMetricsClient,
-  metrics: readonly string[],
-  { startMs, stopMs }: TimeRange,
+  { metrics, renaming = {}, startMs, stopMs }: Pick<BatchPlan, 'metrics' | 'renaming' | 'startMs' | 'stopMs'>,
   signal: AbortSignal,
   progress: (done: number) => void = () => undefined,
 ): Promise<Held> {
   const held: Held = { points: 0, metrics: 0, example: '', byMetric: new Map() };
+  const names = new SinkNames(renaming);
   await sink.flush(signal);
   for (const [at, metric] of metrics.entries()) {
-    const points = await sink.countPoints(metric, { startMs, stopMs }, signal);
+    const there = names.metric(metric);
+    const points = await sink.countPoints(there, { startMs, stopMs }, signal);
     progress(at + 1);
     if (points === 0) continue;
     held.points += points;
     held.metrics += 1;
-    held.example ||= metric;
+    held.example ||= there;
     held.byMetric.set(metric, points);
   }
   return held;

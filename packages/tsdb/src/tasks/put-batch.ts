@@ -9,7 +9,6 @@
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
-import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
 import { tellExamples } from './compare-batch.ts';
@@ -21,6 +20,7 @@ import { PutWriter } from './put-writer.ts';
 import { waitOut } from './restore-batch.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
+import { openNamed } from './sink-names.ts';
 
 export interface PutBatchParams {
   sink: string;
@@ -62,7 +62,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
 
   async run(context) {
     const { params } = context;
-    const opening = await openForRestore(await openSpool(context.spool()), params.from, params.batch);
+    const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       tellRemoved(context, opening.tombstone);
       return { output: { points: opening.tombstone.totals.points } };

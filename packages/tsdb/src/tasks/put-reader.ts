@@ -5,6 +5,7 @@ import { openTsdb } from '../client/opentsdb/index.ts';
 import { compareWithOpenTsdb } from '../client/opentsdb/read-back.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
+import { namesOf } from '../plan/renaming.ts';
 import type { PutFacts } from './prove-put.ts';
 
 export interface PutReader extends AsyncDisposable {
@@ -17,11 +18,12 @@ export interface PutReader extends AsyncDisposable {
 /** Undefined where nothing can be asked. */
 export function putReader(context: TaskContext<{ sink: string }>, facts: PutFacts, verifyUrl: string | undefined): PutReader | undefined {
   const { params, signal } = context;
+  const names = namesOf(context.plan);
   if (facts.serves === 'opentsdb') {
     const sink = context.target(params.sink, openTsdb);
     return {
       flush: async () => undefined,
-      compare: (entry, lines) => compareWithOpenTsdb(sink, entry.metric, entry, lines, signal),
+      compare: (entry, lines) => compareWithOpenTsdb(sink, names.metric(entry.metric), entry, lines, signal),
       [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
     };
   }
@@ -32,7 +34,7 @@ export function putReader(context: TaskContext<{ sink: string }>, facts: PutFact
       await sink.flush(signal);
     },
     async compare({ metric, startMs, stopMs }, lines) {
-      const found = await sink.verifyChunk(lines, { metric, range: { startMs, stopMs }, signal, missingLines: true });
+      const found = await sink.verifyChunk(lines, { metric: names.metric(metric), range: { startMs, stopMs }, signal, missingLines: true });
       return { comparison: found.comparison, missingLines: found.missingLines ?? [] };
     },
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),

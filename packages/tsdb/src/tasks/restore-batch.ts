@@ -10,7 +10,6 @@
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
-import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
@@ -19,6 +18,7 @@ import { sinkFacts } from './prove-sink.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
 import { SinkGate } from './sink-gate.ts';
+import { openNamed } from './sink-names.ts';
 import { groupChunks, SinkWriter } from './sink-writer.ts';
 
 export interface RestoreBatchParams {
@@ -56,8 +56,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
 
   async run(context) {
     const { params, operation, store, clock } = context;
-    const spool = await openSpool(context.spool());
-    const opening = await openForRestore(spool, params.from, params.batch);
+    const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       tellRemoved(context, opening.tombstone);
       return { output: { points: opening.tombstone.totals.points } };

@@ -9,14 +9,16 @@
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import type { ReadyBatch, Spool } from '@longshore/spool';
-import { listBatches, openForRestore, openSpool, removeVerified, restoredAt } from '@longshore/spool';
+import { listBatches, openSpool, removeVerified, restoredAt } from '@longshore/spool';
 import { z } from 'zod';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { TimeRange } from '../model.ts';
+import { namesOf } from '../plan/renaming.ts';
 import { sinkFacts } from './prove-sink.ts';
 import { doubtUntil } from './restore-batch.ts';
 import { PATIENT, VISIBLE_MS } from './settings.ts';
 import { SinkGate } from './sink-gate.ts';
+import { openNamed } from './sink-names.ts';
 import { SinkWriter } from './sink-writer.ts';
 
 export interface SettleParams {
@@ -86,7 +88,7 @@ async function settleThese(context: Context, spool: Spool, names: string[], doub
   await using open = new AsyncDisposableStack();
   const batches: ReadyBatch[] = [];
   for (const name of names) {
-    const opening = await openForRestore(spool, params.from, name);
+    const opening = await openNamed(context, params.from, name);
     if (opening.state === 'removed') continue;
     const batch = open.use(opening.batch);
     // What was sent once more shows up a while later; counted before that it would be sent again and again.
@@ -96,10 +98,11 @@ async function settleThese(context: Context, spool: Spool, names: string[], doub
     if (until > clock.now()) doubtful.set(name, until);
     else batches.push(batch);
   }
+  const called = namesOf(context.plan);
   const lacking = new Set<ReadyBatch>();
   for (const { metric, range, points, of } of spans(batches)) {
     context.signal.throwIfAborted();
-    if ((await sink.countPoints(metric, range, context.signal)) < points) for (const batch of of) lacking.add(batch);
+    if ((await sink.countPoints(called.metric(metric), range, context.signal)) < points) for (const batch of of) lacking.add(batch);
   }
   const whole = batches.filter((batch) => !lacking.has(batch)).map(({ batch }) => batch);
   if (whole.length > 0) await removeVerified(spool, params.from, whole);

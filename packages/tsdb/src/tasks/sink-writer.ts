@@ -10,6 +10,8 @@ import type {
   VerifyRequest,
   VictoriaMetricsClient,
 } from '../client/victoriametrics/index.ts';
+import type { SinkNames } from '../plan/renaming.ts';
+import { namesOf } from '../plan/renaming.ts';
 import type { SinkFacts } from './prove-sink.ts';
 import { BODY_BYTES } from './settings.ts';
 
@@ -66,12 +68,13 @@ export function* groupMetrics(
   if (group.size > 0) yield group;
 }
 
-type Context = Pick<TaskContext<unknown>, 'clock' | 'signal' | 'generation' | 'count'>;
+type Context = Pick<TaskContext<unknown>, 'clock' | 'signal' | 'generation' | 'count' | 'plan'>;
 
 export class SinkWriter {
   readonly sink: VictoriaMetricsClient;
   readonly #context: Context;
   readonly #facts: SinkFacts;
+  readonly #names: SinkNames;
   /** False while the outcome of the last upload is not known. */
   settled = true;
 
@@ -79,6 +82,7 @@ export class SinkWriter {
     this.#context = context;
     this.sink = sink;
     this.#facts = facts;
+    this.#names = namesOf(context.plan);
   }
 
   /** From now on until then a request may take effect: its own deadline, then the server's queue. */
@@ -146,11 +150,11 @@ export class SinkWriter {
       for (const [metric, chunks] of group) {
         const range = { startMs: chunks[0]!.startMs, stopMs: chunks.at(-1)!.stopMs };
         const series = (await Promise.all(chunks.map(({ chunk }) => batch.digests(chunk)))).flat();
-        metrics.push({ metric, range, series });
+        metrics.push({ metric: this.#names.metric(metric), range, series });
       }
       const verdicts = await this.sink.confirmMetrics(metrics, { signal, readBack });
       for (const [metric, chunks] of group) {
-        const verdict = verdicts.get(metric);
+        const verdict = verdicts.get(this.#names.metric(metric));
         if (verdict !== undefined) for (const { chunk } of chunks) found.set(chunk, verdict);
       }
       await renew();
@@ -164,7 +168,8 @@ export class SinkWriter {
   }
 
   #request({ metric, startMs, stopMs }: ChunkEntry): VerifyRequest {
-    return { metric, range: { startMs, stopMs }, signal: this.#context.signal, readBack: this.#facts.readBack };
+    const { signal } = this.#context;
+    return { metric: this.#names.metric(metric), range: { startMs, stopMs }, signal, readBack: this.#facts.readBack };
   }
 
   /**

@@ -9,7 +9,6 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
-import { openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { kildaFolder } from '../client/kilda/index.ts';
 import { importText } from '../client/opentsdb/index.ts';
@@ -17,6 +16,7 @@ import { FileNotWhole } from '../errors.ts';
 import { batchPlanOf, batchRange } from '../plan/batches.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES } from './settings.ts';
+import { openNamed } from './sink-names.ts';
 
 export interface WriteBatchParams {
   sink: string;
@@ -36,7 +36,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
 
   async run(context) {
     const { params } = context;
-    const opening = await openForRestore(await openSpool(context.spool()), params.from, params.batch);
+    const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       for (const { metric, points } of opening.tombstone.metrics) tell(context, metric, points);
       return undefined;
