@@ -1,5 +1,5 @@
 /** Over `/api/put` too only what is missing is sent, and an answer that was lost doubles nothing where the sink can be asked. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,15 +57,22 @@ async function startListener(behind: VictoriaMetricsStandIn, lost: number): Prom
   return listener;
 }
 
+/** Deadlines are longer. */
+const LONGEST_PAUSE_MS = 30_000;
+
 interface Told {
   tallies: Record<string, number>;
   notes: Note[];
 }
 
-/** `laterMs`: how much later it is for this attempt. */
-async function attempt(task: string, generation: number, params: Json, proven: Json = {}, laterMs = 0): Promise<Told> {
+/** `laterMs`: how much later it is for this attempt. `impatient`: pauses are short, deadlines as they are. */
+async function attempt(task: string, generation: number, params: Json, proven: Json = {}, laterMs = 0, impatient = false): Promise<Told> {
   const told: Told = { tallies: {}, notes: [] };
-  const clock = { ...systemClock, now: () => systemClock.now() + laterMs };
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + laterMs,
+    ...(impatient ? { sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms > LONGEST_PAUSE_MS ? ms : 1, signal) } : {}),
+  };
   const context: TaskContext<unknown> = {
     ...batchContext({ task, generation, params, clock, store: memoryStore(systemClock), path }),
     resultOf: async () => proven,
@@ -148,9 +155,48 @@ test('kilda-otsdb-restore says how many points a listener may have twice; an Ope
   expect(told.notes.map(({ text }) => text).join()).toContain(`${POINTS} points were sent again`);
   expect(behind.store().points, 'it is true').toBe(2 * POINTS);
 
+  expect(await readdir(path), 'nothing is in doubt').toEqual(['kilda.a.ndjson', 'kilda.a.ndjson.rmeta.json']);
+
   await rm(join(path, 'kilda.a.ndjson.rmeta.json'));
   await using sink = await startOpenTsdb();
   sink.knobs.once('/api/put', { kind: 'reset-after' });
   const again = await attempt('tsdb.kilda-restore-folder', 3, { folder: pathToFileURL(path).href, sink: sink.url, requestBytes: 1 << 20 });
   expect(again.tallies).toEqual({ restored: POINTS });
+});
+
+test('a batch that another kilda-otsdb-restore may have sent is sent again and said, once, whatever operation goes on', async () => {
+  const rows = MINUTES.map(([ms, value]) => `${ms / 1000}.0|kilda.a|{'host': 'one'}|${value}\r\n`).join('');
+  const folder = join(path, 'rows');
+  await mkdir(folder);
+  await writeFile(join(folder, 'kilda.a.ndjson'), rows);
+  await using behind = await startVictoriaMetrics();
+  await using listener = await startListener(behind, 0);
+  const params = { folder: pathToFileURL(folder).href, sink: listener.url, requestBytes: 1 << 20 };
+  // What a worker leaves that is killed between the answer and its note.
+  await attempt('tsdb.kilda-restore-folder', 1, params);
+  await rm(join(folder, 'kilda.a.ndjson.rmeta.json'));
+  await writeFile(join(folder, '.restoring.json'), JSON.stringify({ sink: listener.url }));
+  const told = await attempt('tsdb.kilda-restore-folder', 2, params);
+  expect(told.tallies).toEqual({ restored: POINTS, maybeDoubled: POINTS });
+  expect(behind.store().points, 'it is true').toBe(2 * POINTS);
+  expect((await attempt('tsdb.kilda-restore-folder', 3, params)).tallies).toEqual({});
+  await writeFile(join(folder, 'kilda.b.ndjson'), rows.replaceAll('kilda.a', 'kilda.b'));
+  expect((await attempt('tsdb.kilda-restore-folder', 4, params)).tallies, 'of what comes later nothing is in doubt').toEqual({
+    restored: POINTS,
+  });
+});
+
+test.each([
+  ['refused', { kind: 'status', status: 400, body: '{"error":{"message":"no such thing"}}' } as const, 'no such thing', []],
+  ['taken, and its answer lost', { kind: 'reset-after' } as const, 'closed', ['.restoring.json']],
+])('after a request that was %s the folder says what is in doubt', async (_what, effect, error, left) => {
+  const rows = MINUTES.map(([ms, value]) => `${ms / 1000}.0|kilda.a|{'host': 'one'}|${value}\r\n`).join('');
+  const folder = join(path, 'rows');
+  await mkdir(folder);
+  await writeFile(join(folder, 'kilda.a.ndjson'), rows);
+  await using sink = await startOpenTsdb();
+  sink.knobs.always('/api/put', effect);
+  const params = { folder: pathToFileURL(folder).href, sink: sink.url, requestBytes: 1 << 20 };
+  await expect(attempt('tsdb.kilda-restore-folder', 1, params, {}, 0, true)).rejects.toThrow(error);
+  expect((await readdir(folder)).filter((file) => file !== 'kilda.a.ndjson')).toEqual(left);
 });

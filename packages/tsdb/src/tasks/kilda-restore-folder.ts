@@ -3,7 +3,8 @@
  * each noted when it was acknowledged.
  *
  * Changes: points in the sink, and the offsets in the folder. Twice is harmless for OpenTSDB, which keeps one value for one time; the
- * batch whose answer never came is sent again. VictoriaMetrics keeps both: such points are counted as `maybeDoubled`.
+ * batch whose answer never came, or was not noted, is sent again. VictoriaMetrics keeps both: such points are counted as `maybeDoubled`.
+ * That a batch may have been sent stands in the folder, so that a later operation knows of it, too.
  */
 import { stat } from 'node:fs/promises';
 import type { TaskContext, TaskDefinition } from '@longshore/core';
@@ -12,7 +13,7 @@ import { pauseBefore } from '@longshore/http';
 import { z } from 'zod';
 import type { KildaFolder } from '../client/kilda/index.ts';
 import { fileLines, kildaFolder, lineText, PutBusy, PutRefused, parseRow, putBody, putObject } from '../client/kilda/index.ts';
-import type { OpenTsdbSink } from '../client/opentsdb/index.ts';
+import type { OpenTsdbSink, PutResult } from '../client/opentsdb/index.ts';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
 import { mayHaveLanded } from './put-writer.ts';
 
@@ -41,14 +42,19 @@ export const kildaRestoreFolder: TaskDefinition<KildaRestoreFolderParams> = defi
     await using folder = context.target(context.params.folder, kildaFolder);
     await using sink = context.target(context.params.sink, openTsdbSink);
     const batch = new Batch(context, folder, sink);
-    // A worker that was lost may have sent a batch that it could not note.
-    if ((await context.checkpoint.load()) !== undefined) batch.mayHaveLanded = true;
-    await context.checkpoint.save({ begun: true });
-    for (const file of await folder.files()) {
-      context.signal.throwIfAborted();
-      await batch.addFile(file);
+    // Whoever was lost, or gave up, may have sent a batch that it could not note.
+    if ((await folder.inDoubt()) === sink.identity) batch.inDoubt = batch.mayHaveLanded = true;
+    await folder.setInDoubt(sink.identity);
+    try {
+      for (const file of await folder.files()) {
+        context.signal.throwIfAborted();
+        await batch.addFile(file);
+      }
+      await batch.finish();
+      batch.inDoubt = false;
+    } finally {
+      if (!batch.inDoubt) await folder.setInDoubt(undefined);
     }
-    await batch.finish();
     return undefined;
   },
 });
@@ -83,6 +89,8 @@ class Batch {
   #toldAt = 0;
   /** Part of the batch that is sent next may be in the sink already. */
   mayHaveLanded = false;
+  /** More may have been sent than is noted in the folder. */
+  inDoubt = false;
 
   constructor(context: Context, folder: KildaFolder, sink: OpenTsdbSink) {
     this.#context = context;
@@ -163,6 +171,7 @@ class Batch {
       state.sent = end;
       await this.#folder.setRestored(state.file, end);
     }
+    this.inDoubt = false;
     this.#sent += rows.length;
     this.#context.count('points', rows.length);
     this.#context.progress(this.#sent, undefined, 'points');
@@ -205,7 +214,10 @@ class Batch {
     const { context, sink } = { context: this.#context, sink: this.#sink };
     for (let failures = 0; ; ) {
       context.signal.throwIfAborted();
+      const before = this.inDoubt;
+      this.inDoubt = true;
       const result = await sink.put(putBody(objects), {});
+      if (tookNothing(result)) this.inDoubt = before;
       this.#requests += 1;
       if (result.result === 'taken') return;
       const shrinks = result.result === 'too-large' || (result.result === 'unknown' && result.closed && failures >= 2);
@@ -231,4 +243,14 @@ class Batch {
       await context.clock.sleep(pauseBefore(failures, TRIES, context.random, wait), context.signal);
     }
   }
+}
+
+/** The answer says that nothing of the request was taken. */
+function tookNothing(result: PutResult): boolean {
+  return (
+    result.result === 'refused' ||
+    result.result === 'too-large' ||
+    result.result === 'not-sent' ||
+    (result.result === 'busy' && !mayHaveLanded(result))
+  );
 }
