@@ -172,3 +172,25 @@ test('a guard that is open stands in the live view with the time it has left, an
   expect(text([{ ...guard, maxMs: 5_000 }])).toContain('over its time by 15 s, it is being ended');
   expect(text([{ ...guard, state: 'closed' }])).not.toContain('guard');
 });
+
+test('an operation that expects many of something is counted in that, with the time it has left', () => {
+  const moves = (done: number): OperationHeader => ({
+    ...header,
+    kind: 'openio.rebalance',
+    stage: 0,
+    stages: [stage('move', 'running', done, 3_000), stage('measure', 'pending', 0, 0)],
+    counters: { moves: done },
+    expect: { moves: 3_000 },
+  });
+  const rates = new Rates();
+  const sample = (at: number, done: number) =>
+    rates.add({ at, points: 0, bytes: 0, share: numbersOf({ header: moves(done), tasks: [], guards: [] }).share });
+  sample(0, 1_000);
+  const speeds = sample(10_000, 1_100);
+  const text = (shown: OperationHeader): string =>
+    statusLine({ ...picture, header: shown, tasks: [], numbers: numbersOf({ header: shown, tasks: [], guards: [] }), speeds });
+  expect(text(moves(1_100))).toContain('1,100 of 3,000 moves, about 3 min 10 s left');
+  // Nothing is counted yet, or nothing can be: the tasks are.
+  expect(text({ ...moves(7), counters: {} })).toContain('7 of 3,000 tasks');
+  expect(text({ ...moves(0), expect: { moves: 1 }, stages: [stage('move', 'running', 0, 1)] })).toContain('0 of 1 stage,');
+});

@@ -12,6 +12,7 @@ import { planText } from '../report/plan.ts';
 import { reportText } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
 import { clockTime, count, plural, table } from '../text.ts';
+import { inUnits } from '../watch/frame.ts';
 import { numbersOf } from '../watch/picture.ts';
 import { examples, milliseconds, wholeNumber, withJson } from './options.ts';
 import { watchToEnd } from './run-operation.ts';
@@ -187,8 +188,9 @@ function opsCommand(terminal: Terminal): Command {
       if (operations.length === 0) return terminal.say('There are no operations. `longshore tsdb migrate --help` shows how to start one.');
       const now = Date.now();
       const rows = operations.map((header) => {
-        const { done, total, points, unit } = numbersOf({ header, tasks: [], guards: [] });
-        const share = total > 0 ? `${count(done)}/${unit === 'batch' ? plural(total, 'batch', 'batches') : plural(total, 'stage')}` : '';
+        const numbers = numbersOf({ header, tasks: [], guards: [] });
+        const { done, total, points } = numbers;
+        const share = total > 0 ? `${count(done)}/${inUnits(numbers)}` : '';
         return [
           header.id,
           header.kind,

@@ -160,14 +160,17 @@ function eventLines({ events }: Picture): Line[] {
   return events.slice(-EVENTS_SHOWN).map(({ at, text }) => [{ style: 'dim', text: `  ${clockTime(at)}` }, ` ${text}`]);
 }
 
+/** `3,000 moves` */
+export function inUnits({ total, unit }: Pick<Picture['numbers'], 'total' | 'unit'>): string {
+  const one: Readonly<Record<string, string>> = { batches: 'batch', tasks: 'task', stages: 'stage' };
+  return plural(total, one[unit] ?? unit, unit);
+}
+
 /** The same in one line, for logs and pipes. */
 export function statusLine(picture: Picture): string {
   const { numbers, speeds, header } = picture;
   const parts = [stateWords(picture)];
-  if (numbers.total > 0)
-    parts.push(
-      `${count(numbers.done)} of ${numbers.unit === 'batch' ? plural(numbers.total, 'batch', 'batches') : plural(numbers.total, 'stage')}`,
-    );
+  if (numbers.total > 0) parts.push(`${count(numbers.done)} of ${inUnits(numbers)}`);
   parts.push(...numberParts(picture));
   if (header.endedAt === undefined && speeds.etaMs !== undefined) parts.push(`about ${duration(speeds.etaMs)} left`);
   const gates = new Set(picture.tasks.flatMap(({ gate }) => gate?.reason ?? []));

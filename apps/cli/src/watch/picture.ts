@@ -27,10 +27,11 @@ export interface Numbers {
   pointsVerified: number;
   bytes: number;
   retries: number;
-  /** Batches done and planned, or stages, where the kind has no batches. */
+  /** Done and planned of whatever the operation is counted in. */
   done: number;
   total: number;
-  unit: 'batch' | 'stage';
+  /** `batches`, what the plan expects so many of (`moves`), `tasks` of the stage with most of them, else `stages`. */
+  unit: string;
   share: number;
 }
 
@@ -48,10 +49,7 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
   const main = begun.reduce((best, stage) => (stage.total >= (best?.total ?? 0) && stage.total > 0 ? stage : best), begun[0]);
   const points = (counters.points ?? 0) + running('.restore');
   const inBatches = expect.batches !== undefined || header.kind.startsWith('tsdb.');
-  const done = inBatches
-    ? (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0)
-    : stages.filter(({ state }) => state === 'done').length;
-  const total = inBatches ? Math.max(main?.total ?? 0, expect.batches ?? 0) : stages.length;
+  const { done, total, unit } = progressIn(header, inBatches, main);
   const share = expect.points ? points / expect.points : total > 0 ? done / total : 0;
   return {
     points,
@@ -61,7 +59,21 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
     retries: counters.retries ?? 0,
     done,
     total,
-    unit: inBatches ? 'batch' : 'stage',
+    unit,
     share: Math.min(1, share),
   };
+}
+
+function progressIn(
+  { counters, expect, stages }: OperationHeader,
+  inBatches: boolean,
+  main: OperationHeader['stages'][number] | undefined,
+): Pick<Numbers, 'done' | 'total' | 'unit'> {
+  const over = (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0);
+  if (inBatches) return { done: over, total: Math.max(main?.total ?? 0, expect.batches ?? 0), unit: 'batches' };
+  // Of these the end is known, also where stages come one after another while it runs.
+  const counted = Object.entries(expect).find(([what, number]) => number > 1 && counters[what] !== undefined);
+  if (counted) return { done: counters[counted[0]] ?? 0, total: counted[1], unit: counted[0] };
+  if (main && main.total > 1) return { done: over, total: main.total, unit: 'tasks' };
+  return { done: stages.filter(({ state }) => state === 'done').length, total: stages.length, unit: 'stages' };
 }

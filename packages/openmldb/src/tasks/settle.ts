@@ -61,6 +61,7 @@ export function settleTask(role: OwnRole): TaskDefinition<SettleParams> {
         const { steps, degraded } = await settle(context, cluster, params.goal, { mayPromote: params.mayPromote });
         await context.journal.done(PLACEMENT);
         context.tally(`${params.db}.${params.table}`, 'settled', 1);
+        context.count('partitions', 1);
         if (degraded.length > 0)
           context.note({
             level: 'warning',
