@@ -1,6 +1,6 @@
 /** The real engine on in-memory ports, with two workers, against a stand-in of an OpenMLDB cluster that elects its leader in a real ZooKeeper. */
 import type { Consumer, Json, MemoryTransport, OperationHeader, Store } from '@longshore/core';
-import { memoryStore, memoryTransport, seededRandom, systemClock } from '@longshore/core';
+import { memoryStore, memoryTransport, seededRandom } from '@longshore/core';
 import { silentLog } from '@longshore/host';
 import { openmldb } from '@longshore/openmldb';
 import type { Engine, Service, WorkerSetup } from '@longshore/operations';
@@ -8,6 +8,7 @@ import { advance, createRegistry, createService, runTask, sweep } from '@longsho
 import type { OpenmldbStandIn, RecordedCluster } from '@longshore/sandbox';
 import { restore, startOpenmldb } from '@longshore/sandbox';
 import { connectZooKeeper } from '@longshore/zookeeper';
+import { fastClock } from './fast-clock.ts';
 
 /** Called around every effect of every attempt: `openmldb.migrator-settle/lead from t2:1`. */
 export type Around = (effect: string, when: 'before' | 'after') => Promise<void>;
@@ -29,6 +30,8 @@ export interface FleetOptions {
   recorded: RecordedCluster;
   nameservers?: string[];
   tickMs?: number;
+  /** Of the engine's clock; the cluster has the real one. */
+  speed?: number;
 }
 
 const SWEEP_MS = 200;
@@ -36,7 +39,10 @@ const LANES = 6;
 let clusters = 0;
 
 /** `hosts`: a ZooKeeper. */
-export async function startOpenmldbFleet(hosts: string, { recorded, nameservers, tickMs }: FleetOptions): Promise<OpenmldbFleet> {
+export async function startOpenmldbFleet(
+  hosts: string,
+  { recorded, nameservers, tickMs, speed = 1 }: FleetOptions,
+): Promise<OpenmldbFleet> {
   clusters += 1;
   const root = `/openmldb-${process.pid}-${Date.now()}-${clusters}`;
   const patient = { callTimeoutMs: 60_000, sessionTimeoutMs: 30_000 };
@@ -49,13 +55,14 @@ export async function startOpenmldbFleet(hosts: string, { recorded, nameservers,
   });
   await restore(cluster, recorded);
   const address = `openmldb://${hosts}${root}`;
-  const store = memoryStore(systemClock);
-  const transport = memoryTransport(systemClock);
+  const clock = fastClock(speed);
+  const store = memoryStore(clock);
+  const transport = memoryTransport(clock);
   const engine: Engine = {
     store,
     transport,
     registry: createRegistry([openmldb]),
-    clock: systemClock,
+    clock,
     random: seededRandom(1),
     log: silentLog,
   };

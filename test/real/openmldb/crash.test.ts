@@ -2,7 +2,7 @@
  * Workers die before and after every change they make, one at a time: the points are those of a run in which nobody dies. Whatever the point, the
  * operation ends as that run did, and what is taken back is as it was.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Json } from '@longshore/core';
@@ -25,6 +25,8 @@ interface Scenario {
   params: { [key: string]: Json };
   /** Done to the cluster before. */
   before?(fleet: OpenmldbFleet): void;
+  /** What the statfile says before. */
+  file?: string;
   back?: true;
 }
 
@@ -50,6 +52,14 @@ const SCENARIOS: Scenario[] = [
     back: true,
   },
   {
+    name: 'leaders come back after an upgrade, and the replica that was added goes',
+    recorded: clusterWith(['t1:1', 't2:1'], { 'db1.t/0': ['t2:1', 't1:1'], 'db1.t/1': ['t2:1', 't1:1'] }),
+    kind: 'openmldb.post-upgrade',
+    params: { endpoint: 't1:1', statfile: 'stat' },
+    file: 't1:1,db1,t,40,0,t2:1\nt1:1,db1,t,40,1,\n',
+    back: true,
+  },
+  {
     name: 'partitions come back after a restart of all tablets',
     recorded: clusterWith(['t1:1', 't2:1'], { 'db1.t/0': ['t1:1', 't2:1'] }),
     kind: 'openmldb.recover-data',
@@ -66,11 +76,23 @@ interface Point {
   when: 'before' | 'after';
 }
 
+/** Undefined where there is none. */
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 const NEVER = new Promise<never>(() => undefined);
 /** All points on a machine that is busy with other things. */
 const SLOWEST_MS = 1_800_000;
 /** Runs at a time: they wait more than they work. */
 const AT_ONCE = 6;
+/** Most of a run is pauses between looks, and the wait for what a lost call may still do. */
+const SPEED = 4;
 let files = 0;
 
 async function play(
@@ -78,7 +100,7 @@ async function play(
   die?: number,
 ): Promise<{ points: Point[]; placements: object; back: object; file: string | undefined; told: string }> {
   if (!zookeeper.there) throw new Error(zookeeper.reason);
-  await using fleet = await startOpenmldbFleet(zookeeper.url, { recorded: structuredClone(scenario.recorded), tickMs: 5 });
+  await using fleet = await startOpenmldbFleet(zookeeper.url, { recorded: structuredClone(scenario.recorded), tickMs: 5, speed: SPEED });
   const first = placementsOf(fleet.cluster);
   scenario.before?.(fleet);
   const points: Point[] = [];
@@ -94,12 +116,14 @@ async function play(
   };
   files += 1;
   const statfile = scenario.params.statfile === undefined ? undefined : join(dir, `stat-${files}`);
+  if (statfile !== undefined && scenario.file !== undefined) await writeFile(statfile, scenario.file);
   const params = { cluster: fleet.address, unsettledMs: 50, ...scenario.params, ...(statfile === undefined ? {} : { statfile }) };
   const header = await fleet.run(scenario.kind, params);
   expect([header.state, header.error]).toEqual(['succeeded', undefined]);
   expect(wrongWith(fleet.cluster, { autoFailover: true })).toEqual([]);
   const placements = placementsOf(fleet.cluster);
-  const file = statfile === undefined ? undefined : await readFile(statfile, 'utf8');
+  const textOf = async (): Promise<string | undefined> => (statfile === undefined ? undefined : ((await readText(statfile)) ?? ''));
+  const file = await textOf();
   let back = {};
   if (scenario.back) {
     await fleet.service.revert(header.id, 'somebody');
@@ -111,7 +135,7 @@ async function play(
     expect(wrongWith(fleet.cluster, { autoFailover: true })).toEqual([]);
     back = placementsOf(fleet.cluster);
     expect(back).toEqual(first);
-    if (statfile !== undefined) expect(await readFile(statfile, 'utf8')).toBe('');
+    if (statfile !== undefined) expect(await textOf()).toBe(scenario.file ?? '');
   }
   return { points, placements, back, file, told: fleet.cluster.changes.join(', ') };
 }

@@ -1,12 +1,13 @@
 /** The real engine on in-memory ports, with two workers, against an OpenIO stand-in on real ports, on the real clock. */
-import type { Clock, Consumer, MemoryTransport, OperationHeader, Store, Target } from '@longshore/core';
-import { memoryStore, memoryTransport, seededRandom, systemClock } from '@longshore/core';
+import type { Consumer, MemoryTransport, OperationHeader, Store, Target } from '@longshore/core';
+import { memoryStore, memoryTransport, seededRandom } from '@longshore/core';
 import { silentLog } from '@longshore/host';
 import { openio } from '@longshore/openio';
 import type { Engine, Service, Submission, WorkerSetup } from '@longshore/operations';
 import { advance, createRegistry, createService, runTask, sweep } from '@longshore/operations';
 import type { OpenIoOptions, OpenIoStandIn } from '@longshore/sandbox';
 import { startOpenIo } from '@longshore/sandbox';
+import { fastClock } from '../../support/fast-clock.ts';
 
 /** Called around every effect of every attempt: `openio.move/force`. */
 export type Around = (effect: string, when: 'before' | 'after') => Promise<void>;
@@ -31,18 +32,9 @@ export interface OpenIoFleet extends AsyncDisposable {
 const SWEEP_MS = 200;
 const LANES = 4;
 
-/** Time that passes `speed` times as fast, for the engine and its handlers: their pauses and deadlines are made for real services. */
-function fastClock(speed: number): Clock {
-  const began = systemClock.now();
-  return {
-    now: () => began + (systemClock.now() - began) * speed,
-    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
-  };
-}
-
 export async function startFleet({ speed = 1, ...options }: OpenIoOptions & { speed?: number } = {}): Promise<OpenIoFleet> {
   const io = await startOpenIo(options);
-  const clock = speed === 1 ? systemClock : fastClock(speed);
+  const clock = fastClock(speed);
   const store = memoryStore(clock);
   const transport = memoryTransport(clock);
   const engine: Engine = {
