@@ -11,7 +11,7 @@ import { viewOf } from '../report/kinds.ts';
 import { planText } from '../report/plan.ts';
 import { reportText } from '../report/text.ts';
 import type { Terminal } from '../terminal.ts';
-import { clockTime, count, plural, table } from '../text.ts';
+import { clockTime, count, table } from '../text.ts';
 import { inUnits } from '../watch/frame.ts';
 import { numbersOf } from '../watch/picture.ts';
 import { examples, milliseconds, wholeNumber, withJson } from './options.ts';
