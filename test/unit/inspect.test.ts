@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Json, memoryStore, type Note, systemClock, type TaskContext } from '@longshore/core';
-import { startOpenTsdb } from '@longshore/sandbox';
+import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { tsdb } from '@longshore/tsdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BATCH, batchContext, OPERATION, START_MS } from '../support/batch-context.ts';
@@ -74,6 +74,51 @@ test('a folder of the kilda tools: rows, series, and the byte of each row that c
   const errors = notes.filter(({ level }) => level === 'error').map(({ text }) => text);
   expect(errors[0]).toContain(`byte ${good.length}`);
   expect(errors[1]).toContain('cut off');
+});
+
+test('files that --via lines and --via text have written: series, and the byte of each line that cannot be read', async () => {
+  const label = (host: string): string => `{"__name__":"kilda.a","host":"${host}"}`;
+  const line = (host: string): string => `{"metric":${label(host)},"values":[1,2.5],"timestamps":[${START_MS},${START_MS + 60_000}]}\n`;
+  const uneven = `{"metric":${label('one')},"values":[1],"timestamps":[${START_MS},${START_MS}]}\n`;
+  await writeFile(join(path, 'a.jsonl'), `${line('one')}{}\n${uneven}${line('two')}${line('two').slice(0, 20)}`);
+  const text = (second: number, metric = 'kilda.b'): string => `${metric} ${START_MS / 1000 + second} ${second}.5 host=one\n`;
+  await writeFile(join(path, 'b.txt'), `${text(0)}kilda.b x 1 host=one\n${text(60)}kilda.b 1 1\n${text(0, 'kilda.a')}`);
+  await writeFile(join(path, 'c.jsonl.part'), line('one'));
+  const { rows, notes } = await attempt('tsdb.inspect-folder', { folder: pathToFileURL(path).href });
+  // The same series in two forms is one series.
+  expect(rows['kilda.a']).toMatchObject({ points: 5, series: 2, chunks: 2, damaged: 0 });
+  expect(rows['kilda.b']).toMatchObject({ points: 2, series: 1, chunks: 1 });
+  expect([rows['a.jsonl'], rows['b.txt'], rows['c.jsonl.part']].map((row) => row?.damaged)).toEqual([3, 2, 1]);
+  const errors = notes.filter(({ level }) => level === 'error').map(({ text: told }) => told);
+  expect(errors[0]).toContain(`byte ${line('one').length}`);
+  expect(errors[1]).toContain('1 values for 2 times');
+  expect(notes).toContainEqual({
+    level: 'info',
+    row: 'kilda.a',
+    text: `from ${new Date(START_MS).toISOString()} to ${new Date(START_MS + 60_000).toISOString()}`,
+  });
+});
+
+test('a VictoriaMetrics: series and points of the window, and those that are there twice', async () => {
+  await using sink = await startVictoriaMetrics({});
+  const send = async (host: string, seconds: number[]): Promise<void> => {
+    const times = seconds.map((second) => START_MS + second * 1000);
+    const line = `{"metric":{"__name__":"kilda.a","host":"${host}"},"values":[${seconds}],"timestamps":[${times}]}\n`;
+    expect((await fetch(`${sink.url}/api/v1/import`, { method: 'POST', body: line })).status).toBe(204);
+  };
+  await send('one', [0, 60, 120, 7200]);
+  await send('two', [0, 60]);
+  await fetch(`${sink.url}/internal/force_flush`);
+  const once = await attempt('tsdb.inspect-held', { source: sink.url, metric: 'kilda.a' });
+  expect(once.rows['kilda.a']).toMatchObject({ points: 5, series: 2, chunks: 1, damaged: 0 });
+  expect(once.notes).toEqual([
+    { level: 'info', row: 'kilda.a', text: `from ${new Date(START_MS).toISOString()} to ${new Date(START_MS + 120_000).toISOString()}` },
+  ]);
+  await send('two', [60]);
+  await fetch(`${sink.url}/internal/force_flush`);
+  const twice = await attempt('tsdb.inspect-held', { source: sink.url, metric: 'kilda.a' });
+  expect(twice.rows['kilda.a']).toMatchObject({ points: 6, series: 2, damaged: 1 });
+  expect(twice.notes.find(({ level }) => level === 'error')?.text).toContain('1 points are there twice');
 });
 
 test('what is damaged or could not be read makes the exit code 3', () => {

@@ -12,7 +12,9 @@ import { compareFolder } from './tasks/compare-folder.ts';
 import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
 import { findBatches, findToCompare } from './tasks/find-batches.ts';
-import { inspectDump, inspectFolder, inspectMetric } from './tasks/inspect.ts';
+import { inspectDump, inspectMetric } from './tasks/inspect.ts';
+import { inspectFolder } from './tasks/inspect-files.ts';
+import { inspectHeld } from './tasks/inspect-held.ts';
 import { INTERVAL_TASKS } from './tasks/intervals.ts';
 import { kildaDumpMetric } from './tasks/kilda-dump-metric.ts';
 import { kildaRestoreFolder } from './tasks/kilda-restore-folder.ts';
@@ -43,6 +45,7 @@ export const tsdb: SystemPackage = {
     inspectMetric,
     inspectDump,
     inspectFolder,
+    inspectHeld,
     kildaDumpMetric,
     kildaRestoreFolder,
     makeFolder,

@@ -292,14 +292,20 @@ export function tsdbCommand(terminal: Terminal): Command {
     ),
     operationCommand<TsdbFlags, TsdbRequest>(terminal, {
       name: 'inspect',
-      title: 'metrics, series, points, times, size and damage of an OpenTSDB, a dump or a folder; changes nothing',
+      title: 'metrics, series, points, times, size and damage of an OpenTSDB, a VictoriaMetrics, a dump or a folder; changes nothing',
       examples: [
         'longshore tsdb inspect --source http://localhost:4242 --start 2023-03-01 --stop 2023-03-02 -m kilda.',
+        'longshore tsdb inspect --source http://localhost:8428 --start 2023-03-01 --stop 2023-03-02',
         'longshore tsdb inspect --from op_ab12cd34',
         'longshore tsdb inspect --folder /data/march',
       ],
       options: (command) =>
-        chosen(from(source(command))).option('--folder <directory>', 'files of kilda-otsdb-dump, on a machine whose workers can read them'),
+        chosen(
+          from(command.option('-s, --source <target>', 'OpenTSDB or VictoriaMetrics to look at: a name in longshore.yaml or an address')),
+        ).option(
+          '--folder <directory>',
+          'files of kilda-otsdb-dump (.ndjson), of --via lines (.jsonl) or text (.txt), readable for a worker',
+        ),
       request: (flags, { nowMs, cwd }) => inspectRequest(flags, nowMs, cwd),
     }),
   ]);

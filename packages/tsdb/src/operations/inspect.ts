@@ -1,4 +1,4 @@
-/** What an OpenTSDB has in a window, what a dump has in the spools, or what lies in a folder of the kilda tools. Changes nothing. */
+/** What an OpenTSDB or a VictoriaMetrics has in a window, what a dump has in the spools, or what lies in a folder. Changes nothing. */
 
 import type { KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
@@ -9,6 +9,7 @@ import { InspectParams } from '../params.ts';
 import { batchPlanOf, planData } from '../plan/batches.ts';
 import { SOURCE_LIMIT } from '../tasks/settings.ts';
 import { survey, surveyDump } from './common.ts';
+import { holds, surveyHeld } from './held.ts';
 
 export const inspect: KindDefinition<InspectParams> = defineKind({
   name: 'tsdb.inspect',
@@ -39,11 +40,14 @@ export const inspect: KindDefinition<InspectParams> = defineKind({
     }
     if (folderName !== undefined) {
       await using folder = context.target(folderName, kildaFolder);
-      const files = await folder.files();
+      const files = await folder.readable();
       const task = { id: 'inspect', task: 'tsdb.inspect-folder', params: { folder: folderName }, placement: 'role' as const };
       return {
-        summary: [`${files.length} files of ${folder.path}, every row of them; nothing is changed`],
-        findings: files.length === 0 ? [{ level: 'info' as const, text: `${folder.path} holds no dump` }] : [],
+        summary: [`${files.length} files of ${folder.path}, every line of them; nothing is changed`],
+        findings:
+          files.length === 0
+            ? [{ level: 'info' as const, text: `${folder.path} holds no file whose name ends in .ndjson, .jsonl or .txt` }]
+            : [],
         expect: { files: files.length },
         data: null,
         stages: [{ name: 'inspect', title: 'read the files', concurrency: 1, tasks: [task] }],
@@ -52,7 +56,8 @@ export const inspect: KindDefinition<InspectParams> = defineKind({
     if (source === undefined || startMs === undefined || stopMs === undefined)
       throw new TypeError('a checked inspection of a source has a window');
     const window = { ...context.params, source, startMs, stopMs, intervalMs: Math.max(1, stopMs - startMs) };
-    const { batches, summary, findings, fingerprint } = await survey({ ...context, params: window });
+    const held = await holds({ ...context, params: window });
+    const { batches, summary, findings, fingerprint } = await (held ? surveyHeld : survey)({ ...context, params: window });
     const count = batches.metrics.length;
     return {
       summary: [...summary.slice(0, 2), 'every point of it is read once; nothing is changed'],
@@ -60,14 +65,16 @@ export const inspect: KindDefinition<InspectParams> = defineKind({
       fingerprint,
       expect: { metrics: count },
       data: planData(batches),
-      stages: [{ name: 'inspect', title: 'read metric by metric', concurrency: SOURCE_LIMIT, bulk: { count, params: { source } } }],
+      stages: [{ name: 'inspect', title: 'read metric by metric', concurrency: SOURCE_LIMIT, bulk: { count, params: { source, held } } }],
     };
   },
 
   expand(plan, stage, unit) {
-    const { source } = z.object({ source: z.string() }).parse(stage.bulk!.params);
+    const { source, held } = z.object({ source: z.string(), held: z.boolean().default(false) }).parse(stage.bulk!.params);
     const metric = batchPlanOf(plan.data).metrics[unit]!;
-    return [{ id: `metric-${unit}`, task: 'tsdb.inspect-metric', params: { source, metric }, placement: 'role' }];
+    return [
+      { id: `metric-${unit}`, task: held ? 'tsdb.inspect-held' : 'tsdb.inspect-metric', params: { source, metric }, placement: 'role' },
+    ];
   },
 
   conclude({ header, totals }) {

@@ -1,15 +1,15 @@
 /**
- * Looks at time series where they lie.
+ * Looks at time series in an OpenTSDB, and in a dump.
  *
  * Changes: nothing. Twice is harmless.
  */
-import type { TaskContext, TaskDefinition } from '@longshore/core';
+import type { TaskDefinition } from '@longshore/core';
 import { defineTask, LongshoreError } from '@longshore/core';
 import { batchSize, listBatches, openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
-import { fileLines, kildaFolder, lineText, parseRow } from '../client/kilda/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { batchPlanOf, readingOf } from '../plan/batches.ts';
+import { Found, foundOf, tellAll } from './inspect-found.ts';
 import { PATIENT } from './settings.ts';
 
 export interface InspectMetricParams {
@@ -20,59 +20,8 @@ export interface InspectDumpParams {
   from: string;
   spool: string;
 }
-export interface InspectFolderParams {
-  folder: string;
-}
 
 const UNDO = { none: 'it only reads' };
-const MAX_NOTES = 50;
-const NEWLINE = 10;
-
-/** What is known of one metric. */
-class Found {
-  points = 0;
-  chunks = 0;
-  bytes = 0;
-  damaged = 0;
-  readonly series = new Set<string>();
-  #firstMs = Number.POSITIVE_INFINITY;
-  #lastMs = Number.NEGATIVE_INFINITY;
-
-  within(firstMs: number | undefined, lastMs: number | undefined): void {
-    if (firstMs !== undefined) this.#firstMs = Math.min(this.#firstMs, firstMs);
-    if (lastMs !== undefined) this.#lastMs = Math.max(this.#lastMs, lastMs);
-  }
-
-  tell(context: Pick<TaskContext<unknown>, 'tally'>, metric: string): void {
-    const { points, chunks, bytes, damaged } = this;
-    for (const [column, value] of Object.entries({ points, series: this.series.size, chunks, bytes, damaged }))
-      context.tally(metric, column, value);
-  }
-
-  times(): string | undefined {
-    return this.points === 0 ? undefined : `from ${new Date(this.#firstMs).toISOString()} to ${new Date(this.#lastMs).toISOString()}`;
-  }
-}
-
-/** Rows of the report, and the first and last time of each metric as notes, up to a bound. */
-function tellAll(context: TaskContext<unknown>, metrics: ReadonlyMap<string, Found>): void {
-  let notes = 0;
-  for (const [metric, found] of metrics) {
-    found.tell(context, metric);
-    const times = found.times();
-    if (times === undefined) continue;
-    notes += 1;
-    if (notes <= MAX_NOTES) context.note({ level: 'info', row: metric, text: times });
-  }
-  if (notes > MAX_NOTES) context.note({ level: 'info', text: `the times of ${notes - MAX_NOTES} more metrics are not told` });
-}
-
-function foundOf(metrics: Map<string, Found>, metric: string): Found {
-  const found = metrics.get(metric) ?? new Found();
-  metrics.set(metric, found);
-  return found;
-}
-
 export const inspectMetric: TaskDefinition<InspectMetricParams> = defineTask({
   name: 'tsdb.inspect-metric',
   role: 'dumper',
@@ -162,57 +111,6 @@ export const inspectDump: TaskDefinition<InspectDumpParams> = defineTask({
     }
     tellAll(context, metrics);
     context.note({ level: 'info', text: `${batches.length} batches of ${params.from} take ${taken} bytes in ${params.spool}` });
-    return undefined;
-  },
-});
-
-export const inspectFolder: TaskDefinition<InspectFolderParams> = defineTask({
-  name: 'tsdb.inspect-folder',
-  role: 'dumper',
-  params: z.strictObject({ folder: z.string() }),
-  retry: PATIENT,
-  undo: UNDO,
-
-  async run(context) {
-    await using folder = context.target(context.params.folder, kildaFolder);
-    const metrics = new Map<string, Found>();
-    const files = await folder.files();
-    let notes = 0;
-    for (const [at, file] of files.entries()) {
-      const path = folder.rowsPath(file);
-      const damaged = (byte: number, why: string): void => {
-        foundOf(metrics, file).damaged += 1;
-        notes += 1;
-        if (notes <= MAX_NOTES) context.note({ level: 'error', row: file, text: `${path}, byte ${byte}: ${why}` });
-      };
-      const restored = await folder.restored(file);
-      if (restored > 0) context.note({ level: 'info', row: file, text: `${restored} bytes of it have been restored` });
-      let byte = 0;
-      foundOf(metrics, file).chunks += 1;
-      try {
-        for await (const line of fileLines(path, 0)) {
-          context.signal.throwIfAborted();
-          const text = lineText(line);
-          const row = text === '' ? undefined : parseRow(text);
-          if (line.at(-1) !== NEWLINE) damaged(byte, 'the row is cut off in the middle, or its dump is still running');
-          else if (row !== undefined && 'wrong' in row) damaged(byte, row.wrong);
-          else if (row !== undefined) {
-            const found = foundOf(metrics, row.metric);
-            found.points += 1;
-            found.bytes += line.length;
-            found.within(row.timestampMs, row.timestampMs);
-            found.series.add(JSON.stringify(row.tags));
-          }
-          byte += line.length;
-        }
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        damaged(byte, error.message);
-      }
-      context.progress(at + 1, files.length, 'files');
-    }
-    if (notes > MAX_NOTES) context.note({ level: 'error', text: `${notes - MAX_NOTES} more damaged rows are not named` });
-    tellAll(context, metrics);
     return undefined;
   },
 });

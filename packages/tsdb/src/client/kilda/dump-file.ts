@@ -28,8 +28,8 @@ export interface Found {
 const NEWLINE = 10;
 const MAX_ROW_BYTES = 1 << 20;
 
-/** Lines with their ends; the last one may lack it. */
-export async function* fileLines(path: string, start: number): AsyncGenerator<Buffer, void, undefined> {
+/** Lines with their ends; the last one may lack it. Throws a RangeError for a line that is longer than `most`. */
+export async function* fileLines(path: string, start: number, most: number = MAX_ROW_BYTES): AsyncGenerator<Buffer, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of createReadStream(path, { start, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -39,7 +39,7 @@ export async function* fileLines(path: string, start: number): AsyncGenerator<Bu
       at = end + 1;
     }
     rest = bytes.subarray(at);
-    if (rest.length > MAX_ROW_BYTES) throw new RangeError(`${path} holds a line of more than ${MAX_ROW_BYTES} bytes; it is no dump`);
+    if (rest.length > most) throw new RangeError(`${path} holds a line of more than ${most} bytes; it is no dump`);
   }
   if (rest.length > 0) yield rest;
 }

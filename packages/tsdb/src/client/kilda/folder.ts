@@ -22,12 +22,28 @@ export interface DumpMeta {
   endS: number;
 }
 
+/**
+ * `rows`: of the kilda tools, `.ndjson`. `lines`: JSON lines of VictoriaMetrics, `.jsonl`. `text`: of `tsdb import`, `.txt`. `part`: what was being
+ * written when its writer stopped.
+ */
+export type FileForm = 'rows' | 'lines' | 'text' | 'part';
+
+export interface ReadableFile {
+  /** As it is called. */
+  name: string;
+  form: FileForm;
+}
+
+const FORMS: Readonly<Record<string, FileForm>> = { '.ndjson': 'rows', '.jsonl': 'lines', '.txt': 'text', '.part': 'part' };
+
 export interface KildaFolder extends AsyncDisposable {
   readonly path: string;
   /** Makes it, with its parents. */
   make(): Promise<void>;
   /** Names of metrics that have a file here, sorted. */
   files(): Promise<string[]>;
+  /** Names of all files that hold series in a form known here, sorted, with what their names say of the form. */
+  readable(): Promise<ReadableFile[]>;
   /** Path of the rows in a file of that name (see `fileName`). */
   rowsPath(file: string): string;
   dumpMeta(file: string): Promise<DumpMeta | undefined>;
@@ -79,6 +95,14 @@ class Folder implements KildaFolder {
       .filter((name) => name.toLowerCase().endsWith(ROWS))
       .map((name) => name.slice(0, -ROWS.length))
       .sort();
+  }
+
+  async readable(): Promise<ReadableFile[]> {
+    const names = await this.#trouble('cannot be read', () => readdir(this.path));
+    return names.sort().flatMap((name) => {
+      const form = FORMS[/\.[^.]+$/.exec(name.toLowerCase())?.[0] ?? ''];
+      return form === undefined ? [] : [{ name, form }];
+    });
   }
 
   rowsPath(file: string): string {

@@ -2,7 +2,7 @@
 
 export { DumpFile, EarlierRows, fileLines, frameOf, lineText, setAside, survey } from './dump-file.ts';
 export { PutBusy, PutRefused } from './errors.ts';
-export type { KildaFolder } from './folder.ts';
+export type { FileForm, KildaFolder } from './folder.ts';
 export { fileName, kildaFolder } from './folder.ts';
 export type { Frames } from './frame-rows.ts';
 export { FrameRows } from './frame-rows.ts';

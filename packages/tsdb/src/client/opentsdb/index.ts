@@ -3,8 +3,9 @@
 export type { Discovery } from './discovery.ts';
 export { NoSuchMetric } from './errors.ts';
 export type { FrameWriter } from './frames.ts';
+export { hasTags } from './parts.ts';
 export type { PutError, PutResult } from './put.ts';
-export { importText, putObjects } from './put-lines.ts';
+export { importText, parseImportText, putObjects } from './put-lines.ts';
 export type { Reading } from './queries.ts';
 export type { OpenTsdbSink } from './sink.ts';
 export { openTsdbSink } from './sink.ts';

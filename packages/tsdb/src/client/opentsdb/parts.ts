@@ -39,7 +39,7 @@ export function listedSeries(reply: unknown): ListedSeries[] | undefined {
 }
 
 /** Whether a series is one of those a query with these tags would give: `*` any value, `web*` such as begin so, `a|b` one of them. */
-export function hasTags({ tags }: ListedSeries, wanted: Readonly<Record<string, string>>): boolean {
+export function hasTags({ tags }: Pick<ListedSeries, 'tags'>, wanted: Readonly<Record<string, string>>): boolean {
   return Object.entries(wanted).every(([key, filter]) => {
     const value = tags[key];
     if (value === undefined) return false;

@@ -51,3 +51,25 @@ export function importText(lines: Buffer): { text: string; leftOut: number } {
   }
   return { text, leftOut };
 }
+
+export interface ImportRow extends PutSeries {
+  timestampMs: number;
+}
+
+const NUMBER = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/;
+
+/** A line of `tsdb import` without its end, or what is wrong with it. Times of up to 10 digits are seconds. */
+export function parseImportText(line: string): ImportRow | { wrong: string } {
+  const [metric = '', time = '', value = '', ...pairs] = line.split(' ');
+  if (metric === '') return { wrong: 'the metric has no name' };
+  if (!/^\d{1,13}$/.test(time)) return { wrong: `"${time.slice(0, 40)}" is no time` };
+  if (!NUMBER.test(value)) return { wrong: `"${value.slice(0, 40)}" is no number` };
+  const tags: [string, string][] = [];
+  for (const pair of pairs) {
+    const [, key, text] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+    if (key === undefined || text === undefined) return { wrong: `"${pair.slice(0, 60)}" is no tag` };
+    tags.push([key, text]);
+  }
+  if (tags.length === 0) return { wrong: 'it has no tag' };
+  return { metric, tags, timestampMs: time.length > 10 ? Number(time) : Number(time) * 1000 };
+}

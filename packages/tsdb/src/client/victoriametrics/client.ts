@@ -17,6 +17,7 @@ import { forceFlush } from './flush.ts';
 import type { BodyEncoding, ImportResult } from './import.ts';
 import { importLines } from './import.ts';
 import { SeriesKeys } from './labels.ts';
+import { metricNames } from './names.ts';
 import { ConfirmBuffers } from './native/confirm.ts';
 import type { DigestOptions, DigestVerdict, MetricDigests } from './native/digests.ts';
 import type { Confirmation } from './native/export.ts';
@@ -181,6 +182,11 @@ export class VictoriaMetricsClient implements AsyncDisposable {
     if (kind === 'failed') this.#wire.log.warn(about, 'native blocks could not be read back; JSON lines are read instead');
     else this.#wire.log.debug(about, 'native blocks do not confirm a chunk');
     return outcome;
+  }
+
+  /** Metrics with a point on a day of the range; see `metricNames`. */
+  metrics(range: TimeRange, signal?: AbortSignal): Promise<string[]> {
+    return metricNames(this.#wire, range, signal);
   }
 
   /** Points the sink holds of a metric in a range. */
