@@ -5,11 +5,11 @@ export const MAX_NOTES = 50;
 
 /** What is known of one metric. */
 export class Found {
-  points = 0;
-  chunks = 0;
-  bytes = 0;
-  damaged = 0;
-  readonly series = new Set<string>();
+  points: number = 0;
+  chunks: number = 0;
+  bytes: number = 0;
+  damaged: number = 0;
+  readonly series: Set<string> = new Set();
   #firstMs = Number.POSITIVE_INFINITY;
   #lastMs = Number.NEGATIVE_INFINITY;
 
