@@ -13,6 +13,8 @@ import { until } from '../support/until.ts';
 
 const server = await realServer('zookeeper', { own: true });
 const ROOT = '/proxy';
+/** ZooKeeper's number of the request that changes a node. */
+const SET_DATA = 5;
 const BEFORE = '{"cluster_name": "onebox", "meta_addrs": "127.0.0.1:24601"}';
 
 describe.skipIf(!server.there)('pegasus.migrate-table', () => {
@@ -150,6 +152,7 @@ describe.skipIf(!server.there)('pegasus.migrate-table', () => {
       expect(stuck.attention?.error.code).toBe('LSH_GUARD_OPEN');
       expect(denied()).toBe('timeout*write');
       proxy.open();
+      await fleet.service.retry(id, 'somebody');
       const header = await fleet.finished(id);
       expect(header.state).toBe('failed');
       await expectUntouched(header);
@@ -157,38 +160,50 @@ describe.skipIf(!server.there)('pegasus.migrate-table', () => {
     });
 
     test('loses its answer: the switch is looked up, and not made twice', async () => {
-      fleet.around = async (effect, when) => {
-        if (effect !== 'pegasus.switch/point-clients' || when !== 'before') return;
+      let lost = 0;
+      // The type of a request stands behind its length and its number.
+      proxy.onRequest = (bytes) => {
+        if (bytes.length < 12 || bytes.readInt32BE(8) !== SET_DATA || lost > 0) return;
+        lost += 1;
         proxy.swallowAnswers();
-        void until(async () => (await node()).version === 1, 'the switch has arrived').then(
-          () => proxy.open(),
-          () => proxy.open(),
-        );
+        void until(async () => (await node()).version === 1, 'the switch has arrived').finally(() => proxy.open());
       };
-      const header = await fleet.run(migration());
-      // The reading before the change may be what loses its answer: then nothing was changed.
-      if (header.state === 'succeeded') await expectSwitched(header);
-      else await expectConsistent(header);
-      expect((await node()).version).toBeLessThanOrEqual(1);
+      await expectSwitched(await fleet.run(migration()));
+      expect([lost, (await node()).version]).toEqual([1, 1]);
     });
 
-    test('goes down after the change: the switch is brought to its end when it is back', async () => {
-      let shut = false; // once: it stays up when the operation is tried again
+    test('goes down after the change: a person is told that nobody knows, and when it is back the operation ends as what it is', async () => {
       fleet.around = async (effect, when) => {
-        if (effect !== 'pegasus.switch/point-clients' || when !== 'after' || shut) return;
-        shut = true;
-        proxy.shut();
+        if (effect === 'pegasus.switch/point-clients' && when === 'after') proxy.shut();
       };
+      const id = await fleet.submit(migration());
+      const stuck = await fleet.finished(id, ({ attention }) => attention !== undefined);
+      expect([stuck.state, stuck.attention?.error.code, denied()]).toEqual(['needs-attention', 'LSH_GUARD_OPEN', 'timeout*write']);
+      expect(stuck.attention?.error.message).toContain('whether the clients of temp have been pointed to onebox2 is not known');
+      fleet.around = async () => undefined;
+      proxy.open();
+      await fleet.service.retry(id, 'somebody'); // else in a minute
+      await expectSwitched(await fleet.finished(id));
+      expect(fleet.source.state.history.slice(1)).toEqual(['deny temp timeout*write', 'deny temp reconfig*all']);
+      const notes = (await fleet.service.report(id)).notes.map(({ text }) => text).join('\n');
+      expect(notes).toContain('the switch had been made when the operation was being ended');
+      expect(notes).toContain('writes were denied for');
+      await expect(fleet.service.revert(id, 'somebody')).rejects.toMatchObject({ code: 'LSH_REVERT_FINAL' });
+    });
+
+    test.each(['before', 'after'] as const)('is back, and the worker dies %s it sends the clients away', async (when) => {
+      proxy.onRequest = (bytes) => {
+        if (bytes.length < 12 || bytes.readInt32BE(8) !== SET_DATA) return;
+        proxy.onRequest = undefined;
+        proxy.swallowAnswers();
+      };
+      const death = fleet.dieAt('pegasus.lift-denial/allow-send-away', when);
       const id = await fleet.submit(migration());
       await fleet.finished(id, ({ attention }) => attention !== undefined);
       proxy.open();
-      const header = await fleet.finished(id);
-      expect((await node()).data.toString()).toBe(after());
-      await expectConsistent(header);
-      const notes = (await fleet.service.report(id)).notes.map(({ text }) => text).join('\n');
-      expect(`${header.state} ${notes}`).toMatch(/^succeeded|the switch had been made before the operation was stopped/);
       await fleet.service.retry(id, 'somebody');
-      await expectSwitched(await fleet.finished(id, ({ endedAt, state }) => endedAt !== undefined && state !== 'failed'));
+      await expectSwitched(await fleet.finished(id));
+      expect([death.struck(), (await node()).version]).toEqual([true, 1]);
     });
 
     test('somebody else points the clients elsewhere meanwhile: they win, and clients may write', async () => {
@@ -307,6 +322,17 @@ describe.skipIf(!server.there)('pegasus.migrate-table', () => {
     expect((await fleet.finished(id)).state).toBe('reverted');
     expect(fleet.source.state.table('temp')?.duplications).toEqual([]);
     expect(denied()).toBeUndefined();
+  });
+
+  test('a cancel that comes after the clients were pointed there is too late: it goes on to its end', async () => {
+    let asked = false;
+    fleet.around = async (effect, when) => {
+      if (effect !== 'pegasus.switch/point-clients' || when !== 'after' || asked) return;
+      asked = true;
+      const [{ id } = { id: '' }] = (await fleet.service.list({ limit: 1 })).operations;
+      await fleet.service.act(id, 'cancel', 'tester');
+    };
+    await expectSwitched(await fleet.run(migration()));
   });
 
   test('a person is asked once, before anything is denied', async () => {

@@ -14,6 +14,8 @@ export interface TcpProxy extends AsyncDisposable {
   silence(): void;
   /** As `silence`, for what the server says alone: requests arrive, answers do not. */
   swallowAnswers(): void;
+  /** Told of what clients send, before it is passed on. */
+  onRequest: ((bytes: Buffer) => void) | undefined;
   /** New connections pass again, and those that were silent are ended. */
   open(): void;
   /** Connections taken so far. */
@@ -39,7 +41,10 @@ export async function tcpProxy(to: { host: string; port: number }): Promise<TcpP
       server.destroy();
     };
     for (const socket of [client, server]) socket.on('error', end).on('close', end);
-    client.on('data', (bytes) => mode === 'silent' || server.write(bytes));
+    client.on('data', (bytes) => {
+      proxy.onRequest?.(bytes);
+      if (mode !== 'silent') server.write(bytes);
+    });
     server.on('data', (bytes) => mode === 'open' && client.write(bytes));
   });
   const cut = (): void => {
@@ -53,7 +58,8 @@ export async function tcpProxy(to: { host: string; port: number }): Promise<TcpP
   await once(listener, 'listening');
   const address = listener.address();
   if (address === null || typeof address === 'string') throw new TypeError('the proxy has no port');
-  return {
+  const proxy: TcpProxy = {
+    onRequest: undefined,
     port: address.port,
     address: `127.0.0.1:${address.port}`,
     cut,
@@ -80,4 +86,5 @@ export async function tcpProxy(to: { host: string; port: number }): Promise<TcpP
       await once(listener, 'close');
     },
   };
+  return proxy;
 }

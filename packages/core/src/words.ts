@@ -417,6 +417,8 @@ export interface OperationHeader {
   spools: string[];
   /** A failure is being cleaned up after; the state this ends in. */
   ending?: 'failed' | 'cancelled' | 'succeeded';
+  /** While it was being ended, what was to close a guard found it replaced: what it was for has come about, and it goes on with what is left. */
+  cameAbout?: true;
   leases?: { target: string; scope: string; token: number }[];
   /** What keeps it from beginning anything new, in words. */
   waitsFor?: string;

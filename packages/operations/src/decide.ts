@@ -9,6 +9,7 @@
 import type { Change, OperationHeader, TaskRecord } from '@longshore/core';
 import { FINAL_STATES } from '@longshore/core';
 import { awaitApproval } from './approvals.ts';
+import { goOnFromThere } from './came-about.ts';
 import type { DecideInput } from './draft.ts';
 import { Draft } from './draft.ts';
 import { NoSpool } from './errors.ts';
@@ -60,6 +61,7 @@ export function decide(input: DecideInput): Decision {
       obey(draft);
       // What was obeyed may have ended it, and then its guards come first.
       const guards = watchGuards(draft, input);
+      if (guards === 'quiet') goOnFromThere(draft);
       if (LIVELY.has(header.state) && guards !== 'closing' && !waitsForItsTurn(header)) {
         const filled = awaitApproval(draft) ? 'busy' : fill(draft, input);
         lacksSpool = filled === 'no-spool';

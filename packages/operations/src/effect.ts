@@ -11,6 +11,13 @@ import { GuardRefused, LeaseLost, NotConfirmed } from './errors.ts';
 const CONFIRM_MS = 60_000;
 const CONFIRM_PAUSE_MS = 100;
 const MAX_CONFIRM_PAUSE_MS = 2_000;
+/** What the log says of a guard behind what it is: `writes to temp are denied: no more`. */
+const ENDED_AS: Readonly<Record<GuardRecord['state'], (by: string | undefined) => string>> = {
+  open: () => 'it is open still',
+  closed: () => 'no more',
+  replaced: (by) => `no more${by === undefined ? '' : `; ${by}`}`,
+  'handed-over': (by) => `still so, and left to ${by ?? 'a person'}`,
+};
 type Effects = Pick<TaskContext<unknown>, 'journal' | 'lease' | 'guard' | 'effect' | 'confirm'>;
 
 export function effects(scope: AttemptScope): Effects {
@@ -64,7 +71,7 @@ export function effects(scope: AttemptScope): Effects {
     if (known.state !== 'open') return;
     if (!(await store.endGuard(id, task.id, generation, { ...known, ...as, endedAt: clock.now() }))) scope.superseded();
     signal.throwIfAborted();
-    await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${known.what}: ${as.state}` });
+    await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${known.what}: ${ENDED_AS[as.state](as.by)}` });
   };
 
   const confirm: Effects['confirm'] = async (what, check, how = {}) => {

@@ -2,6 +2,7 @@
 
 import type { ErrorData, Outcome, RetryPolicy, StageState, TaskRecord } from '@longshore/core';
 import { ATTENTION_RETRY_MS, errorData } from '@longshore/core';
+import { noteReplaced } from './came-about.ts';
 import { withStages } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { CLOSING, PLANNING, retryPause, STALE_CHECK_MS } from './draft.ts';
@@ -100,6 +101,7 @@ function closed(draft: Draft, input: DecideInput, task: TaskRecord, key: string,
     draft.guards.set(key, seen);
     draft.guardsPut.push(seen);
   }
+  noteReplaced(draft, guard);
   draft.event('guard', `${guard.what}: no more`);
   over(draft, task, outcome);
   if (draft.header.attention?.error.code === GuardLeftOpen.code && draft.openGuards().length === 0) draft.mended();

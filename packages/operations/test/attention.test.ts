@@ -217,6 +217,56 @@ describe('a guard that ends otherwise', () => {
     expect(closings()).toBe(0);
   });
 
+  test.each(['fails', 'is cancelled', 'runs out of time'])(
+    'is found replaced by what was to close it: the operation, which %s, goes on with what is left',
+    async (how) => {
+      begin();
+      h.behaviours.set('allow k', async ({ guard }) => {
+        await guard.replaced('k', 'the clients are elsewhere');
+        return undefined;
+      });
+      h.behaviours.set('work', async ({ signal }) => {
+        if (h.begun.filter((name) => name === 'work').length > 1) return undefined;
+        if (how === 'fails') throw Flaky(false);
+        return until(signal);
+      });
+      h.stages.push(
+        stage('deny', [denies('deny', 'k', 60_000)], { guard: { opens: ['k'] } }),
+        stage('work', [one('work')], { guard: { ends: ['k'] } }),
+        stage('then', [one('then')]),
+        stage('tidy', [one('tidy')], { always: true }),
+      );
+      const id = await h.submit();
+      if (how === 'is cancelled') {
+        await h.settle(id, () => h.begun.includes('work'));
+        await h.service.act(id, 'cancel', 'anna');
+      }
+      const header = await h.settle(id);
+      expect([header.state, header.error, header.ending]).toEqual(['succeeded', undefined, undefined]);
+      expect(h.begun.filter((name) => ['deny', 'work', 'then', 'tidy'].includes(name))).toEqual(['deny', 'work', 'work', 'then', 'tidy']);
+      expect(await guardsOf(id)).toMatchObject([{ state: 'replaced', by: 'the clients are elsewhere' }]);
+      const events = await h.store.events(id, undefined, 500, 0);
+      expect(events.map(({ text }) => text).join('\n')).toContain('what it was for has come about');
+    },
+  );
+
+  test('is found replaced by what was to close it, once: an operation that fails there again has failed', async () => {
+    begin();
+    h.behaviours.set('allow k', async ({ guard }) => {
+      await guard.replaced('k', 'the clients are elsewhere');
+      return undefined;
+    });
+    h.behaviours.set('work', async () => {
+      throw Flaky(false);
+    });
+    h.stages.push(
+      stage('deny', [denies('deny', 'k')], { guard: { opens: ['k'] } }),
+      stage('work', [one('work')], { guard: { ends: ['k'] } }),
+    );
+    expect((await h.settle(await h.submit())).state).toBe('failed');
+    expect(h.begun.filter((name) => name === 'work')).toHaveLength(2);
+  });
+
   test('is handed to the heir named when it was opened', async () => {
     begin();
     h.behaviours.set('after:deny', async ({ guard }) => {

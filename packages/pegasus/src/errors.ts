@@ -66,6 +66,18 @@ export const ProxyChanged: ErrorEntry<{ path: string; found: string }> = defineE
   exitCode: EXIT.failed,
 });
 
+/** The change of the meta proxy was sent, and the node cannot be read: nobody may write anywhere until it can. */
+export const SwitchUnknown: ErrorEntry<{ table: string; cluster: string; path: string; cause: string }> = defineError(
+  'LSH_PEGASUS_SWITCH_UNKNOWN',
+  {
+    message: ({ table, cluster, path, cause }) =>
+      `whether the clients of ${table} have been pointed to ${cluster} is not known as long as ${path} cannot be read, and neither is to be done by hand before: ${cause}`,
+    fix: 'Bring ZooKeeper back. The node is read when it answers: then the switch is brought to its end, or clients may write again, as it says.',
+    retryable: true,
+    exitCode: EXIT.unreachable,
+  },
+);
+
 export const FollowerDenied: ErrorEntry<{ table: string; cluster: string; value: string }> = defineError('LSH_PEGASUS_FOLLOWER_DENIED', {
   message: ({ table, cluster, value }) => `the table ${table} at ${cluster} denies its clients (${value}); they would find nobody there`,
   fix: 'Delete replica.deny_client_request of the table at the target, then `longshore retry`.',

@@ -1,5 +1,6 @@
 /** The denial as the meta has it, and the one way in which it is lifted. */
 import type { TaskContext } from '@longshore/core';
+import { ZooKeeperBadVersion } from '@longshore/zookeeper';
 import { type PegasusCluster, pegasusCluster } from '../client/index.ts';
 import { DENY_KEY, DENY_WRITES, denialKey, SEND_AWAY } from '../model.ts';
 import type { Move } from '../plan/migrate.ts';
@@ -59,6 +60,11 @@ async function pointedAway(context: TaskContext<Move>): Promise<boolean> {
   const path = `${root ?? ''}/${table}`;
   const node = await zk.get(path);
   await context.lease.assertHeld();
-  await zk.set(path, node.data, node.version);
+  try {
+    await zk.set(path, node.data, node.version);
+  } catch (error) {
+    // It has just come, or somebody else was faster: what it says now decides.
+    if (!ZooKeeperBadVersion.is(error)) throw error;
+  }
   return wasSwitched(context);
 }

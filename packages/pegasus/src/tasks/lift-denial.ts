@@ -20,12 +20,12 @@ export const liftDenialTask: TaskDefinition<Move> = defineTask({
   async run(context) {
     const came = await liftDenial(context, 'allow');
     const { table, from, cluster } = context.params;
-    // The operation ends as what stopped it says, and that says nothing of where the clients are.
+    // The guard is replaced, and the operation goes on to its report.
     if (came === 'switched')
       context.note({
         level: 'warning',
         row: table,
-        text: `the switch had been made before the operation was stopped, and was brought to its end: clients of ${table} are at ${cluster}, those of ${from} are sent there. Do not migrate again; longshore retry ends the operation and completes this report`,
+        text: `the switch had been made when the operation was being ended, so that it was brought to its end: the clients of ${table} are at ${cluster}, and those still connected to ${from} are sent there`,
       });
     return { output: { came } };
   },

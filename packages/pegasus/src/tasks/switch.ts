@@ -74,8 +74,20 @@ export const switchClients: TaskDefinition<Move> = defineTask({
       act: () => source.setEnv(table, DENY_KEY, SEND_AWAY),
     });
     await context.guard.replaced(denialKey(table), `the clients are at ${cluster}`);
-    return { output: { path, text: wanted, openedAt, pointedAt, sentAt: context.clock.now() } };
+    // It may have ended before this attempt: then that is when clients stopped to wait.
+    const { endedAt } = (await context.guard.find(denialKey(table))) ?? {};
+    return {
+      output: {
+        path,
+        text: wanted,
+        openedAt,
+        pointedAt: Math.min(pointedAt, endedAt ?? pointedAt),
+        sentAt: endedAt ?? context.clock.now(),
+      },
+    };
   },
+
+  final: ({ table, cluster }) => `the clients of ${table} write at ${cluster} now, and nothing of that goes back by itself`,
 
   undo: { none: 'the clients write at the target now; the report says what the way back is' },
 });

@@ -1,5 +1,6 @@
 /** What the journal and the meta proxy say of the switch. */
-import type { JournalEntry, TaskContext } from '@longshore/core';
+import { errorData, type JournalEntry, type TaskContext } from '@longshore/core';
+import { SwitchUnknown } from '../errors.ts';
 import type { Move } from '../plan/migrate.ts';
 import { proxyCluster } from '../plan/preflight.ts';
 import { zooKeeperOf } from '../reading/proxy.ts';
@@ -23,7 +24,13 @@ export async function wasSwitched(
   if (begun.state === 'done') return true;
   const { table, root, cluster } = context.params;
   if (root === undefined) return false;
-  await using zk = await zooKeeperOf(context, context.params);
-  const found = (await zk.get(`${root}/${table}`)).data.toString('utf8');
-  return found === begun.after || proxyCluster(found) === cluster;
+  const path = `${root}/${table}`;
+  try {
+    await using zk = await zooKeeperOf(context, context.params);
+    const found = (await zk.get(path)).data.toString('utf8');
+    return found === begun.after || proxyCluster(found) === cluster;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    throw SwitchUnknown({ table, cluster, path, cause: errorData(error).message }, { cause: error });
+  }
 }
