@@ -6,10 +6,10 @@
 import type { DuplicationProgress, PartitionProgress } from '../model.ts';
 
 /**
- * What was noted of one partition; plain, so that it can be kept. `goal` null: not yet known. `zeroSince`, where there are only counters: since
- * when nothing was seen to wait.
+ * What was noted of one partition; plain, so that it can be kept. `goal` null: not yet known. `heard`: what the meta told of it when everything
+ * sent before the denial had arrived; `zeroSince`, where there are only counters: since when nothing was seen to wait.
  */
-export type Note = { ballot: number; goal: number | null; drained: boolean; zeroSince?: number };
+export type Note = { ballot: number; goal: number | null; drained: boolean; heard?: number; zeroSince?: number };
 export type Notes = { [partition: string]: Note };
 
 export interface DrainRules {
@@ -20,9 +20,6 @@ export interface DrainRules {
   /** No decrees are told, only how much waits: the operator has accepted that this is no proof. */
   countersOnly?: boolean;
 }
-
-/** An account of the meta is taken for one of after the denial when so many syncs have gone by: two of three may have been lost. */
-const SYNCS_UNTIL_FRESH = 3;
 
 /**
  * A counter that has shown 0 for so many syncs shows what is so. It is set with each sync and set to 0 by being read, so that a single 0 says
@@ -56,15 +53,22 @@ function judge(note: Note, one: PartitionProgress, at: number, { inForceAt, dupS
   }
   // The primary's own account is of now: with nothing unconfirmed, all that it has ever committed is at the target.
   if (one.notConfirmed === 0) return { ...note, goal: note.goal ?? one.confirmed, drained: true };
-  const goal = note.goal ?? goalOf(one, at >= inForceAt + SYNCS_UNTIL_FRESH * dupSyncMs);
-  return { ...note, goal, drained: goal !== null && one.confirmed >= goal };
+  if (one.notConfirmed === null && note.goal === null) return hear(note, one, at >= inForceAt + dupSyncMs);
+  // The meta was asked after the primary, and what it has stored is never behind what the primary has been told: so this is not too small.
+  const goal = note.goal ?? one.confirmed + (one.notConfirmed ?? 0);
+  return { ...note, goal, drained: one.confirmed >= goal };
 }
 
-/** A decree that no earlier write can lie beyond; null while there is none to be known. */
-function goalOf(one: PartitionProgress, metaIsFresh: boolean): number | null {
-  // The meta was asked after the primary, and what it has stored is never behind what the primary has been told: so this is not too small.
-  if (one.notConfirmed !== null) return one.confirmed + one.notConfirmed;
-  return one.committed !== null && metaIsFresh ? one.committed : null;
+/**
+ * The account of the meta is as old as the last sync that reached it, and any number may have been lost: that it shows nothing to wait proves
+ * nothing. But it must move: a primary that has written nothing for long writes an empty mutation. What it says when it has moved, after all
+ * that was sent before the denial was in force has arrived, is of after that, and no client's write can lie beyond.
+ */
+function hear(note: Note, one: PartitionProgress, settled: boolean): Note {
+  if (!settled || one.committed === null) return note;
+  if (note.heard === undefined) return { ...note, heard: one.committed };
+  if (one.committed <= note.heard) return note;
+  return { ...note, goal: one.committed, drained: one.confirmed >= one.committed };
 }
 
 /** True when every partition is. */
