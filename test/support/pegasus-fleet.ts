@@ -58,6 +58,7 @@ export const TENTH = {
   storeMs: 500,
   groupCheckMs: 10_000,
   commitMs: 50,
+  statsMs: 2_000,
   copyMs: 2_000,
 };
 /** The same, as the parameters of a migration. */

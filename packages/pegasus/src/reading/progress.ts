@@ -1,11 +1,10 @@
 /** Reads how far a duplication is, from the best that the servers of a cluster offer. Changes nothing. */
 import type { PegasusCluster, PegasusNode } from '../client/index.ts';
 import type { DuplicationProgress, PartitionProgress, Proof } from '../model.ts';
+import { NODES_AT_ONCE, primariesOf } from './primaries.ts';
 
 const PENDING_METRIC = 'dup_pending_mutations';
 const PENDING_COUNTER = 'dup.pending_mutations_count';
-/** Nodes that are asked at a time. */
-const NODES_AT_ONCE = 16;
 
 export interface Asked {
   table: string;
@@ -21,12 +20,11 @@ export async function readProgress(
 ): Promise<DuplicationProgress | undefined> {
   // In this order: what the meta has stored as confirmed is never behind what a primary had been told before it was asked.
   const config = await source.config(table);
-  const primaries = new Map<string, Set<number>>();
-  for (const { pid, primary } of config?.partitions ?? [])
-    if (primary !== null) primaries.set(primary, (primaries.get(primary) ?? new Set()).add(pid.partition));
   const at = now();
   const own =
-    config === undefined || proof === 'decrees' ? new Map<number, Own>() : await ownAccounts(source, primaries, config.appId, dupid, proof);
+    config === undefined || proof === 'decrees'
+      ? new Map<number, Own>()
+      : await ownAccounts(source, primariesOf(config), config.appId, dupid, proof);
   const entry = (await source.duplications(table))?.find((one) => one.dupid === dupid);
   if (config === undefined || entry === undefined) return undefined;
   return {

@@ -9,6 +9,7 @@ import { pegasusCluster } from '../client/index.ts';
 import { DuplicationGone, DuplicationStuck } from '../errors.ts';
 import { type BacklogWatch, freshWatch, look, outlook, type Seen } from '../plan/backlog.ts';
 import { readProgress } from '../reading/progress.ts';
+import { readRows } from '../reading/rows.ts';
 import { duplicationOf } from './duplicate.ts';
 import { PATIENT, RoundParams } from './settings.ts';
 import { showPartitions } from './shown.ts';
@@ -27,7 +28,7 @@ export const catchUp: TaskDefinition<RoundParams> = defineTask({
   targets: ({ source }) => [source],
 
   async run(context) {
-    const { table, cluster, proof, threshold, rounds, pollMs, dupSyncMs, stuckMs } = context.params;
+    const { table, from, cluster, proof, threshold, rounds, pollMs, dupSyncMs, stuckMs } = context.params;
     await using source = context.target(context.params.source, pegasusCluster);
     const rules = {
       threshold,
@@ -71,7 +72,15 @@ export const catchUp: TaskDefinition<RoundParams> = defineTask({
           minutes: Math.round(stuckMs / 60_000),
         });
       if (verdict.is === 'caught-up')
-        return { output: { pending: verdict.pending, tookMs: context.clock.now() - startedAt, partitions: seen.partitions.length } };
+        return {
+          output: {
+            pending: verdict.pending,
+            tookMs: context.clock.now() - startedAt,
+            partitions: seen.partitions.length,
+            // Now, since nothing is asked that is not needed while clients wait.
+            rows: JSON.parse(JSON.stringify(await readRows(source, table, from))),
+          },
+        };
       await context.clock.sleep(pollMs, context.signal);
     }
   },

@@ -9,7 +9,9 @@ import { pegasusCluster } from '../client/index.ts';
 import { DENY_KEY, pendingOf } from '../model.ts';
 import { StatusParams } from '../params.ts';
 import { proofOf } from '../plan/preflight.ts';
+import { totalOf } from '../plan/rows.ts';
 import { readProgress } from '../reading/progress.ts';
+import { readRows } from '../reading/rows.ts';
 import { openZooKeeper, sourceSnapshot } from '../reading/snapshot.ts';
 import { PATIENT } from './settings.ts';
 
@@ -31,8 +33,10 @@ export const readStatus: TaskDefinition<StatusParams> = defineTask({
       say(`there is no table ${table}`, 'warning');
       return { output: { table: null } };
     }
+    const rows = await readRows(source, table, found.name);
     const denied = found.table.envs.get(DENY_KEY);
     say(`${table}: ${found.table.status}, ${found.table.partitionCount} partitions`);
+    say('why' in rows ? `rows: not known, ${rows.why}` : `rows, estimated by the servers: about ${totalOf(rows).toLocaleString('en-US')}`);
     say(denied === undefined ? 'clients are denied nothing' : `clients are denied: ${denied}`, denied === undefined ? 'info' : 'warning');
     const duplications = [];
     for (const { dupid, remote, status, failMode } of found.duplications) {

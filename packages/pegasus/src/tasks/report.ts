@@ -9,6 +9,8 @@ import { z } from 'zod';
 import { pegasusCluster } from '../client/index.ts';
 import { isByCounters } from '../model.ts';
 import type { Move } from '../plan/migrate.ts';
+import { compareRows, type RowsRead } from '../plan/rows.ts';
+import { readRows } from '../reading/rows.ts';
 import { MoveParams, PATIENT } from './settings.ts';
 
 const drained = z.object({
@@ -21,6 +23,9 @@ const drained = z.object({
 const gaveUp = z.object({ gaveUp: z.literal(true), openedAt: z.number(), liftedAt: z.number() });
 const switched = z.object({ path: z.string(), text: z.string(), openedAt: z.number(), pointedAt: z.number(), sentAt: z.number() });
 const ended = z.object({ handedOver: z.boolean(), endedAt: z.number() });
+const caughtUp = z.object({
+  rows: z.union([z.object({ cluster: z.string(), rows: z.record(z.string(), z.number().nullable()) }), z.object({ why: z.string() })]),
+});
 const added = z.object({ dupid: z.number() });
 
 /** Outputs of the rounds, in their order. */
@@ -31,6 +36,21 @@ async function rounds(context: TaskContext<Move>): Promise<Json[]> {
     if (output !== undefined) found.push(output);
   }
   return found;
+}
+
+/** What the source estimated before the last denial. */
+async function rowsBefore(context: TaskContext<Move>): Promise<RowsRead> {
+  for (let round = context.params.denials; round >= 1; round -= 1) {
+    const output = caughtUp.safeParse(await context.resultOf(round === 1 ? 'catch-up' : `catch-up-${round}`));
+    if (output.success) return output.data.rows;
+  }
+  return { why: 'nobody asked for them before writes were denied' };
+}
+
+async function rowsAfter(context: TaskContext<Move>): Promise<RowsRead> {
+  const { table, meta, cluster } = context.params;
+  await using target = context.target(meta, pegasusCluster);
+  return readRows(target, table, cluster);
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
@@ -67,7 +87,9 @@ export const report: TaskDefinition<Move> = defineTask({
     context.count('partitions', Object.keys(last.notes).length);
     if (isByCounters(proof))
       note('that it was drained is not proven, only seen: no counter of the source showed anything waiting under the denial', 'warning');
-    note(`rows were not counted: the servers offer estimates only${isByCounters(proof) ? '' : ', and the proof is by decrees'}`);
+    const rows = compareRows(await rowsBefore(context), await rowsAfter(context));
+    // Where nothing is proven, estimates that are apart are more than a curiosity.
+    note(rows.text, !rows.agree && isByCounters(proof) ? 'warning' : 'info');
     if (byProxy.success) {
       note(`${byProxy.data.path} says ${byProxy.data.text}; clients of ${from} are answered reconfig*all and look it up`);
       note(

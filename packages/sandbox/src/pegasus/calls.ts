@@ -29,7 +29,7 @@ const answer = (struct: Out): Answer => ({ struct });
 /** What a server that does not lead says; of the query of a configuration, with who does. */
 export function forward(call: string, leader: string, newer: boolean): Answer {
   if (call !== 'RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX') return answer(error('ERR_FORWARD_TO_OTHERS'));
-  const nobody: Partition = { primary: leader, secondaries: [], ballot: 0, committed: 0, lastClient: 0, carry: 0, wroteAt: 0 };
+  const nobody: Partition = { primary: leader, secondaries: [], ballot: 0, committed: 0, lastClient: 0, carry: 0, wroteAt: 0, entries: 0 };
   const out = error('ERR_FORWARD_TO_OTHERS').i32(2, 0).i32(3, 0).bool(4, false);
   return answer(out.list(5, T.struct, [partitionBytes(0, 0, nobody, 0, newer)]));
 }
@@ -328,6 +328,8 @@ const control: Call = (cluster, fields) => {
 
 const VERSIONS = { '2.4': 'Pegasus Server 2.4.0 (longshore-sandbox) Release', '2.6': 'Pegasus Server 2.6.0 (longshore-sandbox) Release' };
 
+const typeOf = (name: string): string => (name.includes('*rdb.') ? 'NUMBER' : name.includes('@') ? 'RATE' : 'VOLATILE_NUMBER');
+
 const command: Call = (cluster, fields, node) => {
   const cmd = str(fields, 1);
   const given = (fields.get(2) as string[] | undefined) ?? [];
@@ -347,9 +349,7 @@ const command: Call = (cluster, fields, node) => {
             : new RegExp(part).test(name),
     );
   const now = cluster.now();
-  const counters = [...cluster.counters(node)]
-    .filter(([name]) => fits(name))
-    .map(([name, value]) => ({ name, type: name.includes('@') ? 'RATE' : 'VOLATILE_NUMBER', value }));
+  const counters = [...cluster.counters(node)].filter(([name]) => fits(name)).map(([name, value]) => ({ name, type: typeOf(name), value }));
   const stamp = new Date(now).toISOString().slice(0, 19).replace('T', ' ');
   return { text: JSON.stringify({ result: 'OK', timestamp: Math.floor(now / 1000), timestamp_str: stamp, counters }) };
 };

@@ -10,7 +10,6 @@ import {
   type Partition,
   type PegasusTimes,
   pendingOf,
-  type Shipper,
   type Table,
 } from './state.ts';
 
@@ -22,6 +21,8 @@ export interface TableSpec {
   dataVersion?: string;
   /** Of each partition; 0 when absent. */
   writesPerSecond?: number;
+  /** Rows of every partition; as many as decrees when absent. */
+  rows?: number;
   /** Decrees that every partition has to begin with. */
   committed?: number;
   envs?: Readonly<Record<string, string>>;
@@ -42,6 +43,8 @@ export interface ClusterState {
   dead: boolean;
   /** The counters of duplications are there; 2.4 and 2.5 have them. */
   counters: boolean;
+  /** They tell what they estimate of their rows. */
+  estimates: boolean;
   /** `/replica/duplication` is there. */
   shippingPage: boolean;
   deadNodes: Set<string>;
@@ -52,6 +55,7 @@ interface NodeClock {
   syncAt: number;
   configSyncAt: number;
   snapshotAt: number;
+  statsAt: number;
   /** The counter of pending mutations as it was last set, until it is read into a snapshot: reading sets it to 0. */
   pendingCounter: number;
   snapshot: Map<string, number>;
@@ -103,13 +107,14 @@ export class PegasusClusterState {
 
   addNode(address: string): void {
     const at = this.#nodeClocks.size;
-    const { syncMs, configSyncMs, snapshotMs } = this.settings.times;
+    const { syncMs, configSyncMs, snapshotMs, statsMs } = this.settings.times;
     const phase = (period: number): number => this.#now + ((at * 0.37 + 0.13) % 1) * period;
     this.nodes.push(address);
     this.#nodeClocks.set(address, {
       syncAt: phase(syncMs),
       configSyncAt: phase(configSyncMs),
       snapshotAt: phase(snapshotMs),
+      statsAt: phase(statsMs),
       pendingCounter: 0,
       snapshot: new Map(),
       shippedAtSnapshot: new Map(),
@@ -129,6 +134,9 @@ export class PegasusClusterState {
       dataVersion: spec.dataVersion ?? '1',
       versionAt: new Map(),
       replicaCount,
+      // One that was there before has been looked at.
+      estimates: new Map(this.nodes.map((node) => [node, Array.from({ length: partitions }, () => spec.rows ?? committed)])),
+      estimatedShare: 1,
       partitions: Array.from({ length: partitions }, (_, index) => {
         const holders = Array.from(
           { length: Math.min(replicaCount, this.nodes.length) },
@@ -142,6 +150,7 @@ export class PegasusClusterState {
           lastClient: committed,
           carry: 0,
           wroteAt: this.#now,
+          entries: spec.rows ?? committed,
         };
       }),
       duplications: [],
@@ -183,7 +192,9 @@ export class PegasusClusterState {
     const end = this.#clock.now();
     for (;;) {
       const due = Math.min(
-        ...[...this.#nodeClocks.values()].map(({ syncAt, configSyncAt, snapshotAt }) => Math.min(syncAt, configSyncAt, snapshotAt)),
+        ...[...this.#nodeClocks.values()].map(({ syncAt, configSyncAt, snapshotAt, statsAt }) =>
+          Math.min(syncAt, configSyncAt, snapshotAt, statsAt),
+        ),
       );
       this.#flow(Math.min(due, end));
       if (due > end) break;
@@ -203,7 +214,7 @@ export class PegasusClusterState {
       if (table.status !== 'AS_AVAILABLE') continue;
       for (const [index, partition] of table.partitions.entries()) {
         this.#write(table, partition, from, to);
-        for (const dup of table.duplications) this.#ship(dup, partition, dup.shippers[index], seconds);
+        for (const dup of table.duplications) this.#ship(table.name, index, dup, partition, seconds);
       }
     }
   }
@@ -219,6 +230,7 @@ export class PegasusClusterState {
     partition.carry -= whole;
     if (whole > 0) {
       partition.committed += whole;
+      partition.entries += whole;
       partition.lastClient = partition.committed;
       partition.wroteAt = until;
     } else if (to - partition.wroteAt >= groupCheckMs) {
@@ -227,7 +239,8 @@ export class PegasusClusterState {
     }
   }
 
-  #ship(dup: Duplication, partition: Partition, shipper: Shipper | undefined, seconds: number): void {
+  #ship(name: string, index: number, dup: Duplication, partition: Partition, seconds: number): void {
+    const shipper = dup.shippers[index];
     if (shipper === undefined || dup.status !== 'DS_LOG' || shipper.last < 0) return;
     if (partition.committed <= shipper.last) return;
     const target = this.neighbours.get(dup.remote);
@@ -239,12 +252,25 @@ export class PegasusClusterState {
     shipper.carry += this.settings.shipsPerSecond * seconds;
     const whole = Math.floor(shipper.carry);
     shipper.carry -= whole;
+    const before = shipper.last;
     shipper.last = Math.min(partition.committed, shipper.last + whole);
+    const follower = target.table(name)?.partitions[index];
+    // Empty ones are no rows.
+    if (follower) follower.entries += Math.max(0, Math.min(shipper.last, partition.lastClient) - before);
     if (shipper.last === partition.committed) shipper.carry = 0;
   }
 
   #tick(node: string, clock: NodeClock, now: number): void {
-    const { syncMs, configSyncMs, snapshotMs } = this.settings.times;
+    const { syncMs, configSyncMs, snapshotMs, statsMs } = this.settings.times;
+    if (clock.statsAt <= now) {
+      clock.statsAt += statsMs;
+      for (const table of this.tables)
+        if (table.status === 'AS_AVAILABLE')
+          table.estimates.set(
+            node,
+            table.partitions.map(({ entries }) => Math.round(entries * table.estimatedShare)),
+          );
+    }
     if (clock.configSyncAt <= now) {
       clock.configSyncAt += configSyncMs;
       if (this.alive(node))
@@ -303,6 +329,7 @@ export class PegasusClusterState {
         dup.status = 'DS_LOG';
         for (const partition of table.partitions) {
           partition.committed += this.settings.wroteWhileCopying;
+          partition.entries += this.settings.wroteWhileCopying;
           if (this.settings.wroteWhileCopying > 0) partition.lastClient = partition.committed;
         }
       }
@@ -321,6 +348,8 @@ export class PegasusClusterState {
         'duplication.master_metas': cluster.metas.join(','),
       },
     });
+    for (const [index, partition] of table.partitions.entries()) partition.entries = master.partitions[index]?.entries ?? 0;
+    table.estimates.clear(); // its replicas are opened now
     table.status = 'AS_CREATING';
     table.availableAt = now + this.settings.times.copyMs;
   }
@@ -371,6 +400,11 @@ export class PegasusClusterState {
     clock.snapshotMadeAt = now;
     clock.snapshot = new Map([['replica*eon.replica_stub*dup.pending_mutations_count', clock.pendingCounter]]);
     clock.pendingCounter = 0;
+    if (this.settings.estimates)
+      for (const table of this.tables)
+        for (const [index] of table.partitions.entries())
+          if (holds(table, index, node))
+            clock.snapshot.set(`replica*app.pegasus*rdb.estimate_num_keys@${table.id}.${index}`, table.estimates.get(node)?.[index] ?? 0);
     for (const table of this.tables)
       for (const dup of table.duplications)
         for (const [index, partition] of table.partitions.entries()) {
@@ -388,4 +422,9 @@ export class PegasusClusterState {
     this.advance();
     return this.#nodeClocks.get(node)?.snapshot ?? new Map();
   }
+}
+
+export function holds(table: Table, index: number, node: string): boolean {
+  const partition = table.partitions[index];
+  return partition?.primary === node || partition?.secondaries.includes(node) === true;
 }

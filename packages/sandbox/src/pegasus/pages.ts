@@ -1,5 +1,5 @@
 /** The pages servers show over HTTP on the port of their calls. */
-import type { PegasusClusterState } from './cluster.ts';
+import { holds, type PegasusClusterState } from './cluster.ts';
 import { pendingOf } from './state.ts';
 
 export interface Page {
@@ -69,7 +69,13 @@ function duplication(cluster: PegasusClusterState, node: string, given: string |
   );
 }
 
-const METRICS = ['dup_pending_mutations', 'dup_shipped_successful_requests', 'dup_shipped_failed_requests', 'dup_confirmed_mutations'];
+const METRICS = [
+  'dup_pending_mutations',
+  'dup_shipped_successful_requests',
+  'dup_shipped_failed_requests',
+  'dup_confirmed_mutations',
+  'rdb_estimated_keys',
+];
 
 function metrics(cluster: PegasusClusterState, node: string, params: URLSearchParams): Page {
   const KNOWN = new Set(['types', 'ids', 'attributes', 'metrics', 'with_metric_fields', 'detail']);
@@ -81,7 +87,7 @@ function metrics(cluster: PegasusClusterState, node: string, params: URLSearchPa
     .filter(({ id, status }) => status !== 'AS_DROPPED' && (attributes.length === 0 || String(id) === tableId))
     .flatMap((table) =>
       table.partitions.flatMap((partition, index) => {
-        if (partition.primary !== node && !partition.secondaries.includes(node)) return [];
+        if (!holds(table, index, node)) return [];
         // A secondary has the same metrics, and ships nothing.
         const shipper = partition.primary === node ? table.duplications[0]?.shippers[index] : undefined;
         const values: Readonly<Record<string, number>> = {
@@ -89,6 +95,7 @@ function metrics(cluster: PegasusClusterState, node: string, params: URLSearchPa
           dup_shipped_successful_requests: Math.max(0, shipper?.last ?? 0),
           dup_shipped_failed_requests: Math.floor(cluster.failedShipping),
           dup_confirmed_mutations: Math.max(0, shipper?.confirmed ?? 0),
+          ...(cluster.settings.estimates ? { rdb_estimated_keys: table.estimates.get(node)?.[index] ?? 0 } : {}),
         };
         return [
           {

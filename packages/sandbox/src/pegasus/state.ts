@@ -19,6 +19,8 @@ export interface PegasusTimes {
   groupCheckMs: number;
   /** Writes that were taken before a denial was learnt are committed at the latest so long after. */
   commitMs: number;
+  /** How often servers renew what they estimate of their rows: 600 s until 2.5, 60 s later. */
+  statsMs: number;
   /** How long the target takes to copy a checkpoint. */
   copyMs: number;
 }
@@ -31,6 +33,7 @@ export const REAL_TIMES: PegasusTimes = {
   storeMs: 5_000,
   groupCheckMs: 100_000,
   commitMs: 500,
+  statsMs: 600_000,
   copyMs: 20_000,
 };
 
@@ -44,6 +47,8 @@ export interface Partition {
   /** Parts of a mutation that are not a whole one yet. */
   carry: number;
   wroteAt: number;
+  /** What RocksDB counts: every mutation of a client, whether it overwrites another or not. */
+  entries: number;
 }
 
 export interface Shipper {
@@ -81,6 +86,10 @@ export interface Table {
   /** Nodes whose replicas have another one. */
   versionAt: Map<string, string>;
   replicaCount: number;
+  /** What each node estimates of the rows of each partition, as of its last look; none: it has not looked since it has the table. */
+  estimates: Map<string, number[]>;
+  /** Estimated of each row: below 1 where compaction has removed what was overwritten. */
+  estimatedShare: number;
   partitions: Partition[];
   duplications: Duplication[];
   createdAt: number;
