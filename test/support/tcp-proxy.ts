@@ -41,7 +41,7 @@ export async function tcpProxy(to: { host: string; port: number }): Promise<TcpP
       server.destroy();
     };
     for (const socket of [client, server]) socket.on('error', end).on('close', end);
-    client.on('data', (bytes) => {
+    client.on('data', (bytes: Buffer) => {
       proxy.onRequest?.(bytes);
       if (mode !== 'silent') server.write(bytes);
     });
