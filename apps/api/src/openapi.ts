@@ -109,7 +109,8 @@ function described(schema: z.ZodType): { type?: 'object' } {
 function answers(method: string, path: string): object {
   const media = MEDIA[path];
   const known = new Map<string, z.ZodType>(Object.entries(ANSWERS)).get(`${method} ${path}`);
-  const schema = media !== undefined ? { type: 'string' } : known ? described(known) : { type: 'object' };
+  if (!known) throw new Error(`nothing says what ${method} ${path} answers`);
+  const schema = described(known);
   const error = { description: 'It was not done', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
   return {
     '2XX': { description: 'Done, or as asked for', content: { [media ?? 'application/json']: { schema } } },

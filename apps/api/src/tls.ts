@@ -52,8 +52,7 @@ export function tlsServer(files: TlsFiles, log: Log, lookMs: number = LOOK_MS): 
     const server = createServer({ ...material, ...asked, minVersion: 'TLSv1.2' }, handler);
     const stop = renew(server, files, log, lookMs);
     server.once('close', stop);
-    // Fastify's own types name the plain server where its factory may give either.
-    return server as unknown as ReturnType<FastifyServerFactory>;
+    return server;
   };
 }
 

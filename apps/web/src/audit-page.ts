@@ -2,7 +2,7 @@
 import { call } from './api.ts';
 import { count } from './format.ts';
 import { mayRunFleet } from './may.ts';
-import { ErrorBox, Silence, When } from './parts/small.ts';
+import { ErrorBox, Silence, When, withCode } from './parts/small.ts';
 import { usePoll } from './poll.ts';
 import { linkTo } from './route.ts';
 import { type Content, html, useState } from './vendor/preact.js';
@@ -86,7 +86,7 @@ function Row({ entry: { at, who, role, what, operation, subject, result, code, r
     <td data-label="Who"><span>${who} <span class="soft">${role ?? 'by itself'}</span></span></td>
     <td data-label="What"><b>${what}</b></td>
     <td data-label="Of">${operation === undefined ? (subject ?? '') : html`<a href=${linkTo('operations', operation)}>${operation}</a>`}</td>
-    <td data-label="Result"><span class=${tone}><i class="sign" aria-hidden="true">${sign}</i> ${result}</span>${code ? html` <code class="soft">${code}</code>` : null}</td>
-    <td data-label="Reason" class="soft">${reason ?? ''}</td>
+    <td data-label="Result"><span class=${`${tone} together`}><i class="sign" aria-hidden="true">${sign}</i> ${result}</span>${code ? html` <code class="soft">${code}</code>` : null}</td>
+    <td data-label="Reason" class="soft">${withCode(reason ?? '')}</td>
   </tr>`;
 }

@@ -182,8 +182,7 @@ function Spools({ spools, workers, held, queues }: SpoolsProps): Content {
               <td data-label=""><b>${name}</b></td>
               <td data-label="Served by"><span><i class=${`sign ${dumpers + restorers > 0 ? 'ok' : 'bad'}`} aria-hidden="true">${dumpers + restorers > 0 ? '✓' : '✗'}</i>
                 ${dumpers + restorers > 0 ? `${plural(dumpers, 'dumper')}, ${plural(restorers, 'restorer')}` : 'nobody'}</span></td>
-              <td data-label="Room"><span class=${tight ? 'bad' : ''}>${tight ? '! ' : ''}${room ? `${bytes(room.bytesFree)} of ${bytes(quotaBytes ?? room.bytesTotal)}` : 'not known'}</span>
-                ${room ? html`<small class="soft">${short(room.inodesFree)} inodes</small>` : null}</td>
+              <td data-label="Room"><span class=${tight ? 'bad' : ''}>${tight ? '! ' : ''}${room ? `${bytes(room.bytesFree)} free of ${bytes(quotaBytes ?? room.bytesTotal)}` : 'not known'}${room ? html` <small class="soft">${short(room.inodesFree)} inodes</small>` : null}</span></td>
               <td data-label="Reserved" class="num">${reserved > 0 ? html`${bytes(reserved)} <small class="soft">${short(inodes)} inodes</small>` : html`<span class="soft">–</span>`}</td>
               <td data-label="Ready" class="num">${ready > 0 ? plural(ready, 'batch', 'batches') : html`<span class="soft">–</span>`}</td>
               <td data-label="Where"><code>${host}:${path}</code></td>

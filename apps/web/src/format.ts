@@ -32,9 +32,14 @@ export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  if (minutes < 60) return parts(minutes, 'min', seconds % 60, 's');
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48 ? parts(hours, 'h', minutes % 60, 'min') : parts(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+/** Nothing of a smaller unit is not said. */
+function parts(large: number, unit: string, small: number, smaller: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smaller}`;
 }
 
 /** One part only: `4 min`, for lists. */
@@ -73,9 +78,9 @@ export function times(at: number, now: number = Date.now()): Times {
   };
 }
 
-/** An address stays as it is. */
+/** A word begins large; a name (`t1:10921`, `customer:`, an address) stays as it is. */
 export function capital(text: string): string {
-  return /^[a-z]+:\/\//.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+(?![^\s,])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 /** The first letter large and one full stop at the end. */

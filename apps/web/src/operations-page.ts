@@ -1,4 +1,5 @@
 /** All operations, newest first, with how far they are. */
+import { aboutOf } from './about.ts';
 import { call } from './api.ts';
 import { count, duration, roughly, short } from './format.ts';
 import { maySubmit } from './may.ts';
@@ -139,6 +140,7 @@ function Table({ operations, speeds }: { operations: OperationHeader[]; speeds: 
 function Row({ header, speed }: { header: OperationHeader; speed: Speed | undefined }): Content {
   const { done, failed, total, unit, share } = progressOf(header);
   const units = unit === 'batch' ? 'batches' : 'tasks';
+  const about = aboutOf(header.params);
   const stages = header.stages.length;
   const far =
     unit === 'batch' || stages === 0
@@ -149,9 +151,10 @@ function Row({ header, speed }: { header: OperationHeader; speed: Speed | undefi
   return html`<tr data-operation=${header.id}>
     <td data-label="">
       <a href=${linkTo('operations', header.id)}><b>${header.kind}</b> <code>${header.id}</code></a>
-      ${header.reason ? html`<div class="soft clip">“${header.reason}”</div>` : null}
-      ${header.attention ? html`<div class="bad clip">${header.attention.error.message}</div>` : null}
-      ${header.error && header.state === 'failed' ? html`<div class="bad clip">${header.error.message}</div>` : null}
+      ${about ? html`<div class="soft">${about}</div>` : null}
+      ${header.reason ? html`<div class="soft">“${header.reason}”</div>` : null}
+      ${header.attention ? html`<div class="bad two-lines" title=${header.attention.error.message}>${header.attention.error.message}</div>` : null}
+      ${header.error && header.state === 'failed' ? html`<div class="bad two-lines" title=${header.error.message}>${header.error.message}</div>` : null}
     </td>
     <td data-label="State"><${StateChip} header=${header} /></td>
     <td data-label="Progress" class=${total > 0 ? 'progress' : 'progress nothing'}>
@@ -176,14 +179,16 @@ function Empty({ me }: { me: Me }): Content {
     ${
       maySubmit(me.role)
         ? html`<p>
-          An operation is planned first, and changes nothing until you start it.
+          An operation is planned first, and changes nothing until you start it.${' '}
           <a href=${linkTo('submit')}>Choose a kind and see its plan</a>.
         </p>`
         : null
     }
     <p class="soft">Or from a terminal:</p>
-    <pre>longshore tsdb migrate --help      # your own data; --plan changes nothing
-longshore demo                     # made-up data, everything put away afterwards
-longshore doctor                   # what this machine has and lacks</pre>
+    <ul class="plain commands">
+      <li><code>longshore doctor</code> <span class="soft">what this machine has and lacks</span></li>
+      <li><code>longshore demo</code> <span class="soft">made-up data, everything put away afterwards</span></li>
+      <li><code>longshore tsdb migrate --help</code> <span class="soft">your own data; <code>--plan</code> changes nothing</span></li>
+    </ul>
   </div>`;
 }

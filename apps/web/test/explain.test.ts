@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { aboutOf } from '../src/about.ts';
+import { sentence } from '../src/format.ts';
 import { paragraphs } from '../src/operation/paragraphs.ts';
 import { spansOf } from '../src/operation/spans.ts';
 import { heldOf, queuesOf, readyIn } from '../src/queues.ts';
@@ -25,6 +27,39 @@ Next: \`longshore approve op_1 --reason …\` lets it go on.
     [{ text: 'Next: `longshore approve op_1 --reason …` lets it go on.', item: false }],
   ]);
   expect(paragraphs('op_1 is a thing.\n')).toEqual([]);
+});
+
+test('what the head of the page says louder is not said again', () => {
+  const text = `op_1 is a counter.move.
+
+It failed after 2 s.
+
+The service at a is away.
+Start it.
+
+Next: \`longshore report op_1\` tells more.
+`;
+  expect(
+    paragraphs(text, ['the service at a is away', 'Start it.'])
+      .flat()
+      .map((line) => line.text),
+  ).toEqual(['It failed after 2 s.', 'Next: `longshore report op_1` tells more.']);
+});
+
+test('a sentence begins large, but for names', () => {
+  expect(['writes are denied', 'customer: - → -80', 't1:10921 goes', 'http://a is away'].map(sentence)).toEqual([
+    'Writes are denied.',
+    'customer: - → -80.',
+    't1:10921 goes.',
+    'http://a is away.',
+  ]);
+});
+
+test('a list says what each operation works on', () => {
+  expect(aboutOf({ source: 'otsdb-old', sink: 'vm-new', metricsPrefix: 'kilda.' })).toBe('kilda.: otsdb-old → vm-new');
+  expect(aboutOf({ cluster: 'vt', keyspace: 'customer', sourceShards: ['-'] })).toBe('customer: vt');
+  expect(aboutOf({ proxies: ['a', 'b', 'c', 'd'] })).toBe('a, b, c');
+  expect([aboutOf({ tasks: 3 }), aboutOf(null)]).toEqual(['', '']);
 });
 
 test('tasks on a time line: those that ended, and those that run until now', () => {

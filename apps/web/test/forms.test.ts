@@ -54,9 +54,9 @@ test('any schema gives a form: nested objects, choices, maps, numbers, what may 
   const fields = fieldsOf(schema);
   expect(fields.map(({ name, shape, required }) => `${name}:${shape}${required ? '*' : ''}`)).toEqual([
     'cluster:text*',
-    'shards:numbers*',
     'limits.retries:number*',
     'limits.deep.x:number*',
+    'shards:numbers*',
     'nodes:list',
     'note:text',
     'policy:choice',
@@ -109,9 +109,9 @@ test('the fields of a form come from the schema, what is needed first, and give 
     required: ['source', 'startMs', 'counters', 'pauseMs'],
   });
   expect(fields.map(({ name, shape }) => `${name}:${shape}`)).toEqual([
+    'source:text',
     'startMs:time',
     'counters:list',
-    'source:text',
     'pauseMs:duration',
     'verify:yes-no',
     'policy:choice',

@@ -30,7 +30,8 @@ test('the clock tells what the time of a denial goes to', () => {
 
 test('an exhibit of another shape is no picture', () => {
   const shown = { exhibits: { partitions: { at: 1, partitions: [[0, 'n', 3, false]] } }, series: {} };
-  expect(partitionsOf(shown as never)?.partitions).toHaveLength(1);
+  expect(partitionsOf(shown)?.partitions).toHaveLength(1);
+  expect(partitionsOf({ exhibits: { partitions: { at: 1, partitions: [[0, 'n', 'many', false]] } }, series: {} })).toBeUndefined();
   expect(partitionsOf({ exhibits: { partitions: 7 }, series: {} })).toBeUndefined();
   expect(partitionsOf({ exhibits: {}, series: {} })).toBeUndefined();
 });

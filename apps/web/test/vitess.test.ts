@@ -1,11 +1,35 @@
 /** Shards before and after, as the picture has them. */
 import { expect, test } from 'vitest';
 import { rangeOf, shardsView } from '../src/pictures/vitess-shards.ts';
-import type { OperationHeader, Shown, StoredPlan } from '../src/wire.ts';
+import type { OperationHeader, Shown, StageState, StoredPlan } from '../src/wire.ts';
 
-const header = (stages: { name: string; state: string }[] = []): OperationHeader =>
-  ({ kind: 'vitess.reshard', state: 'running', stages }) as unknown as OperationHeader;
-const plan = (data: object): StoredPlan => ({ data }) as unknown as StoredPlan;
+const header = (stages: Pick<StageState, 'name' | 'state'>[] = []): OperationHeader => ({
+  id: 'op_a',
+  kind: 'vitess.reshard',
+  params: {},
+  mode: 'run',
+  owner: 'a',
+  createdAt: 0,
+  updatedAt: 0,
+  state: 'running',
+  version: 1,
+  stage: 0,
+  stages: stages.map((stage) => ({ cursor: 0, total: 0, done: 0, failed: 0, skipped: 0, ...stage })),
+  counters: {},
+  expect: {},
+  spools: [],
+});
+const plan = (data: StoredPlan['data']): StoredPlan => ({
+  summary: [],
+  findings: [],
+  stages: [],
+  fingerprint: null,
+  leases: [],
+  expect: {},
+  data,
+  hash: 'h',
+  madeAt: 0,
+});
 const NONE: Shown = { exhibits: {}, series: {} };
 const DATA = { keyspace: 'ks', sourceKeyspace: 'ks', sourceShards: ['-'], targetShards: ['80-', '-80'], tables: ['a', 'b'] };
 

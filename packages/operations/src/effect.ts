@@ -7,6 +7,7 @@ import type { AttemptScope } from './attempt-scope.ts';
 import { canonicalJson } from './canonical.ts';
 import { STALE_CHECK_MS } from './draft.ts';
 import { GuardRefused, LeaseLost, NotConfirmed } from './errors.ts';
+import { duration } from './explain.ts';
 
 const CONFIRM_MS = 60_000;
 const CONFIRM_PAUSE_MS = 100;
@@ -114,7 +115,7 @@ export function effects(scope: AttemptScope): Effects {
           // So that its end is waited for from now on, not from the next sweep.
           await setup.transport.ring(id);
           if (answer.opened.openedAt === guard.openedAt)
-            await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${guard.what}: from now, at most ${guard.maxMs / 1000} s` });
+            await store.addEvent(id, { at: clock.now(), type: 'guard', text: `${guard.what}: from now, at most ${duration(guard.maxMs)}` });
           return answer.opened;
         }
         if (answer.refused === 'lease') throw GuardRefused({ key: request.key, why: `the operation has no lease on ${request.target}` });

@@ -22,9 +22,14 @@ export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  if (minutes < 60) return parts(minutes, 'min', seconds % 60, 's');
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48 ? parts(hours, 'h', minutes % 60, 'min') : parts(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+/** Nothing of a smaller unit is not said. */
+function parts(large: number, unit: string, small: number, smaller: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smaller}`;
 }
 
 export function explain({ header, tasks, guards, plan, totals, absent = [], now }: Situation): string {
@@ -56,7 +61,10 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
   for (const role of absent)
     lines.push(`No ${role} is alive, and a task waits for one: start it (\`longshore ${role}\`, or \`longshore up\` on one machine).`);
   const sums = Object.entries(totals).filter(([, value]) => value !== 0);
-  if (sums.length > 0) lines.push(`So far: ${sums.map(([column, value]) => `${count(value)} ${column}`).join(', ')}.`);
+  if (sums.length > 0)
+    lines.push(
+      `${FINAL_STATES.has(header.state) ? 'In all' : 'So far'}: ${sums.map(([column, value]) => `${count(value)} ${column}`).join(', ')}.`,
+    );
   const retries = header.counters.retries ?? 0;
   if (retries > 0)
     lines.push(
@@ -195,7 +203,8 @@ function doing(tasks: TaskView[], now: number): string[] {
 
 const RETRIES_SHOWN = 5;
 
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** A word begins large; a name (`t1:10921`, `customer:`, an address) stays as it is. */
+const capital = (text: string): string => (/^[a-z]+(?![^\s,])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
 /** With one full stop at its end. */
 function sentence(text: string): string {
@@ -215,9 +224,14 @@ function nextCommand(header: OperationHeader): string {
       return header.revert === undefined && header.ending === undefined
         ? `what is said above, or \`longshore cancel ${id}\`.`
         : `what is said above; \`longshore retry ${id}\` tries again at once.`;
-    case 'succeeded':
     case 'failed':
+      if (header.startedAt === undefined) return 'put right what is said above, then submit it again.';
+      if (header.revert) return `\`longshore revert ${id}\` goes on taking it back.`;
+      return `\`longshore report ${id}\` tells what was done and what is missing; \`longshore retry ${id}\` goes on where it failed, \`longshore revert ${id} --plan\` shows what taking it back would do.`;
     case 'cancelled':
+      if (header.startedAt === undefined) return 'nothing is left to do.';
+      return `\`longshore report ${id}\` tells what was done; \`longshore revert ${id} --plan\` shows what taking it back would do.`;
+    case 'succeeded':
     case 'reverted':
       return `\`longshore report ${id}\` tells what was done and what is missing.`;
     case 'discarded':

@@ -189,7 +189,7 @@ It needs you: it cannot go on by itself. What is wrong and what mends it stands 
 Stage 2 of 2 (dump and restore, window by window): 52 of 1,440 done.
 No worker has anything of it in hand. \`longshore workers\` lists the processes that are alive.
 
-It needs attention since 4 min 0 s: no worker has served the spool a for long.
+It needs attention since 4 min: no worker has served the spool a for long.
 Start its workers again.
 
 Nothing is unsafe right now: no target is left in a state that must not stay.
@@ -224,7 +224,7 @@ Next: what is said above, or \`longshore cancel op_ab12cd34\`.
   test('waiting for approval', () => {
     const waits = text({ state: 'awaiting-approval', awaits: { stages: ['move'], since: NOW - 3 * MINUTE } });
     expect(waits).toContain('\nIt waits for approval: nothing runs, and nothing is left open meanwhile.\n');
-    expect(waits).toContain('\nFor 3 min 0 s it has waited for a person to agree to:\n  move: dump and restore, window by window\n');
+    expect(waits).toContain('\nFor 3 min it has waited for a person to agree to:\n  move: dump and restore, window by window\n');
     expect(waits).toContain('Next: `longshore approve op_ab12cd34 --reason …` lets it go on');
   });
 
@@ -243,7 +243,7 @@ Next: what is said above, or \`longshore cancel op_ab12cd34\`.
   Copy 3 metrics of 2026-01-01 from otsdb to vm.
 
 It is done and verified after 2 h 4 min.
-So far: 9 verified.
+In all: 9 verified.
 
 Next: \`longshore report op_ab12cd34\` tells what was done and what is missing.
 `,
@@ -256,7 +256,9 @@ Next: \`longshore report op_ab12cd34\` tells what was done and what is missing.
 
   test('over before it began', () => {
     const ended = { endedAt: NOW };
+    expect(text({ state: 'failed', ...ended, error })).toContain('`longshore retry op_ab12cd34` goes on where it failed');
     expect(early({ state: 'failed', ...ended, error })).toContain('\nIt did not start: nothing was changed.\n');
+    expect(early({ state: 'failed', ...ended, error })).toContain('\nNext: put right what is said above, then submit it again.\n');
     expect(early({ state: 'cancelled', ...ended })).toContain('\nIt was cancelled before it started: nothing was changed.\n');
     expect(early({ state: 'discarded', ...ended })).toBe(
       `op_ab12cd34 is a tsdb.migrate, submitted 2 h 10 min ago by anna.
@@ -272,9 +274,9 @@ Next: nothing is left to do.
 test.each([
   [-5, '0 s'],
   [41_000, '41 s'],
-  [59_600, '1 min 0 s'],
+  [59_600, '1 min'],
   [3_599_000, '59 min 59 s'],
-  [3_600_000, '1 h 0 min'],
+  [3_600_000, '1 h'],
   [47.9 * 3_600_000, '47 h 54 min'],
   [50 * 3_600_000, '2 d 2 h'],
 ])('%d ms is %s', (ms, shown) => {

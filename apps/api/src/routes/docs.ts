@@ -10,7 +10,7 @@ details { border-top: 1px solid #8884; padding: .5rem 0; }
 summary { cursor: pointer; display: flex; gap: .75rem; flex-wrap: wrap; align-items: baseline; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; }
 pre { overflow-x: auto; padding: .75rem; border: 1px solid #8884; border-radius: 6px; }
-.method { font-weight: 700; min-width: 4rem; } .about { white-space: pre-line; } .quiet { opacity: .75; }
+.method { font-weight: 700; min-width: 4rem; } .quiet { opacity: .75; }
 `;
 const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
@@ -34,6 +34,7 @@ interface Operation {
   tags?: string[];
   parameters?: { name: string; in: string; required?: boolean; schema?: unknown }[];
   requestBody?: { content?: Record<string, { schema?: unknown }> };
+  responses?: Record<string, { content?: Record<string, { schema?: unknown }> }>;
 }
 interface Description {
   info: { title: string; version: string; description?: string };
@@ -61,8 +62,8 @@ function render({ info, paths }: Description): string {
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${text(info.title)}: the API</title><style>${STYLE}</style></head>
 <body>
 <h1>${text(info.title)}: the API</h1>
-<p class="quiet">Version ${text(info.version)} · <a href="/openapi.json">openapi.json</a></p>
-<p class="about">${words(info.description ?? '')}</p>
+<p class="quiet">Version ${text(info.version)} · <a href="/openapi.json">openapi.json</a> · <a href="/">dashboard</a></p>
+${paragraphs(info.description ?? '')}
 ${body}
 </body>
 </html>
@@ -70,16 +71,22 @@ ${body}
 }
 
 function entry(method: string, path: string, operation: Operation): string {
-  const { parameters = [], requestBody } = operation;
+  const { parameters = [], requestBody, responses } = operation;
   const rows = parameters.map(
     ({ name, in: where, required, schema }) =>
       `<li><code>${text(name)}</code> <span class="quiet">in ${text(where)}${required ? ', required' : ''}</span> <code>${json(schema)}</code></li>`,
   );
   const content = requestBody?.content?.['application/json']?.schema;
+  const [[media, answer] = []] = Object.entries(responses?.['2XX']?.content ?? {});
   return `<details><summary><code class="method">${method}</code> <code>${text(path)}</code> <span>${words(operation.summary ?? '')}</span></summary>
-<p>${words(operation.description ?? '')}</p>
-${rows.length > 0 ? `<ul>${rows.join('')}</ul>` : ''}${content === undefined ? '' : `<p>Body:</p><pre>${json(content, 2)}</pre>`}</details>`;
+${paragraphs(operation.description ?? '')}${rows.length > 0 ? `<ul>${rows.join('')}</ul>` : ''}${content === undefined ? '' : `<p>Body:</p><pre>${json(content, 2)}</pre>`}${answer === undefined ? '' : `<p>Answer, <code>${text(media ?? '')}</code>:</p><pre>${json(answer.schema, 2)}</pre>`}</details>`;
 }
+
+const paragraphs = (raw: string): string =>
+  raw
+    .split(/\n\s*\n/)
+    .map((one) => (one.trim() === '' ? '' : `<p>${words(one)}</p>\n`))
+    .join('');
 
 const json = (value: unknown, indent?: number): string => text(JSON.stringify(value, undefined, indent) ?? '');
 

@@ -1,10 +1,13 @@
 /** The top of the page: what it is, how far it is, what can be asked of it. */
 import { bytes, count, duration, roughly, sentence, short } from '../format.ts';
-import { Bar, Since, StateChip, When } from '../parts/small.ts';
+import { Bar, Since, StateChip, stateTone, When, withCode } from '../parts/small.ts';
 import { progressOf, type Sample, speedOf } from '../progress.ts';
 import { type Content, html } from '../vendor/preact.js';
 import type { Me, OperationHeader, OperationView, StoredPlan } from '../wire.ts';
 import { Actions } from './actions.ts';
+
+/** What waits is no colour of a bar. */
+const BAR_TONES: Readonly<Record<string, string>> = { bad: 'bad', ok: 'ok' };
 
 export interface HeadProps {
   view: OperationView;
@@ -28,7 +31,7 @@ export function Head({ view, plan, samples, me, changed }: HeadProps): Content {
           { share: unitShare(failed), tone: 'bad' },
           { share: Math.min(unitShare(tasks.length / 2), 1 - unitShare(done + failed)), tone: 'busy' },
         ]
-      : [{ share, tone: header.state === 'failed' ? 'bad' : header.state === 'succeeded' ? 'ok' : 'busy' }];
+      : [{ share, tone: BAR_TONES[stateTone(header.state)] ?? 'busy' }];
   return html`<section class="card wide" data-card="head">
     <div class="row head">
       <h1>${header.kind}</h1>
@@ -38,10 +41,10 @@ export function Head({ view, plan, samples, me, changed }: HeadProps): Content {
       <div class="right"><${Actions} view=${view} plan=${plan} me=${me} changed=${changed} /></div>
     </div>
     ${plan?.summary[0] && header.state !== 'planned' ? html`<p class="summary">${sentence(plan.summary[0])}</p>` : null}
-    ${total > 0 ? html`<${Bar} parts=${parts} label=${label} />` : null}
+    ${total > 0 && header.startedAt !== undefined ? html`<${Bar} parts=${parts} label=${label} />` : null}
     <dl class="figs">${figures(view, plan, samples).map(([name, value, small]) => html`<div key=${name}><dt>${name}</dt><dd><b>${value}</b>${small ? html` <small>${small}</small>` : null}</dd></div>`)}</dl>
     ${trouble(header)}
-    ${header.state !== 'planned' && plan ? html`<details><summary>What it does</summary><ul class="plain">${plan.summary.map((line) => html`<li key=${line}>${line}</li>`)}</ul><pre>${JSON.stringify(header.params, null, 2)}</pre></details>` : null}
+    ${header.state !== 'planned' && plan ? html`<details><summary>What it does</summary><ul class="plain">${plan.summary.map((line) => html`<li key=${line}>${withCode(line)}</li>`)}</ul><pre>${JSON.stringify(header.params, null, 2)}</pre></details>` : null}
   </section>`;
 }
 
@@ -52,7 +55,8 @@ function figures({ header, tasks }: OperationView, plan: StoredPlan | undefined,
   const { counters } = header;
   const over = header.endedAt !== undefined;
   const all: Figure[] = [];
-  if (total > 0) all.push([unit === 'batch' ? 'batches done' : 'tasks done', `${count(done)} / ${count(total)}`]);
+  const things = unit === 'batch' ? 'batches' : 'tasks';
+  if (total > 0) all.push(header.startedAt === undefined ? [things, count(total)] : [`${things} done`, `${count(done)} / ${count(total)}`]);
   if (failed > 0) all.push(['failed', html`<span class="bad">✗ ${count(failed)}</span>`]);
   if (dumped) all.push(['points dumped', short(dumped)]);
   if (restored) all.push(['restored', short(restored)]);
@@ -78,8 +82,8 @@ function trouble({ attention, error }: OperationHeader): Content {
   const shown = attention?.error ?? error;
   if (!shown) return null;
   return html`<div class="error-box" role="alert">
-    <p><i class="sign" aria-hidden="true">!</i> ${attention ? html`<b>Needs attention since <${When} at=${attention.since} />.</b>${' '}` : null}${shown.message}</p>
-    <p class="soft">${shown.fix}</p>
+    <p><i class="sign" aria-hidden="true">!</i> ${attention ? html`<b>Needs attention since <${When} at=${attention.since} />.</b>${' '}` : null}${attention ? shown.message : sentence(shown.message)}</p>
+    <p class="soft">${withCode(shown.fix)}</p>
     <p><code class="soft">${shown.code}</code></p>
   </div>`;
 }

@@ -1,6 +1,6 @@
 /** The event log, newest first. */
 import { type Drawn, memo } from '../parts/memo.ts';
-import { Card, When } from '../parts/small.ts';
+import { Card, isState, stateSign, stateWord, When, withCode } from '../parts/small.ts';
 import { useEvents } from '../stream.ts';
 import { type Content, html, useEffect, useState } from '../vendor/preact.js';
 import type { OperationEvent } from '../wire.ts';
@@ -19,8 +19,9 @@ const SIGNS: Readonly<Record<string, { sign: string; tone: string }>> = {
 };
 
 const Line = memo<{ event: OperationEvent }>(({ event: { at, type, text } }) => {
-  const { sign, tone } = SIGNS[type] ?? { sign: '·', tone: 'idle' };
-  return html`<li><${When} at=${at} /><i class=${`sign ${tone}`} role="img" aria-label=${type} title=${type}>${sign}</i><span>${text}</span></li>`;
+  const known = type === 'state' && isState(text) ? text : undefined;
+  const { sign, tone } = known ? stateSign(known) : (SIGNS[type] ?? { sign: '·', tone: 'idle' });
+  return html`<li><${When} at=${at} /><i class=${`sign ${tone}`} role="img" aria-label=${type} title=${type}>${sign}</i><span>${known ? html`<b>${stateWord(known)}</b>` : withCode(text)}</span></li>`;
 });
 
 const STATE_WORDS = { live: '● live', lost: '‖ broken off, trying again', ended: '■ ended' } as const;

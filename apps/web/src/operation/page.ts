@@ -16,7 +16,7 @@ import { ReportCard } from './report.ts';
 import { plotsOf, Series } from './series.ts';
 import { Stages } from './stages.ts';
 import { MOST_ON_TIMELINE, Timeline } from './timeline.ts';
-import { Waits } from './waits.ts';
+import { hasWaits, Waits } from './waits.ts';
 
 const LIVE_MS = 1_000;
 const SLOW_MS = 3_000;
@@ -107,17 +107,20 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   const plots = shown ? plotsOf(shown.series) : [];
   const seconds = useMemo(() => latencyOf(records), [records]);
   const latency = header.startedAt !== undefined && !bulk && !few ? seconds : undefined;
+  const waits = hasWaits(header, guards);
+  // Of a run in batches that is over nothing can be drawn that nobody has watched.
+  const drawn = header.startedAt !== undefined && (few || !over || !bulk || samples.list.length > 2);
   // Cards stand in pairs: the last one is as wide as the page where it would stand alone.
-  const oddly = ((header.startedAt === undefined ? 0 : 1) + (latency ? 1 : 0) + plots.length) % 2 === 1;
+  const oddly = ((drawn ? 1 : 0) + (latency ? 1 : 0) + plots.length) % 2 === 1;
   return html`<div class="cards">
     <${Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
     ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
-    <${Explained} text=${explained} />
-    <${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />
+    <${Explained} text=${explained} header=${header} wide=${!waits} />
+    ${waits ? html`<${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />` : null}
     ${plan ? html`<${KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} shown=${shown ?? EMPTY} started=${header.startedAt !== undefined} over=${over} />` : null}
     ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
     ${few ? html`<${Timeline} header=${header} done=${records} tasks=${tasks} />` : null}
-    ${header.startedAt !== undefined && !few ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
+    ${drawn && !few ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
     ${latency ? html`<${Latency} data=${latency} />` : null}
     ${plots.length > 0 ? html`<${Series} plots=${plots} />` : null}
     <${EventLog} id=${id} over=${over} wide=${!oddly} heard=${heard.current} />

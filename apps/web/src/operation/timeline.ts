@@ -29,7 +29,7 @@ export function Timeline({
       ${spans.map(({ id, mark, from: begin, to: end }) => {
         const { sign, word, tone } = MARKS[mark];
         return html`<li key=${`${id}-${begin}`} title=${`${id}: ${word}, ${times(begin).full}, ${duration(end - begin)}`}>
-          <span class="task-id"><i class=${`sign ${tone}`} aria-label=${word}>${sign}</i> ${id}</span>
+          <span class="task-id"><i class=${`sign ${tone}`} aria-label=${word}>${sign}</i><span class="tail"><bdi>${id}</bdi></span></span>
           <span class="span"><i class=${tone} style=${{ left: share(begin), width: share(from + end - begin) }}></i></span>
           <small class="soft">${duration(end - begin)}</small>
         </li>`;

@@ -17,9 +17,19 @@ interface WaitsProps {
 /** Guards that have ended and are still shown. */
 const ENDED_SHOWN = 4;
 
+/** There is something to show of it; of what has not begun, or is over, there need not be. */
+export function hasWaits(
+  { state, startedAt, awaits, waitsFor, approvals = [], leases = [] }: OperationHeader,
+  guards: readonly GuardRecord[],
+): boolean {
+  const quiet = startedAt === undefined || isFinal(state);
+  return !quiet || guards.length + approvals.length + leases.length > 0 || awaits !== undefined || waitsFor !== undefined;
+}
+
 export function Waits({ header, tasks, guards, plan }: WaitsProps): Content {
+  // While it is paused no gate keeps anybody waiting.
   const gates = Map.groupBy(
-    tasks.filter(({ gate }) => gate),
+    header.state === 'paused' ? [] : tasks.filter(({ gate }) => gate),
     ({ gate }) => `${gate!.gate}\n${gate!.reason}`,
   );
   const open = guards.filter(({ state }) => state === 'open');

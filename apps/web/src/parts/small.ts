@@ -26,6 +26,19 @@ const LOOKS: Readonly<Record<OperationState, Look>> = {
   'needs-attention': { sign: '!', tone: 'bad', word: 'needs attention' },
 };
 
+/** How it looks at: what a person is to see first. */
+export function stateTone(state: OperationState): Look['tone'] {
+  return LOOKS[state].tone;
+}
+
+export function stateSign(state: OperationState): Pick<Look, 'sign' | 'tone'> {
+  return LOOKS[state];
+}
+
+export function isState(text: string): text is OperationState {
+  return Object.hasOwn(LOOKS, text);
+}
+
 export function stateWord(state: OperationState): string {
   return LOOKS[state].word;
 }
@@ -43,6 +56,11 @@ function goingTo({ intent, ending }: Pick<OperationHeader, 'intent' | 'ending'>)
   if (intent === 'pause') return 'being paused';
   if (intent === 'drain') return 'being drained';
   return undefined;
+}
+
+/** What stands between backticks is typed. */
+export function withCode(text: string): Content {
+  return text.split('`').map((part, at) => (at % 2 === 1 ? html`<code class="typed" key=${at}>${part}</code>` : part));
 }
 
 /** A time here, with UTC beside it. */
@@ -63,7 +81,7 @@ export function ErrorBox({ error, title }: { error: Error; title?: string }): Co
   const { fix, code } = error instanceof ApiError ? error : { fix: undefined, code: undefined };
   return html`<div class="error-box" role="alert">
     <p><i class="sign" aria-hidden="true">✗</i> ${title ? html`<b>${title}</b>${' '}` : null}${sentence(error.message)}</p>
-    ${fix ? html`<p class="soft">${fix}</p>` : null}
+    ${fix ? html`<p class="soft">${withCode(fix)}</p>` : null}
     ${code ? html`<p><code class="soft">${code}</code></p>` : null}
   </div>`;
 }

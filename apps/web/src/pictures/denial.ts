@@ -1,5 +1,5 @@
 /** What the picture of a migration is made from. Pure. */
-import type { GuardRecord, Shown } from '../wire.ts';
+import type { GuardRecord, Json, Shown } from '../wire.ts';
 
 export interface PartitionsShown {
   at: number;
@@ -11,9 +11,20 @@ export interface PartitionsShown {
 
 /** The exhibit, if it has the shape that this code knows. */
 export function partitionsOf({ exhibits }: Shown): PartitionsShown | undefined {
-  const { partitions } = exhibits;
-  const found = partitions as unknown as Partial<PartitionsShown> | undefined;
-  return found && Array.isArray(found.partitions) && typeof found.at === 'number' ? (found as PartitionsShown) : undefined;
+  const { partitions: shown } = exhibits;
+  if (typeof shown !== 'object' || shown === null || Array.isArray(shown)) return undefined;
+  const { at, inForceAt, partitions } = shown;
+  if (typeof at !== 'number' || !Array.isArray(partitions)) return undefined;
+  const known = partitions.map(partitionOf);
+  if (!known.every((one) => one !== undefined)) return undefined;
+  return { at, partitions: known, ...(typeof inForceAt === 'number' ? { inForceAt } : {}) };
+}
+
+function partitionOf(shown: Json): PartitionsShown['partitions'][number] | undefined {
+  if (!Array.isArray(shown)) return undefined;
+  const [partition, node, waiting, drained] = shown;
+  if (typeof partition !== 'number' || typeof node !== 'string' || typeof drained !== 'boolean') return undefined;
+  return waiting === null || typeof waiting === 'number' ? [partition, node, waiting, drained] : undefined;
 }
 
 export interface Clock {

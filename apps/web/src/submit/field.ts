@@ -1,8 +1,8 @@
 /** One param as an input. */
 import { times } from '../format.ts';
 import { type Content, html } from '../vendor/preact.js';
-import type { Field } from './schema.ts';
-import { parseDuration, type Shape, shown } from './values.ts';
+import { type Field, WIDE } from './schema.ts';
+import { parseDuration, shown } from './values.ts';
 
 export interface FormFieldProps {
   field: Field;
@@ -13,17 +13,21 @@ export interface FormFieldProps {
 }
 
 export function FormField({ field, value, problem, targets, changed }: FormFieldProps): Content {
-  const { name, required, schema } = field;
+  const { name, required } = field;
   const hint = hintOf(field, value);
   return html`<label class=${WIDE.has(field.shape) ? 'wide' : ''}>
     <span>${name || 'params'}${required ? html` <b aria-hidden="true">*</b>` : null}</span>
     ${input(field, value, problem !== undefined, targets, changed)}
     ${problem ? html`<small class="bad">✗ ${problem}</small>` : null}
-    <small class="soft">${[schema.description, hint].filter(Boolean).join('; ')}</small>
+    <small class="soft">${[described(field), hint].filter(Boolean).join('; ')}</small>
   </label>`;
 }
 
-const WIDE: ReadonlySet<Shape> = new Set(['list', 'numbers', 'map', 'json']);
+/** Of times and lengths of time the unit is what the API takes, not what is typed here. */
+function described({ schema: { description }, shape }: Field): string | undefined {
+  if (shape === 'time') return description?.replace(/, ms$/, '').replace('first ms of', 'start of');
+  return shape === 'duration' ? description?.replace(/, ms\b/, '') : description;
+}
 
 type Typed = { currentTarget: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement };
 

@@ -1,5 +1,6 @@
 /** Choose a kind, fill in its params, see its plan. Nothing is changed until the plan is started on the operation's own page. */
 import { call } from '../api.ts';
+import { capital } from '../format.ts';
 import { maySubmit } from '../may.ts';
 import { ErrorBox } from '../parts/small.ts';
 import { usePoll } from '../poll.ts';
@@ -31,7 +32,7 @@ export function SubmitPage({ kind: name, me }: { kind: string | undefined; me: M
                 (
                   one,
                 ) => html`<a key=${one.name} role="listitem" class="kind" href=${linkTo('submit', one.name)} aria-current=${one === kind ? 'true' : undefined} data-kind=${one.name}>
-                  <b>${one.name.slice(system.length + 1)}</b><span class="soft">${one.title}</span>
+                  <b>${one.name.slice(system.length + 1)}</b><span class="soft">${titleIn(system, one.title)}</span>
                 </a>`,
               )}
             </div>`,
@@ -41,6 +42,12 @@ export function SubmitPage({ kind: name, me }: { kind: string | undefined; me: M
     </section>
     ${kind ? html`<${KindForm} key=${kind.name} kind=${kind} targets=${targets ?? []} />` : null}
   </div>`;
+}
+
+/** Under the name of its system a title need not begin with it. */
+function titleIn(system: string, title: string): string {
+  const [first = '', rest] = title.split(/: (.+)/);
+  return rest && first.toLowerCase() === system ? capital(rest) : title;
 }
 
 /** Kinds by the system they are for, in the order the fleet tells them. */

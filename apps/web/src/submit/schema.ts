@@ -45,13 +45,17 @@ export interface Field {
 
 const TIMES: ReadonlySet<string> = new Set(['startMs', 'stopMs']);
 const TARGETS = /^(source|sink|cluster|service)$/;
+/** Their fields are as wide as the form. */
+export const WIDE: ReadonlySet<Shape> = new Set(['list', 'numbers', 'map', 'json']);
 /** Objects within objects become fields of their own down to here. */
 const DEEPEST = 2;
 
 export function fieldsOf(schema: JsonSchema): Field[] {
   if (!schema.properties) return [{ ...fieldOf([], schema, true), shape: 'json', example: exampleOf(schema) }];
   const fields = within([], schema, true);
-  return [...fields.filter((field) => field.required), ...fields.filter((field) => !field.required)];
+  // What it works on is asked first, in the order in which the schema names it.
+  const rank = ({ required, target, shape }: Field): number => (required ? (target ? 0 : WIDE.has(shape) ? 2 : 1) : 3);
+  return fields.toSorted((one, other) => rank(one) - rank(other));
 }
 
 function within(path: readonly string[], schema: JsonSchema, needed: boolean): Field[] {

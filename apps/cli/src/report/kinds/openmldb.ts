@@ -1,14 +1,20 @@
 /** Who holds what before and after: replicas of each table by tablet, and how many of them lead. */
 import type { DoneRecord, StoredPlan } from '@longshore/core';
+import { z } from 'zod';
 import type { Answer, KindView, Table } from '../view.ts';
 
-type Count = [replicas: number, leaders: number];
-interface Matrix {
-  tablets: { endpoint: string; healthy: boolean }[];
-  tables: string[];
-  cells: { before: Count; after: Count }[][];
-  tablesLeftOut: number;
-}
+/** Replicas, and how many of them lead. */
+const Count = z.tuple([z.number(), z.number()]);
+const Cell = z.object({ before: Count, after: Count });
+/** What the kinds keep in their plans; a plan of another version has none that is drawn. */
+const PlanData = z.object({
+  matrix: z.object({
+    tablets: z.array(z.object({ endpoint: z.string(), healthy: z.boolean() })),
+    tables: z.array(z.string()),
+    cells: z.array(z.array(Cell)),
+    tablesLeftOut: z.number().default(0),
+  }),
+});
 
 const SUCCESS: Readonly<Record<string, string>> = {
   'openmldb.scale-out': 'every partition lies and is led where it was planned.',
@@ -38,7 +44,7 @@ function shownBy(done: readonly DoneRecord[]): Answer | undefined {
 const COLUMNS = 6;
 
 function matrixTables({ data }: StoredPlan): Table[] {
-  const matrix = matrixOf(data);
+  const matrix = PlanData.safeParse(data).data?.matrix;
   if (!matrix) return [];
   const found: Table[] = [];
   for (let first = 0; first < matrix.tables.length; first += COLUMNS) {
@@ -56,14 +62,9 @@ function matrixTables({ data }: StoredPlan): Table[] {
   return found;
 }
 
-function cellText(cell: { before: Count; after: Count } | undefined): string {
+function cellText(cell: z.infer<typeof Cell> | undefined): string {
   if (!cell) return '';
   const before = `${cell.before[0]} (${cell.before[1]})`;
   const after = `${cell.after[0]} (${cell.after[1]})`;
   return before === after ? before : `${before} → ${after}`;
-}
-
-function matrixOf(data: StoredPlan['data']): Matrix | undefined {
-  if (typeof data !== 'object' || data === null || !('matrix' in data)) return undefined;
-  return data.matrix as unknown as Matrix;
 }
