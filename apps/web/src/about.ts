@@ -12,10 +12,7 @@ export function aboutOf(params: OperationHeader['params']): string {
     const text = Array.isArray(found) ? found.slice(0, NAMED).join(', ') : found;
     return typeof text === 'string' && text !== '' ? text : undefined;
   };
-  const [from, to] = [
-    one('source', 'sourceKeyspace', 'source_keyspace', 'from'),
-    one('sink', 'meta', 'targetKeyspace', 'dest_keyspace', 'to'),
-  ];
+  const [from, to] = [one('source', 'sourceKeyspace', 'source_keyspace'), one('sink', 'meta', 'targetKeyspace', 'dest_keyspace')];
   const way =
     from && to ? `${from} → ${to}` : (from ?? to ?? one('cluster', 'namespace', 'service', 'services', 'proxies', 'vtctld_endpoint'));
   const what = one('table', 'keyspace', 'endpoints', 'endpoint', 'container', 'cid', 'counters', 'tables', 'metricsPrefix');

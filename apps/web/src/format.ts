@@ -1,7 +1,10 @@
 /** Numbers and times for people. Pure. */
 
+/** Made once: asked for anew with every number, it costs more than all else that is done with it. */
+const COUNTS = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
 export function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return COUNTS.format(Math.round(value));
 }
 
 /** `412 k`, `1.17 M`: three digits. */

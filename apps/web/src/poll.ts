@@ -73,7 +73,9 @@ export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, everyMs: n
     if (everyMs !== undefined && before.current !== undefined && everyMs < before.current) again.current();
     before.current = everyMs;
   }, [everyMs]);
-  return { ...state, reload: () => again.current() };
+  // Always the same function: what it is given to is not drawn again for its sake.
+  const reload = useRef(() => again.current()).current;
+  return { ...state, reload };
 }
 
 /** Those who look at the clock, by how often: one tick moves all of them, so that the page is laid out once and not for each. */

@@ -11,6 +11,7 @@ const KEPT = 900;
 const SMOOTH_MS = 6_000;
 const BUCKETS = 60;
 const HEIGHT = 220;
+const REDRAW_MS = 2_000;
 
 const key = (id: string): string => `longshore.samples.${id}`;
 
@@ -112,9 +113,20 @@ export function Plot({ data, names, tick }: { data: number[][]; names: string[];
       plot.current = undefined;
     };
   }, [names.join()]);
+  // In a turn of its own, after what else has changed is on the page, and not more often than a curve moves to the eye.
+  const due = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const drawnAt = useRef(0);
   useEffect(() => {
-    plot.current?.setData(data as uPlot.AlignedData);
+    due.current ??= setTimeout(
+      () => {
+        due.current = undefined;
+        drawnAt.current = Date.now();
+        plot.current?.setData(now.current as uPlot.AlignedData);
+      },
+      Math.max(0, drawnAt.current + REDRAW_MS - Date.now()),
+    );
   }, [tick]);
+  useEffect(() => () => clearTimeout(due.current), []);
   return html`<div class="plot" ref=${box} role="img" aria-label=${`${names.join(' and ')} a second over time`}></div>`;
 }
 

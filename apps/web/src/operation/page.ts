@@ -1,6 +1,7 @@
 /** One operation: what it does, what it waits for, how fast it goes, what became of it. */
 import { ApiError, call } from '../api.ts';
 import { isFinal } from '../may.ts';
+import { kept } from '../parts/memo.ts';
 import { ErrorBox, Silence } from '../parts/small.ts';
 import { KindPicture } from '../pictures/pictures.ts';
 import { useAtMost, usePoll } from '../poll.ts';
@@ -104,7 +105,7 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
       removeEventListener('pagehide', keep);
     };
   }, [samples]);
-  const plots = shown ? plotsOf(shown.series) : [];
+  const plots = useMemo(() => (shown ? plotsOf(shown.series) : []), [shown]);
   const seconds = useMemo(() => latencyOf(records), [records]);
   const latency = header.startedAt !== undefined && !bulk && !few ? seconds : undefined;
   const waits = hasWaits(header, guards);
@@ -113,20 +114,35 @@ function Known({ view, me, reload, rest }: KnownProps): Content {
   // Cards stand in pairs: the last one is as wide as the page where it would stand alone.
   const oddly = ((drawn ? 1 : 0) + (latency ? 1 : 0) + plots.length) % 2 === 1;
   return html`<div class="cards">
-    <${Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
-    ${plan && header.startedAt === undefined ? html`<${PlanCard} plan=${plan} header=${header} />` : null}
-    <${Explained} text=${explained} header=${header} wide=${!waits} />
-    ${waits ? html`<${Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />` : null}
-    ${plan ? html`<${KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} shown=${shown ?? EMPTY} started=${header.startedAt !== undefined} over=${over} />` : null}
-    ${plan && header.startedAt !== undefined ? html`<${Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
-    ${few ? html`<${Timeline} header=${header} done=${records} tasks=${tasks} />` : null}
-    ${drawn && !few ? html`<${Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
-    ${latency ? html`<${Latency} data=${latency} />` : null}
-    ${plots.length > 0 ? html`<${Series} plots=${plots} />` : null}
+    <${PARTS.Head} view=${view} plan=${plan} samples=${samples.list} me=${me} changed=${reload} />
+    ${plan && header.startedAt === undefined ? html`<${PARTS.PlanCard} plan=${plan} header=${header} />` : null}
+    <${PARTS.Explained} text=${explained} header=${header} wide=${!waits} />
+    ${waits ? html`<${PARTS.Waits} header=${header} tasks=${tasks} guards=${guards} plan=${plan} />` : null}
+    ${plan ? html`<${PARTS.KindPicture} header=${header} plan=${plan} tasks=${tasks} guards=${guards} done=${records} report=${report} shown=${shown ?? EMPTY} started=${header.startedAt !== undefined} over=${over} />` : null}
+    ${plan && header.startedAt !== undefined ? html`<${PARTS.Stages} header=${header} plan=${plan} tasks=${tasks} done=${records} />` : null}
+    ${few ? html`<${PARTS.Timeline} header=${header} done=${records} tasks=${tasks} />` : null}
+    ${drawn && !few ? html`<${PARTS.Chart} header=${header} samples=${samples} done=${records} tick=${tick.current.at} bulk=${bulk} />` : null}
+    ${latency ? html`<${PARTS.Latency} data=${latency} />` : null}
+    ${plots.length > 0 ? html`<${PARTS.Series} plots=${plots} />` : null}
     <${EventLog} id=${id} over=${over} wide=${!oddly} heard=${heard.current} />
-    ${report && header.startedAt !== undefined ? html`<${ReportCard} report=${report} over=${over} />` : null}
+    ${report && header.startedAt !== undefined ? html`<${PARTS.ReportCard} report=${report} over=${over} />` : null}
   </div>`;
 }
+
+/** An answer that has come draws again what is made from it, and no other part of the page. */
+const PARTS = {
+  Head: kept(Head),
+  PlanCard: kept(PlanCard),
+  Explained: kept(Explained),
+  Waits: kept(Waits),
+  KindPicture: kept(KindPicture),
+  Stages: kept(Stages),
+  Timeline: kept(Timeline),
+  Chart: kept(Chart),
+  Latency: kept(Latency),
+  Series: kept(Series),
+  ReportCard: kept(ReportCard),
+};
 
 /** Asked for again when it has another hash or more stages. */
 function usePlan(id: string, version: string, there: boolean): StoredPlan | undefined {
