@@ -345,6 +345,42 @@ const CASES: Record<string, (server: Server) => Promise<unknown>> = {
     }
     return [answers, plain(await server.ask(`/api/search/lookup?m=${server.prefix}.none`)), plain(await server.ask('/api/search/lookup'))];
   },
+  annotations: async (server) => {
+    const p = server.prefix;
+    await server.load([server.point('a', T, 1), server.point('a', T + 60, 2), server.point('a', T, 10, { host: 'h2' })]);
+    const post = (path: string, body: unknown): Promise<Answer> =>
+      server.ask(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+    const show = await server.ask(`/api/query?start=${T}&end=${T + 100}&m=none:${p}.a{host=h1}&show_tsuids`);
+    const tsuid = /"tsuids":\["(\w+)"/.exec(show.body)![1]!;
+    const masked = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(tsuid, 'ID'));
+    const answers: unknown[] = [
+      plain(await post('/api/annotation', { startTime: T + 5, tsuid, description: 'größe', notes: 'n', custom: { owner: 'x' } })),
+      plain(await post('/api/annotation/bulk', [{ startTime: T * 1000 + 6_123, endTime: T * 1000 + 7_000, tsuid, description: 'ms' }])),
+      plain(await post('/api/annotation/bulk', [{ startTime: T + 7_205, tsuid, description: 'no point in this hour' }])),
+      plain(await post('/api/annotation/bulk', [{ startTime: 0, tsuid }])),
+    ];
+    await vi.waitFor(
+      async () => expect((await server.ask(`/api/query?start=${T + 7200}&end=${T + 7300}&m=none:${p}.a`)).body).toContain('no point'),
+      { timeout: 30_000, interval: 250 },
+    );
+    for (const [query, flags] of [
+      [`start=${T}&end=${T + 100}`, ''],
+      [`start=${T}&end=${T + 100}`, '&no_annotations'],
+      [`start=${T}000&end=${T + 4}999`, '&ms&arrays'],
+      [`start=${T + 5}000&end=${T + 6}122`, '&ms&arrays'],
+      [`start=${T + 6}123&end=${T + 6}124`, '&ms&arrays'],
+      [`start=${T + 3600}&end=${T + 3700}`, ''],
+      [`start=${T + 7200}&end=${T + 7300}`, ''],
+      [`start=${T + 7200}&end=${T + 7300}`, '&no_annotations'],
+      [`start=${T + 7210}&end=${T + 7300}`, ''],
+    ])
+      answers.push([query, flags, await server.query(`${query}&m=none:${p}.a${flags}`)]);
+    const names = `metric=${p}.a&tagk=host&tagv=h1`;
+    answers.push(JSON.parse((await server.ask(`/api/uid/assign?${names}`)).body.replaceAll(/UID: \w+/g, 'UID')));
+    const meta = await server.ask(`/api/uid/uidmeta?type=metric&uid=${tsuid.slice(0, 6)}`);
+    answers.push([meta.status, meta.body.replace(tsuid.slice(0, 6), 'ID')]);
+    return masked(answers);
+  },
   'methods, versions, places that are not there': async (server) => {
     const answers: unknown[] = [];
     const tries: [string, string][] = [

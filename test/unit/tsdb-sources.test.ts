@@ -118,6 +118,34 @@ test('an hour of one series that is too much for one query is said, and is not a
   await expect(linesOf(server.url, 'kilda.b')).rejects.toMatchObject({ code: 'LSH_TSDB_SERIES_UNLISTED' });
 });
 
+test('annotations come with the points of their window, named where the source does not name their series', async () => {
+  await using server = await startOpenTsdb({});
+  fill(server.store, 'kilda.a', 2);
+  const [one, two] = server.store.series('kilda.a').map(({ tsuid }) => tsuid);
+  const annotate = (ms: number, tsuid: string, description: string) => server.store.annotate({ startTime: ms, tsuid, description });
+  annotate(START_MS + 1, one!, 'with "quotes" and ]}');
+  annotate(START_MS + HOUR_MS - 1, two!, 'last of the hour');
+  annotate(START_MS + HOUR_MS, two!, 'first of the next, which has no points');
+  await using source = openTsdb.connect(target(server.url), deps);
+  const read = async (startMs: number, annotations?: true) => {
+    const range = { startMs, stopMs: startMs + HOUR_MS };
+    const summary = await source.readFrame('kilda.a', range, async () => undefined, annotations ? { reading: { annotations } } : {});
+    return { problems: summary.problems, told: summary.annotations?.map(({ labels, fields }) => [labels, fields.description]) };
+  };
+  const [first, second] = ['{"__name__":"kilda.a","host":"h0"}', '{"__name__":"kilda.a","host":"h1","dc":"x"}'];
+  expect(await read(START_MS, true)).toEqual({
+    problems: [],
+    told: [
+      [first, 'with "quotes" and ]}'],
+      [second, 'last of the hour'],
+    ],
+  });
+  const next = await read(START_MS + HOUR_MS, true);
+  expect(next.told).toEqual([[second, 'first of the next, which has no points']]);
+  expect(next.problems).toEqual([]);
+  expect(await read(START_MS + HOUR_MS), 'an object without names and points is no loss').toEqual({ problems: [], told: undefined });
+});
+
 test('a server of small requests is learned, and what it takes is what was sent', async () => {
   await using server = await startOpenTsdb({ enableChunked: false });
   await using sink = openTsdbSink.connect(target(server.url), deps);

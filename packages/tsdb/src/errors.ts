@@ -116,3 +116,13 @@ export const Damaged: ErrorEntry<{ places: number }> = defineError('LSH_TSDB_DAM
   retryable: false,
   exitCode: EXIT.incomplete,
 });
+
+export const AnnotationsUnseen: ErrorEntry<{ sink: string; metric: string; annotations: number }> = defineError(
+  'LSH_TSDB_ANNOTATIONS_UNSEEN',
+  {
+    message: ({ sink, metric, annotations }) => `${sink} has taken ${annotations} annotations of ${metric}, but does not give them back`,
+    fix: 'Look at the log of the sink; it is tried again by itself.',
+    retryable: true,
+    exitCode: EXIT.failed,
+  },
+);

@@ -51,6 +51,15 @@ export interface SourceProblem {
   example: string;
 }
 
+/** A remark of somebody's on a series at a time. It belongs to the window its start lies in. */
+export interface SourceAnnotation {
+  /** The bytes of the `metric` object of its series, as text. */
+  labels: string;
+  startMs: number;
+  /** As the source gives it, without its `tsuid`: `startTime`, `endTime`, `description`, `notes`, `custom`. */
+  fields: Readonly<Record<string, unknown>>;
+}
+
 /** What one query's reply came to. One query is one chunk. */
 export interface FrameSummary {
   points: number;
@@ -62,6 +71,8 @@ export interface FrameSummary {
   /** Bytes of the reply as received, before any content decoding. */
   replyBytes: number;
   problems: SourceProblem[];
+  /** Where they were asked for, and there are any. */
+  annotations?: SourceAnnotation[];
   /** Tags over which the source has aggregated what it should not have; absent where it has not. */
   aggregateTags?: string[];
 }

@@ -14,6 +14,8 @@ export const COLUMNS: string[] = [
   'different',
   'unsendable',
   'foreign',
+  'annotations',
+  'annotationsMoved',
 ];
 
 export function conclude(header: OperationHeader, totals: Record<string, number>, reads: 'back' | 'not'): Verdict {

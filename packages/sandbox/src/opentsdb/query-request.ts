@@ -24,6 +24,8 @@ export interface QueryRequest {
   zone: string;
   ms: boolean;
   arrays: boolean;
+  annotations: boolean;
+  globalAnnotations: boolean;
   showTsuids: boolean;
   showSummary: boolean;
   showQuery: boolean;
@@ -73,6 +75,8 @@ export function fromParameters(params: URLSearchParams): QueryRequest {
     zone: 'UTC',
     ms: params.has('ms'),
     arrays: params.has('arrays'),
+    annotations: !params.has('no_annotations'),
+    globalAnnotations: params.has('global_annotations'),
     showTsuids: params.has('show_tsuids'),
     showSummary: params.has('show_summary'),
     showQuery: params.has('show_query'),
@@ -137,6 +141,8 @@ export function fromBody(text: string, params: URLSearchParams): QueryRequest {
     zone: typeof value.timezone === 'string' ? value.timezone : 'UTC',
     ms: value.msResolution === true || params.has('ms'),
     arrays: params.has('arrays'),
+    annotations: value.noAnnotations !== true && !params.has('no_annotations'),
+    globalAnnotations: value.globalAnnotations === true || params.has('global_annotations'),
     showTsuids: value.showTSUIDs === true,
     showSummary: value.showSummary === true,
     showQuery: value.showQuery === true,

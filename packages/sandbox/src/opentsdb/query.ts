@@ -4,7 +4,8 @@ import { TsdError } from './errors.ts';
 import { isIntegerText, javaDouble } from './numbers.ts';
 import type { QueryRequest, SubQuery, TagFilter } from './query-request.ts';
 import type { OpenTsdbSettings } from './settings.ts';
-import type { PointRange, TsdbSeries, TsdbStore } from './store.ts';
+import type { PointRange, StoredAnnotation, TsdbSeries, TsdbStore } from './store.ts';
+import { annotationMs } from './store.ts';
 import { parseTsdTime } from './time.ts';
 
 export const AGGREGATORS: readonly string[] = [
@@ -94,7 +95,7 @@ export class Queries {
     for (const query of request.queries) this.#checkLimits(query, start, end);
     const points = answers.reduce((sum, { range }) => sum + range.length, 0);
     if (remove) for (const query of request.queries) for (const series of this.#select(query)) this.#store.remove(series, start, end);
-    const pieces = this.#print(request, answers);
+    const pieces = this.#print(request, answers, start, end);
     return {
       status: 200,
       headers: { 'content-type': 'application/json; charset=UTF-8' },
@@ -176,15 +177,18 @@ export class Queries {
       return sameHour ? [{ series, range }] : [];
     });
     if (query.aggregator === 'none') {
-      return found.map(({ series, range }) => ({
-        metric: series.metric,
-        tags: series.tags,
-        aggregateTags: [],
-        tsuids: [series.tsuid],
-        range,
-        query,
-        index,
-      }));
+      const answers = found.map(
+        ({ series, range }): Answer => ({
+          metric: series.metric,
+          tags: series.tags,
+          aggregateTags: [],
+          tsuids: [series.tsuid],
+          range,
+          query,
+          index,
+        }),
+      );
+      return [...answers, ...this.#nameless(query, index, start, end, new Set(found.map(({ series }) => series.tsuid)))];
     }
     const groups = new Map<string, typeof found>();
     for (const one of found) {
@@ -196,7 +200,34 @@ export class Queries {
     return [...groups.values()].map((group) => aggregated(group, query, index));
   }
 
-  *#print(request: QueryRequest, answers: Answer[]): Generator<string> {
+  /** Series that have annotations in an hour and no point come as objects without names. */
+  #nameless(query: SubQuery, index: number, start: number, end: number, found: ReadonlySet<string>): Answer[] {
+    const tsuids = query.tsuids ?? (query.metric === undefined ? [] : this.#store.annotated(query.metric));
+    return tsuids.flatMap((tsuid): Answer[] => {
+      const series = this.#store.byTsuid(tsuid);
+      const asked = series === undefined ? query.filters.length === 0 : query.filters.every((filter) => matches(filter, series));
+      if (!asked || found.has(tsuid) || this.#inHours(tsuid, start, end).length === 0) return [];
+      const range = { length: 0, time: () => 0, text: () => undefined };
+      return [{ metric: '', tags: [], aggregateTags: [], tsuids: [tsuid], range, query, index }];
+    });
+  }
+
+  /** Annotations in the rows of a range. */
+  #inHours(tsuid: string, start: number, end: number): StoredAnnotation[] {
+    return this.#store.annotationsOf(tsuid, Math.floor(start / HOUR_MS) * HOUR_MS, Math.floor(end / HOUR_MS) * HOUR_MS + HOUR_MS - 1);
+  }
+
+  /** As they stand in a reply: of a series that has some in its rows, those that begin in the range; general ones with every series. */
+  #annotations(request: QueryRequest, answer: Answer, start: number, end: number): string {
+    if (!request.annotations) return '';
+    const rows = answer.tsuids.flatMap((tsuid) => this.#inHours(tsuid, start, end));
+    const within = (one: StoredAnnotation): boolean => annotationMs(one) >= start && annotationMs(one) <= end;
+    const own = rows.length === 0 ? '' : `,"annotations":${JSON.stringify(rows.filter(within))}`;
+    const general = request.globalAnnotations ? this.#store.annotationsOf('', start, end) : [];
+    return `${own}${general.length === 0 ? '' : `,"globalAnnotations":${JSON.stringify(general)}`}`;
+  }
+
+  *#print(request: QueryRequest, answers: Answer[], start: number, end: number): Generator<string> {
     let text = '[';
     for (const [at, answer] of answers.entries()) {
       text += `${at > 0 ? ',' : ''}{"metric":${JSON.stringify(answer.metric)},"tags":${JSON.stringify(Object.fromEntries(answer.tags))}`;
@@ -204,6 +235,7 @@ export class Queries {
       if (request.showQuery)
         text += `,"query":${JSON.stringify({ aggregator: answer.query.aggregator, metric: answer.query.metric, index: answer.index })}`;
       if (request.showTsuids) text += `,"tsuids":${JSON.stringify(answer.tsuids)}`;
+      text += this.#annotations(request, answer, start, end);
       text += request.arrays ? ',"dps":[' : ',"dps":{';
       const print = timePrinter(request.ms);
       const [open, between, close] = request.arrays ? ['[', ',', ']'] : ['"', '":', ''];

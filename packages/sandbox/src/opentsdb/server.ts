@@ -7,7 +7,7 @@ import { Puts } from './put.ts';
 import { AGGREGATORS, Queries } from './query.ts';
 import { fromBody, fromParameters, parseJson, type QueryRequest } from './query-request.ts';
 import { configTexts, DEFAULT_SETTINGS, type OpenTsdbSettings, REQUEST_LINE_LIMIT, UNCHUNKED_LIMIT_BYTES } from './settings.ts';
-import { type NameKind, type SeriesInput, type TsdbSeries, TsdbStore } from './store.ts';
+import { type NameKind, type SeriesInput, type StoredAnnotation, type TsdbSeries, TsdbStore } from './store.ts';
 
 export interface OpenTsdbOptions extends Partial<OpenTsdbSettings> {
   /** 0 or absent: a free port. */
@@ -20,6 +20,7 @@ export interface OpenTsdbStandIn extends StandIn<OpenTsdbSettings> {
   readonly store: TsdbStore;
 }
 
+const UID_KINDS: Readonly<Record<string, NameKind>> = { metric: 'metrics', tagk: 'tagk', tagv: 'tagv' };
 const DEFAULT_SUGGESTIONS = 25;
 const JSON_TYPE = { 'content-type': 'application/json; charset=UTF-8' };
 
@@ -76,6 +77,13 @@ class Tsd {
       case 'put':
         if (exchange.method !== 'POST') throw notAllowed(exchange);
         return this.#puts.take(this.#text(exchange), exchange.params, exchange.keep);
+      case 'annotation':
+      case 'annotation/bulk':
+        return this.#annotate(exchange, parts.includes('bulk'));
+      case 'uid/assign':
+        return this.#assign(exchange);
+      case 'uid/uidmeta':
+        return this.#uidMeta(exchange);
       case 'search/lookup':
         return this.#lookup(exchange);
       case 'version':
@@ -174,6 +182,47 @@ class Tsd {
   #names(kind: NameKind): string[] {
     const names = this.store.names[kind].sorted();
     return kind === 'metrics' ? names.filter((name) => !this.#settings.hiddenMetrics.has(name)) : names;
+  }
+
+  #annotate(exchange: Exchange, bulk: boolean): Reply {
+    if (exchange.method !== 'POST') throw notAllowed(exchange);
+    const body = parseJson(this.#text(exchange));
+    const given = (bulk && Array.isArray(body) ? body : [body]) as (Partial<StoredAnnotation> & { startTime: number })[];
+    for (const { startTime, tsuid = '', description = '' } of given) {
+      const about = `Annotation error: TSUID: ${tsuid} Start: ${startTime}  Description: ${description}`;
+      if (!(startTime > 0)) throw new TsdError(400, 'The start timestamp has not been set', about);
+    }
+    const kept = given.map((one) => this.store.annotate(one));
+    return json(bulk ? kept : kept[0]);
+  }
+
+  /** New names get an id; for those that have one the answer is an error that says it. */
+  #assign(exchange: Exchange): Reply {
+    const answer: Record<string, Record<string, string>> = {};
+    let status = 200;
+    for (const [type, kind] of Object.entries(UID_KINDS)) {
+      const names = exchange.params.get(type)?.split(',');
+      if (names === undefined) continue;
+      answer[type] = {};
+      for (const name of names) {
+        const known = this.store.names[kind].has(name);
+        const id = this.store.names[kind].id(name);
+        if (!known) answer[type][name] = id;
+        else {
+          status = 400;
+          answer[`${type}_errors`] = { ...answer[`${type}_errors`], [name]: `Name already exists with UID: ${id}` };
+        }
+      }
+    }
+    return { ...json(answer), status };
+  }
+
+  #uidMeta(exchange: Exchange): Reply {
+    const [type = '', uid = ''] = [exchange.params.get('type') ?? '', exchange.params.get('uid') ?? ''];
+    const kind = UID_KINDS[type];
+    const name = kind === undefined ? undefined : this.store.names[kind].named(uid);
+    if (name === undefined) throw new TsdError(404, 'Could not find the requested UID');
+    return json({ uid, type: type.toUpperCase(), name, description: '', notes: '', created: 0, custom: null, displayName: '' });
   }
 
   #lookup(exchange: Exchange): Reply {

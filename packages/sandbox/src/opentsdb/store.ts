@@ -157,6 +157,11 @@ class Names {
     }
     return id;
   }
+  /** Undefined for an id that nobody has. */
+  named(id: string): string | undefined {
+    for (const [name, own] of this.#ids) if (own === id) return name;
+    return undefined;
+  }
   has(name: string): boolean {
     return this.#ids.has(name);
   }
@@ -165,9 +170,26 @@ class Names {
   }
 }
 
+/** Up to 32 bits are seconds. */
+export function annotationMs({ startTime }: { startTime: number }): number {
+  return startTime > 0xffff_ffff ? startTime : startTime * 1000;
+}
+
 export type NameKind = 'metrics' | 'tagk' | 'tagv';
 
+/** A remark on a series, or on none (`tsuid` empty): as the server keeps it. */
+export interface StoredAnnotation {
+  tsuid: string;
+  description: string;
+  notes: string;
+  custom?: Record<string, string>;
+  startTime: number;
+  endTime: number;
+}
+
 export class TsdbStore {
+  /** By series and start. */
+  readonly #annotations = new Map<string, StoredAnnotation>();
   readonly names: Record<NameKind, Names> = { metrics: new Names(), tagk: new Names(), tagv: new Names() };
   readonly #byMetric = new Map<string, Map<string, TsdbSeries>>();
 
@@ -200,6 +222,30 @@ export class TsdbStore {
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** Fields that are given replace those of one that is there. */
+  annotate(given: Partial<StoredAnnotation> & { startTime: number }): StoredAnnotation {
+    const { tsuid = '', startTime } = given;
+    const key = `${tsuid} ${startTime}`;
+    const before = this.#annotations.get(key) ?? { tsuid, description: '', notes: '', startTime, endTime: 0 };
+    const { description, notes, custom, endTime } = { ...before, ...given };
+    const kept = { tsuid, description, notes, ...(custom === undefined ? {} : { custom }), startTime, endTime };
+    this.#annotations.set(key, kept);
+    return kept;
+  }
+
+  /** Those that begin within `[startMs, endMs]`, in order of time. */
+  annotationsOf(tsuid: string, startMs: number, endMs: number): StoredAnnotation[] {
+    return [...this.#annotations.values()]
+      .filter((one) => one.tsuid === tsuid && annotationMs(one) >= startMs && annotationMs(one) <= endMs)
+      .sort((a, b) => annotationMs(a) - annotationMs(b));
+  }
+
+  /** Series of a metric that have annotations, whether or not they have points. */
+  annotated(metric: string): string[] {
+    const id = this.names.metrics.id(metric);
+    return [...new Set([...this.#annotations.values()].map(({ tsuid }) => tsuid))].filter((tsuid) => tsuid !== '' && tsuid.startsWith(id));
   }
 
   /** Deletes points; computed series stay. */

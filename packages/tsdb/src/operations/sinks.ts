@@ -65,8 +65,15 @@ export async function surveyWriting(
   else if (via === 'put') summary.push(await surveyPut(context, writing, batches, findings));
   else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
   const again = via === 'import' ? 'everything is read back and counted once more at the end' : 'everything is read back';
+  if (!(await hasAnnotations(context, writing))) summary.push('annotations are counted, and not moved: the sink has no annotations');
   summary.push(verify ? again : 'nothing is read back: the outcome will be "not verified"');
   return summary;
+}
+
+async function hasAnnotations(context: TaskContext<unknown>, { via, sink }: Writing): Promise<boolean> {
+  if (via !== 'put') return false;
+  await using server = context.target(sink, openTsdbSink);
+  return (await server.serves()) === 'opentsdb';
 }
 
 const MOST_FINDINGS = 5;
@@ -119,7 +126,7 @@ async function surveyPut(
 ): Promise<string> {
   await using sink = context.target(name, openTsdbSink);
   const serves = await sink.serves();
-  if (serves === 'opentsdb') return `into the OpenTSDB ${name} over /api/put, read back from there`;
+  if (serves === 'opentsdb') return `into the OpenTSDB ${name} over /api/put, annotations too, read back from there`;
   if (verifyUrl === undefined) {
     findings.push({
       level: 'warning',

@@ -22,6 +22,7 @@ import { z } from 'zod';
 import type { FrameWriter, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
+import { annotationNotes, annotationsOf, isAnnotation } from '../plan/annotations.ts';
 import { batchAt, batchName, batchPlanOf, rangeText, readingOf } from '../plan/batches.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, PERMIT_MS, RENEW_MS, SOURCE_BUSY_MS, SOURCE_LIMIT, TALLIES } from './settings.ts';
@@ -69,16 +70,17 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
       if (opening.state !== 'dumping') {
         await admission.release();
         await tellFinished(context, spool, batch);
-        return end(opening.totals);
+        return end(opening.totals, opening.totals.points > 0 || opening.state === 'ready');
       }
       await using folder = opening.folder;
       const totals = await dump(context, folder, admission, async () => {
         if (clock.now() - takenAt > RENEW_MS) await take();
       });
       await admission.release();
-      if (totals.points === 0) await discardBatch(spool, operation.id, batch);
+      const filled = totals.points > 0 || folder.entries.some((entry) => annotationsOf(entry).length > 0);
+      if (!filled) await discardBatch(spool, operation.id, batch);
       await spaceGate({ spool, store }).noteBatch(totals.bytes);
-      return end(totals);
+      return end(totals, filled);
     } catch (error) {
       if (!SpoolFull.is(error)) throw error;
       throw new GateClosed('space', error.message, FULL_RETRY_MS);
@@ -89,9 +91,9 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
 });
 
 /** An empty batch has nothing to restore. */
-const end = (totals: BatchTotals): { output: { points: number }; followers: 'run' | 'skip' } => ({
+const end = (totals: BatchTotals, filled: boolean = totals.points > 0): { output: { points: number }; followers: 'run' | 'skip' } => ({
   output: { points: totals.points },
-  followers: totals.points > 0 ? 'run' : 'skip',
+  followers: filled ? 'run' : 'skip',
 });
 
 async function admit(context: Context, spool: Spool, batch: string, holder: string): Promise<Admission> {
@@ -189,7 +191,8 @@ async function readMetric(
     return {
       write: async (lines) => (await chunk()).write(lines),
       rollback: async () => begun?.rollback(),
-      async commit(asked, { points, series, firstMs, lastMs, problems, replyBytes }) {
+      async commit(asked, { points, series, firstMs, lastMs, problems, annotations = [], replyBytes }) {
+        const notes = [...problems.map((problem) => ({ ...problem })), ...annotationNotes(annotations)];
         const complete = await chunk();
         chunks.commit(async () => {
           const entry = await complete.commit({
@@ -199,7 +202,7 @@ async function readMetric(
             series,
             ...(firstMs === undefined ? {} : { firstMs }),
             ...(lastMs === undefined ? {} : { lastMs }),
-            ...(problems.length === 0 ? {} : { notes: problems.map((problem) => ({ ...problem })) }),
+            ...(notes.length === 0 ? {} : { notes }),
           });
           context.count('queries', 1);
           context.count('pointsDumped', points);
@@ -213,7 +216,7 @@ async function readMetric(
   };
   try {
     await source.readRange(metric, range, {
-      ...readingOf(context.plan),
+      reading: { ...readingOf(context.plan).reading, annotations: true },
       frame,
       signal: context.signal,
       onRetry: ({ error, action }) => retried(context, metric, error, action),
@@ -259,7 +262,10 @@ function tellEntries(context: Context, entries: readonly ChunkEntry[]): void {
   if (context.params.tally !== 'all') return;
   for (const entry of entries) {
     context.tally(entry.metric, 'dumped', entry.points);
-    for (const problem of problemNotes.parse(entry.notes ?? [])) {
+    const annotations = annotationsOf(entry).length;
+    if (annotations > 0) context.tally(entry.metric, 'annotations', annotations);
+    const problems: unknown[] = Array.isArray(entry.notes) ? entry.notes.filter((note) => !isAnnotation(note)) : [];
+    for (const problem of problemNotes.parse(problems)) {
       if (LEAVES_OUT.has(problem.kind)) context.tally(entry.metric, 'unsendable', problem.count);
       context.note({
         level: LEAVES_OUT.has(problem.kind) ? 'error' : 'warning',

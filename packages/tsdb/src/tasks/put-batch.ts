@@ -11,6 +11,7 @@ import { defineTask } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
 import { z } from 'zod';
 import { openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
+import { moveAnnotations, tellAnnotations } from './annotations.ts';
 import { tellExamples } from './compare-batch.ts';
 import type { PutFacts } from './prove-put.ts';
 import { putFacts } from './prove-put.ts';
@@ -72,6 +73,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
       const facts = await putFacts(context);
       await using reader = putReader(context, facts, facts.verifyUrl ?? params.verifyUrl);
       await send(context, batch, facts, reader);
+      if (facts.serves === 'opentsdb') await moveAnnotations(context, batch);
       if (params.verify && reader !== undefined) await compareAll(context, batch, reader);
       await batch.markVerified({ readBack: params.verify && reader !== undefined });
     }
@@ -79,6 +81,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
       const progress = batch.progress(chunk);
       tell(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
     }
+    if (params.tally !== 'none') tellAnnotations(context, batch, (await putFacts(context)).serves === 'opentsdb');
     return { output: { points: batch.totals.points } };
   },
 });

@@ -13,6 +13,7 @@ import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longsho
 import { z } from 'zod';
 import { SinkPushesBack, victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
+import { tellAnnotations } from './annotations.ts';
 import { tellExamples } from './compare-batch.ts';
 import { sinkFacts } from './prove-sink.ts';
 import type { Tallies } from './settings.ts';
@@ -81,6 +82,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
       }
     }
     tell(context, batch);
+    if (params.tally !== 'none') tellAnnotations(context, batch, false);
     return { output: { points: batch.totals.points } };
   },
 });

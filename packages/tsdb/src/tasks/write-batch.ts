@@ -14,6 +14,7 @@ import { kildaFolder } from '../client/kilda/index.ts';
 import { importText } from '../client/opentsdb/index.ts';
 import { FileNotWhole } from '../errors.ts';
 import { batchPlanOf, batchRange } from '../plan/batches.ts';
+import { tellAnnotations } from './annotations.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES } from './settings.ts';
 import { openNamed } from './sink-names.ts';
@@ -82,6 +83,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
       await batch.markVerified({ readBack: true });
     }
     for (const { metric, points } of batch.entries) tell(context, metric, points);
+    if (params.tally !== 'none') tellAnnotations(context, batch, false);
     return undefined;
   },
 });

@@ -31,6 +31,8 @@ export function tsuidsIn(reply: unknown): string[] | undefined {
 /** Parts of a frame as one. */
 export function joined(parts: readonly FrameSummary[], frame: TimeRange): FrameSummary {
   const sum: FrameSummary = { points: 0, series: [], lineBytes: 0, replyBytes: 0, problems: [] };
+  const annotations = parts.flatMap((part) => part.annotations ?? []);
+  if (annotations.length > 0) sum.annotations = annotations;
   let [first, last] = [frame.stopMs, frame.startMs - 1];
   for (const part of parts) {
     sum.points += part.points;

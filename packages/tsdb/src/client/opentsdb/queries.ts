@@ -23,6 +23,8 @@ export interface Reading {
   tsuids?: readonly string[];
   /** Adds flags to the query. */
   flags?: Readonly<Record<string, string>>;
+  /** Annotations of the series too: they come with the points, at no further query. */
+  annotations?: true;
   /** Times of at most 10 digits in the reply are seconds. */
   seconds?: true;
 }
@@ -42,7 +44,9 @@ export function frameQuery(metric: string, frame: TimeRange, reading: Reading = 
   const asked = { startMs: start, stopMs: end + 1 };
   const { aggregator = 'none', downsample, tsuids } = reading;
   const tags = Object.entries(reading.tags ?? {});
-  const flags = reading.flags === undefined ? FLAGS : { ...FLAGS, ...reading.flags };
+  const { no_annotations, ...others } = FLAGS;
+  const usual = reading.annotations === true ? others : { ...others, no_annotations };
+  const flags = reading.flags === undefined ? usual : { ...usual, ...reading.flags };
   const times = { start: timeText(start), end: timeText(end) };
   const parts = downsample === undefined ? aggregator : `${aggregator}:${downsample}`;
   if (tsuids !== undefined) {
@@ -56,7 +60,7 @@ export function frameQuery(metric: string, frame: TimeRange, reading: Reading = 
     const queries = [
       { aggregator, metric, ...(downsample === undefined ? {} : { downsample }), ...(filters.length === 0 ? {} : { filters }) },
     ];
-    const body = JSON.stringify({ ...times, msResolution: true, noAnnotations: true, queries });
+    const body = JSON.stringify({ ...times, msResolution: true, noAnnotations: reading.annotations !== true, queries });
     return { method: 'POST', path: '/api/query', query: flags, body, asked };
   }
   const braces = tags.length === 0 ? '' : `{${tags.map(([key, value]) => `${key}=${value}`).join(',')}}`;

@@ -8,7 +8,7 @@
  * `dps` is a list of pairs with the flag `arrays`, else an object keyed by time. `NaN` may stand bare among the values.
  */
 import type { LongshoreError } from '@longshore/core';
-import type { FrameSummary, LineSink, SeriesDigest, SourceProblem, TimeRange } from '../../model.ts';
+import type { FrameSummary, LineSink, SeriesDigest, SourceAnnotation, SourceProblem, TimeRange } from '../../model.ts';
 import { addedHashes, hashText } from '../../point-hash.ts';
 import * as byte from './bytes.ts';
 import { ErrorInReply, MalformedReply, TruncatedReply } from './errors.ts';
@@ -27,6 +27,8 @@ export interface ScannerOptions {
   asked?: TimeRange;
   /** Timestamps of at most 10 digits are seconds, as in a reply without the flag `ms`. Default: every timestamp is in ms. */
   seconds?: boolean;
+  /** Annotations are wanted; otherwise some in the reply are a problem. */
+  annotations?: boolean;
   /** For messages: `query kilda.a from otsdb-old`. */
   what: string;
 }
@@ -42,7 +44,7 @@ const KEYS: readonly (readonly [Uint8Array, Key])[] = (
     ['dps', 'dps'],
     ['error', 'error'],
     ['annotations', 'annotations'],
-    ['globalAnnotations', 'annotations'],
+    ['globalAnnotations', 'globalAnnotations'],
     ['statsSummary', 'stats'],
   ] as const
 ).map(([name, key]) => [Buffer.from(name), key]);
@@ -50,7 +52,7 @@ const KEYS: readonly (readonly [Uint8Array, Key])[] = (
 /** Between the tags and the points of nearly every object. */
 const USUAL_MIDDLE = Buffer.from(',"aggregateTags":[],"dps":');
 
-type Key = 'other' | 'metric' | 'tags' | 'aggregateTags' | 'dps' | 'error' | 'annotations' | 'stats';
+type Key = 'other' | 'metric' | 'tags' | 'aggregateTags' | 'dps' | 'error' | 'annotations' | 'globalAnnotations' | 'stats';
 type State =
   | 'start'
   | 'first-element'
@@ -62,9 +64,28 @@ type State =
   | 'value'
   | 'skip'
   | 'points'
+  | 'annotations'
   | 'emit-held'
   | 'done';
 type Step = 'go' | 'need-input' | 'need-output';
+
+/** `labels` are absent where the source has not told the series of it. */
+export interface FoundAnnotation extends Omit<SourceAnnotation, 'labels'> {
+  labels?: string;
+  tsuid: string;
+}
+
+export type ScannedFrame = Omit<FrameSummary, 'replyBytes' | 'annotations'> & { found: FoundAnnotation[] };
+
+/** Times of up to 10 digits are seconds, as everywhere in OpenTSDB. */
+function annotationIn(text: string): FoundAnnotation | undefined {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { tsuid, ...fields } = value as Record<string, unknown>;
+  const { startTime } = fields;
+  if (typeof startTime !== 'number' || !Number.isSafeInteger(startTime) || typeof tsuid !== 'string') return undefined;
+  return { tsuid, startMs: startTime > 0xffff_ffff ? startTime : startTime * 1000, fields };
+}
 
 export class ReplyScanner {
   readonly #options: ScannerOptions;
@@ -96,6 +117,9 @@ export class ReplyScanner {
   #otherMetric: string | undefined;
   #aggregated = false;
   readonly #aggregateTags = new Set<string>();
+  /** Of the current object; of all objects, the tsuid in place of the labels where the source has not told the series. */
+  #own: FoundAnnotation[] = [];
+  readonly #annotations: FoundAnnotation[] = [];
 
   constructor(options: ScannerOptions, sink: LineSink) {
     this.#options = options;
@@ -135,17 +159,18 @@ export class ReplyScanner {
   }
 
   /** The reply is over: hands the last lines to the sink and waits for it. Throws LSH_TSDB_TRUNCATED_REPLY when it cannot have been all. */
-  async end(): Promise<Omit<FrameSummary, 'replyBytes'>> {
+  async end(): Promise<ScannedFrame> {
     while (!this.#scan()) await this.#lines.handOver();
     if (this.#state !== 'done') throw TruncatedReply({ what: this.#options.what, bytes: this.received });
     await this.#lines.handOver();
     await this.#lines.settled();
     this.#lines.release();
-    const summary: Omit<FrameSummary, 'replyBytes'> = {
+    const summary: ScannedFrame = {
       points: this.#total,
       series: [...this.#series.values()],
       lineBytes: this.#lines.written,
       problems: this.#problems.list(),
+      found: this.#annotations,
       ...(this.#aggregateTags.size === 0 ? {} : { aggregateTags: [...this.#aggregateTags] }),
     };
     if (this.#total > 0) {
@@ -186,6 +211,8 @@ export class ReplyScanner {
     switch (this.#state) {
       case 'points':
         return this.#scanPoints();
+      case 'annotations':
+        return this.#scanAnnotation();
       case 'value':
         return this.#scanValue();
       case 'skip':
@@ -275,8 +302,12 @@ export class ReplyScanner {
         return this.#scanMetric();
       case 'tags':
         return this.#scanTags();
-      case 'aggregateTags':
       case 'annotations':
+        return this.#options.annotations === true && this.#input.bytes[this.#input.at] === byte.OPEN_LIST
+          ? this.#beginAnnotations()
+          : this.#scanList();
+      case 'aggregateTags':
+      case 'globalAnnotations':
         return this.#scanList();
       case 'dps':
         return this.#beginPoints();
@@ -328,6 +359,33 @@ export class ReplyScanner {
     }
     if (this.#key === 'aggregateTags') this.#sawAggregateTags = true;
     return this.#beginSkip();
+  }
+
+  #beginAnnotations(): Step {
+    this.#input.at++;
+    this.#state = 'annotations';
+    return 'go';
+  }
+
+  /** One of the list, or its end. */
+  #scanAnnotation(): Step {
+    const input = this.#input;
+    const { bytes, end } = input;
+    const at = byte.skipSpace(bytes, input.at, end);
+    if (at >= end) return 'need-input';
+    if (bytes[at] === byte.CLOSE_LIST) return this.#behindValue(at + 1);
+    if (bytes[at] === byte.COMMA) {
+      input.at = at + 1;
+      return 'go';
+    }
+    const behind = byte.valueEnd(bytes, at, end);
+    if (behind === byte.INCOMPLETE) return 'need-input';
+    const found = behind < 0 ? undefined : annotationIn(bytes.toString('utf8', at, behind));
+    if (found === undefined) throw this.#malformed('an annotation is none');
+    const { startMs, stopMs } = this.#options.frame;
+    if (found.startMs >= startMs && found.startMs < stopMs) this.#own.push(found);
+    input.at = behind;
+    return 'go';
   }
 
   #addAggregated(list: string): void {
@@ -403,6 +461,7 @@ export class ReplyScanner {
     this.#sawStats = false;
     this.#otherMetric = undefined;
     this.#aggregated = false;
+    this.#own = [];
     this.#points.beginSeries();
   }
 
@@ -440,6 +499,13 @@ export class ReplyScanner {
       if (!this.#sawStats) this.#problems.add('unknown-object', 1, () => 'an object without a metric');
       return;
     }
+    // A series that has annotations in an hour, and no point, comes without its names.
+    const nameless = this.#otherMetric === '""' && points.points === 0;
+    if (this.#own.length > 0) {
+      const told = !nameless && this.#sawTags && this.#objection() === undefined;
+      for (const one of this.#own) this.#annotations.push(told ? { ...one, labels: this.#head.labels } : one);
+    }
+    if (nameless) return;
     const objection = this.#objection();
     if (objection !== undefined) {
       const example = (): string => this.#otherMetric ?? (this.#sawTags ? this.#head.labels : 'an object without tags');

@@ -3,6 +3,7 @@ import type { Clock, TargetSystem } from '@longshore/core';
 import type { HttpClient } from '@longshore/http';
 import { openHttp } from '@longshore/http';
 import { z } from 'zod';
+import { Annotator } from './annotate.ts';
 import { BadSourceSettings } from './errors.ts';
 import type { PutRequest, PutResult } from './put.ts';
 import { put } from './put.ts';
@@ -22,6 +23,8 @@ export interface OpenTsdbSink extends AsyncDisposable {
    * other path than the one for putting.
    */
   serves(): Promise<Serves>;
+  /** Of an OpenTSDB. */
+  readonly annotations: Annotator;
 }
 
 const ANSWER_BYTES = 1024 * 1024;
@@ -45,6 +48,7 @@ class Sink implements OpenTsdbSink {
   readonly #http: HttpClient;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly annotations: Annotator;
 
   constructor(name: string, http: HttpClient, settings: OpenTsdbSettings, clock: Clock, signal: AbortSignal) {
     this.name = name;
@@ -52,6 +56,7 @@ class Sink implements OpenTsdbSink {
     this.#http = http;
     this.#clock = clock;
     this.#signal = signal;
+    this.annotations = new Annotator(http, name, settings.deadlineMs);
   }
 
   get identity(): string {

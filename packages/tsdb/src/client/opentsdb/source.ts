@@ -6,7 +6,7 @@ import type { Clock, Log, LongshoreError, Random, TargetSystem } from '@longshor
 import type { HttpClient, HttpReply, HttpRequest } from '@longshore/http';
 import { openHttp, parseRetryAfter } from '@longshore/http';
 import { z } from 'zod';
-import type { FrameSummary, LineSink, TimeRange } from '../../model.ts';
+import type { FrameSummary, LineSink, SourceAnnotation, TimeRange } from '../../model.ts';
 import { joined, SERIES_PER_QUERY, seriesReading, tsuidsIn } from './by-series.ts';
 import { DensityMemory } from './density.ts';
 import type { Discovery } from './discovery.ts';
@@ -20,6 +20,7 @@ import { listedSeries } from './parts.ts';
 import type { Reading } from './queries.ts';
 import { frameQuery } from './queries.ts';
 import { replyError } from './replies.ts';
+import type { FoundAnnotation } from './scanner.ts';
 import { ReplyScanner } from './scanner.ts';
 import type { SeriesList } from './series-lists.ts';
 import { SeriesLists } from './series-lists.ts';
@@ -116,6 +117,7 @@ export class OpenTsdbSource implements OpenTsdbClient {
   readonly #accept: string;
   /** The source has shown that it has no aggregator `none`. */
   #bySeries = false;
+  readonly #uidNames = new Map<string, string>();
   /** Metrics of which the source has refused a whole hour, by their names and the tags they are asked for: the parts it has answered last. */
   readonly #parts = new Map<string, { parts: readonly Part[]; listedMs: number }>();
 
@@ -174,13 +176,18 @@ export class OpenTsdbSource implements OpenTsdbClient {
     if (signal !== undefined) request.signal = signal;
     const reply = await this.#http.request(request);
     if (reply.status !== 200) throw await this.#refusal(reply, what, metric);
-    const scanner = new ReplyScanner({ metric, frame: range, asked, what, seconds: reading.seconds === true }, sink);
+    const scanner = new ReplyScanner(
+      { metric, frame: range, asked, what, seconds: reading.seconds === true, annotations: reading.annotations === true },
+      sink,
+    );
     try {
       for await (const chunk of reply.body) {
         const wait = scanner.push(chunk);
         if (wait !== undefined) await wait;
       }
-      return { ...(await scanner.end()), replyBytes: reply.wireBytes() };
+      const { found, ...summary } = await scanner.end();
+      const annotations = await this.#named(found, signal);
+      return { ...summary, ...(annotations.length === 0 ? {} : { annotations }), replyBytes: reply.wireBytes() };
     } catch (error) {
       await scanner.abandon();
       throw error;
@@ -314,6 +321,38 @@ export class OpenTsdbSource implements OpenTsdbClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]();
+  }
+
+  /** Annotations with the labels of their series. */
+  async #named(found: readonly FoundAnnotation[], signal: AbortSignal | undefined): Promise<SourceAnnotation[]> {
+    const named: SourceAnnotation[] = [];
+    for (const { labels, tsuid, startMs, fields } of found)
+      named.push({ labels: labels ?? (await this.#labelsOf(tsuid, signal)), startMs, fields });
+    return named;
+  }
+
+  /** What a series' name of ids stands for: a metric, then pairs of tags. */
+  async #labelsOf(tsuid: string, signal: AbortSignal | undefined): Promise<string> {
+    const ids = tsuid.match(/.{6}/g) ?? [];
+    const what = `names of the series ${tsuid} of ${this.name}`;
+    if (ids.join('') !== tsuid || ids.length % 2 === 0) throw MalformedReply({ what, at: 0, reason: 'its ids have no usual width' });
+    const names: string[] = [];
+    for (const [at, uid] of ids.entries()) {
+      const type = at === 0 ? 'metric' : at % 2 === 1 ? 'tagk' : 'tagv';
+      const key = `${type} ${uid}`;
+      let name = this.#uidNames.get(key);
+      if (name === undefined) {
+        const reply = await this.#ask('/api/uid/uidmeta', { type, uid }, what, SMALL_REPLY_BYTES, signal, false);
+        const meta = z.object({ name: z.string() }).safeParse(reply);
+        if (!meta.success) throw MalformedReply({ what, at: 0, reason: 'a name was expected' });
+        name = meta.data.name;
+        this.#uidNames.set(key, name);
+      }
+      names.push(name);
+    }
+    const pairs = names.slice(1).flatMap((name, at, all) => (at % 2 === 0 ? [[name, all[at + 1]!] as const] : []));
+    const texts = [['__name__', names[0]!] as const, ...pairs].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+    return `{${texts.join(',')}}`;
   }
 
   /** A small JSON answer. `optional`: undefined for any other status, since not every server has every endpoint. */
