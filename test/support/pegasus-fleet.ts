@@ -8,6 +8,7 @@ import { pegasus } from '@longshore/pegasus';
 import type { PegasusOptions, PegasusStandIn } from '@longshore/sandbox';
 import { startPegasus } from '@longshore/sandbox';
 import { fastClock } from './fast-clock.ts';
+import { mortal } from './mortal-store.ts';
 
 /** How many times faster than the world. */
 const SPEED = 12;
@@ -145,7 +146,7 @@ export async function startPegasusFleet({
           await fleet.around(effect, when);
           if (fate === undefined || fate.struck || fate.effect !== effect || fate.when !== when) return;
           fate.struck = true;
-          await life.end(fate);
+          await (fate.kind === 'dies' ? life.die() : life.freeze(fate.going.promise));
         },
       };
       return Promise.race([runTask(setup, delivery), life.dead]);
@@ -161,28 +162,4 @@ interface Fate {
   kind: 'dies' | 'freezes';
   struck: boolean;
   going: PromiseWithResolvers<void>;
-}
-
-/** A store that nothing reaches any more once its user is dead, or while it is frozen. */
-function mortal(store: Store): { store: Store; dead: Promise<never>; end(fate: Fate): Promise<void> } {
-  const dead = Promise.withResolvers<never>();
-  dead.promise.catch(() => undefined);
-  let silent: Promise<void> | undefined;
-  const wrapped = new Proxy(store, {
-    get(target, name) {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== 'function') return method;
-      return (...args: unknown[]): unknown =>
-        silent === undefined ? Reflect.apply(method, target, args) : silent.then(() => Reflect.apply(method, target, args));
-    },
-  });
-  return {
-    store: wrapped,
-    dead: dead.promise,
-    async end({ kind, going }) {
-      silent = kind === 'dies' ? new Promise<void>(() => undefined) : going.promise;
-      if (kind === 'dies') dead.reject(new Error('the worker died'));
-      await silent;
-    },
-  };
 }

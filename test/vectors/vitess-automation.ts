@@ -9,6 +9,8 @@ import { AutomationClient, LEAF_TASKS, serveAutomation, vitess } from '@longshor
 import { silentLog } from '@longshore/host';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { vtctl } from '../../packages/vitess/src/client/commands.ts';
+import { endpointTarget, leaseTarget } from '../../packages/vitess/src/model.ts';
 import { fleetAutomation } from '../../apps/api/src/automation.ts';
 import type { VitessFleet } from '../unit/vitess/fleet.ts';
 import { startVitessFleet } from '../unit/vitess/fleet.ts';
@@ -78,12 +80,20 @@ const leafKind = defineKind({
   params: z.strictObject({ task: z.string(), parameters: z.record(z.string(), z.string()) }),
   tolerant: false,
   columns: [],
-  plan: async ({ params: { task, parameters } }) => ({
-    summary: [],
-    expect: {},
-    data: null,
-    stages: [{ name: 'one', title: task, concurrency: 1, tasks: [{ id: '2', task: `vitess.${task}`, params: parameters, placement: 'role' }] }],
-  }),
+  async plan({ params: { task, parameters }, target }) {
+    const { vtctld_endpoint: endpoint } = parameters;
+    await using server = endpoint === undefined ? undefined : target(endpointTarget(endpoint), vtctl);
+    return {
+      summary: [],
+      expect: {},
+      data: null,
+      // What moves writes opens a guard, and that only under a lease.
+      leases: server ? [{ target: leaseTarget(server.address), scope: '' }] : [],
+      stages: [
+        { name: 'one', title: task, concurrency: 1, tasks: [{ id: '2', task: `vitess.${task}`, params: parameters, placement: 'role' }] },
+      ],
+    };
+  },
   conclude: () => ({ ok: true }),
 });
 const leaves: SystemPackage = { name: 'leaf', kinds: [leafKind] as SystemPackage['kinds'], tasks: vitess.tasks };

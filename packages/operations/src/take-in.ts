@@ -6,7 +6,8 @@ import { noteReplaced } from './came-about.ts';
 import { withStages } from './canonical.ts';
 import type { DecideInput, Draft } from './draft.ts';
 import { CLOSING, PLANNING, retryPause, STALE_CHECK_MS } from './draft.ts';
-import { BadOutput, GuardLeftOpen, UndoFailed } from './errors.ts';
+import { BadOutput, GuardLeftOpen, NoWayBack, UndoFailed } from './errors.ts';
+import { stop } from './expire.ts';
 import { looked } from './guards.ts';
 import { emissionProblem } from './plan-schema.ts';
 import { planned } from './planned.ts';
@@ -129,6 +130,12 @@ function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Out
     over(draft, task, { ...outcome, error });
     return;
   }
+  const why = task.undoes === undefined ? undefined : finalAfterAll(input, task, error);
+  if (why !== undefined) {
+    stop(draft, NoWayBack({ id: draft.header.id, why }).data);
+    over(draft, task, { ...outcome, error });
+    return;
+  }
   if (task.closes !== undefined || task.undoes !== undefined) {
     unsafe(draft, input, task, error);
     return;
@@ -137,6 +144,14 @@ function failed(draft: Draft, input: DecideInput, task: TaskRecord, outcome: Out
   if (!isTolerated(draft, input, task)) fail(draft, task, error);
   else draft.notes.push({ level: 'error', row: task.id, text: `${error.message}. ${error.fix}` });
   over(draft, task, { ...outcome, error });
+}
+
+/** What nobody knew to have ended well has: its undo says so in the words in which it is final. Trying again would change nothing. */
+function finalAfterAll({ tasks }: DecideInput, task: TaskRecord, { message }: ErrorData): string | undefined {
+  const definition = tasks.get(task.task);
+  const params = definition?.final ? definition.params.safeParse(task.params) : undefined;
+  const final = params?.success ? definition?.final?.(params.data) : undefined;
+  return final === message ? final : undefined;
 }
 
 /** What must not stay as it is: a person is told, and it is tried again, slowly, for ever. */

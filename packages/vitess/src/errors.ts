@@ -23,6 +23,13 @@ export const MasterMigrated: ErrorEntry<{ place: string }> = defineError('LSH_VI
   exitCode: EXIT.failed,
 });
 
+export const MigrationHalfway: ErrorEntry<{ place: string; command: string; why: string }> = defineError('LSH_VITESS_HALFWAY', {
+  message: ({ place, why }) => `a migration of what ${place} serves stands half-way, and clients may get no answer there (${why})`,
+  fix: ({ command }) => `It is asked for again until it is finished. By hand, at its vtctld: ${command}.`,
+  retryable: true,
+  exitCode: EXIT.attention,
+});
+
 export const WorkflowExists: ErrorEntry<{ keyspace: string; workflow: string }> = defineError('LSH_VITESS_WORKFLOW_EXISTS', {
   message: ({ keyspace, workflow }) => `${keyspace} has a workflow ${workflow} already, which is not of this operation`,
   fix: 'Nothing was changed. Give another name, or bring that workflow to its end.',

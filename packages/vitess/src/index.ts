@@ -7,6 +7,7 @@ import { complete } from './tasks/complete.ts';
 import { copy } from './tasks/copy.ts';
 import { create } from './tasks/create.ts';
 import { remoteCommands } from './tasks/remote-command.ts';
+import { settleMigration } from './tasks/settle-migration.ts';
 import { settleWrites } from './tasks/settle-writes.ts';
 import { status } from './tasks/status.ts';
 import { switchReads } from './tasks/switch-reads.ts';
@@ -18,7 +19,7 @@ import { watch } from './tasks/watch.ts';
 export const vitess: SystemPackage = {
   name: 'vitess',
   kinds: [reshard, moveTables, statusKind, horizontalResharding, verticalSplit],
-  tasks: [create, copy, verify, switchReads, switchWrites, settleWrites, watch, complete, status, ...remoteCommands],
+  tasks: [create, copy, verify, switchReads, switchWrites, settleWrites, settleMigration, watch, complete, status, ...remoteCommands],
 };
 
 export type { Automation, AutomationPort, Life, Registered } from './automation/automation.ts';

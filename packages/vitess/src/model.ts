@@ -24,6 +24,11 @@ export function stoppedWritesKey(keyspace: string): string {
   return `stopped-writes:${keyspace}`;
 }
 
+/** The guard that is open while a type that a shard serves (`master`, `replica`, `rdonly`) may be stopped by its migration, in Vitess up to 7. */
+export function stoppedKey(place: string, type: string): string {
+  return type === 'master' ? stoppedWritesKey(place) : `stopped-reads:${type}:${place}`;
+}
+
 /** The target behind an endpoint as the old automation gave it: `host:port`, or the name of a configured target. */
 export function endpointTarget(endpoint: string): string {
   return /^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/.test(endpoint) ? `grpc://${endpoint}` : endpoint;

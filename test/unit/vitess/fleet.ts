@@ -1,10 +1,12 @@
-/** The real engine on in-memory ports and the real clock, with two migrators, for operations on Vitess. */
-import type { Consumer, MemoryTransport, OperationHeader, Store, SystemPackage, Target } from '@longshore/core';
+/** The real engine on in-memory ports, with two migrators, for operations on Vitess. */
+import type { Clock, Consumer, MemoryTransport, OperationHeader, Store, SystemPackage, Target } from '@longshore/core';
 import { memoryStore, memoryTransport, seededRandom, systemClock } from '@longshore/core';
 import { silentLog } from '@longshore/host';
 import type { Engine, Service, Submission, WorkerSetup } from '@longshore/operations';
 import { advance, createRegistry, createService, runTask, sweep } from '@longshore/operations';
 import { vitess } from '@longshore/vitess';
+import type { Life } from '../../support/mortal-store.ts';
+import { mortal } from '../../support/mortal-store.ts';
 
 /** Called around every effect of every attempt: `vitess.switch-reads/switch`. */
 export type Around = (effect: string, when: 'before' | 'after') => Promise<void>;
@@ -15,6 +17,8 @@ export interface VitessFleet extends AsyncDisposable {
   store: Store;
   transport: MemoryTransport;
   around: Around;
+  /** Every worker dies on the spot; what they had in hand goes to others. Never resolves for whoever dies. */
+  die(): Promise<never>;
   /** Submits and resolves when the operation is over, or `until` holds. */
   run(submission: Omit<Submission, 'owner'>, until?: (header: OperationHeader) => boolean): Promise<OperationHeader>;
   finished(id: string, until?: (header: OperationHeader) => boolean): Promise<OperationHeader>;
@@ -26,26 +30,36 @@ export interface FleetOptions {
   /** Of every target. */
   settings?: Target['settings'];
   system?: SystemPackage;
+  /** Absent: the real one. */
+  clock?: Clock;
+  sweepMs?: number;
 }
 
 const SWEEP_MS = 100;
 const LANES = 4;
 
-export async function startVitessFleet({ targets = {}, settings = {}, system = vitess }: FleetOptions = {}): Promise<VitessFleet> {
-  const store = memoryStore(systemClock);
-  const transport = memoryTransport(systemClock);
+export async function startVitessFleet({
+  targets = {},
+  settings = {},
+  system = vitess,
+  clock = systemClock,
+  sweepMs = SWEEP_MS,
+}: FleetOptions = {}): Promise<VitessFleet> {
+  const store = memoryStore(clock);
+  const transport = memoryTransport(clock);
+  const lives = new Set<Life>();
   const engine: Engine = {
     store,
     transport,
     registry: createRegistry([system]),
-    clock: systemClock,
+    clock,
     random: seededRandom(1),
     log: silentLog,
   };
   const service = createService(engine);
   const consumers: Consumer[] = [
     transport.consumeRings(2, (id) => advance(engine, id)),
-    transport.consumeSweeps(SWEEP_MS, () => sweep(engine)),
+    transport.consumeSweeps(sweepMs, () => sweep(engine)),
   ];
   const fleet: VitessFleet = {
     engine,
@@ -53,6 +67,10 @@ export async function startVitessFleet({ targets = {}, settings = {}, system = v
     store,
     transport,
     around: async () => undefined,
+    async die() {
+      const dying = [...lives].map((life) => life.die());
+      return Promise.race(dying);
+    },
     async run(submission, until) {
       const { id } = await service.submit({ owner: 'tester', ...submission });
       return fleet.finished(id, until);
@@ -76,8 +94,18 @@ export async function startVitessFleet({ targets = {}, settings = {}, system = v
     return { name, system: wanted, address, settings, secrets: {} };
   };
   for (const worker of ['w1', 'w2']) {
-    const setup: WorkerSetup = { ...engine, worker, spools: new Map(), resolveTarget, at: (effect, when) => fleet.around(effect, when) };
-    consumers.push(transport.consume('migrator', LANES, (delivery) => runTask(setup, delivery)));
+    const deliver: Parameters<MemoryTransport['consume']>[2] = async (delivery) => {
+      const life = mortal(store);
+      lives.add(life);
+      const at: WorkerSetup['at'] = (effect, when) => fleet.around(effect, when);
+      const setup: WorkerSetup = { ...engine, store: life.store, worker, spools: new Map(), resolveTarget, at };
+      try {
+        return await Promise.race([runTask(setup, delivery), life.dead]);
+      } finally {
+        lives.delete(life);
+      }
+    };
+    consumers.push(transport.consume('migrator', LANES, deliver));
   }
   return fleet;
 }

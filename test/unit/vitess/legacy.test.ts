@@ -146,17 +146,68 @@ describe('a horizontal resharding', () => {
   });
 });
 
-test('a vertical split ends with its tables at the destination', async () => {
-  writer = keepWriting(cluster, 'dst', 'moving');
-  const params = {
+const VERTICAL = {
+  kind: 'vitess.vertical-split',
+  params: {
     source_keyspace: 'src',
     dest_keyspace: 'dst',
     shard_list: '0',
     tables: 'moving',
     vtctld_endpoint: 'd',
     vtworker_endpoint: 'w',
-  };
-  expect(errorOf(await fleet.run({ kind: 'vitess.vertical-split', params }))).toEqual(['succeeded', undefined]);
-  expect(cluster.topology.route('dst', 'moving', '1', 'PRIMARY').keyspace).toBe('dst');
-  await expectServed({ writer });
+  },
+};
+
+describe('a vertical split', () => {
+  beforeEach(() => {
+    writer = keepWriting(cluster, 'dst', 'moving');
+  });
+
+  test('ends with its tables at the destination', async () => {
+    expect(errorOf(await fleet.run(VERTICAL))).toEqual(['succeeded', undefined]);
+    expect(cluster.topology.route('dst', 'moving', '1', 'PRIMARY').keyspace).toBe('dst');
+    await expectServed({ writer });
+  });
+
+  test.each(['rdonly', 'replica', 'master'])(
+    'a migration of %s that lands after its connection was lost and it was looked up is seen when the next is refused',
+    async (type) => {
+      const moves = (): string[][] => legacy.asked.map(({ args }) => args).filter(([name]) => name === 'MigrateServedFrom');
+      let delayed: ReturnType<LegacyStandIn['delay']> | undefined;
+      fleet.around = async (effect, when) => {
+        if (effect !== 'vitess.MigrateServedFromTask/command' || when !== 'before') return;
+        // Once it was looked up that it has not taken effect, it does.
+        if (delayed) await delayed.land();
+        else if (moves().length === ['rdonly', 'replica', 'master'].indexOf(type)) delayed = legacy.delay('MigrateServedFrom');
+        if (moves().at(-1)?.at(-1) === type) delayed = undefined;
+      };
+      const header = await fleet.run(VERTICAL);
+      expect([...errorOf(header), header.error?.message]).toEqual(['succeeded', undefined, undefined]);
+      expect(moves().filter((args) => args.at(-1) === type)).toHaveLength(2);
+      await expectServed({ writer });
+    },
+  );
+
+  test('whose destination does not catch up in time fails, and no client is left without an answer', async () => {
+    const waited: string[] = [];
+    legacy.at = async (step) => {
+      if (step === 'MigrateServedFrom dst/0 master: updating keyspace' && waited.length === 0) {
+        // The streams stand still while vtctld waits, which it does not do for ever.
+        Object.assign(cluster.settings, { changesPerTick: 0, filteredWaitMs: 0 });
+        await writer.reached(writer.acknowledged + 2);
+      } else if (step.startsWith('MigrateServedFrom dst/0 master: waiting for')) {
+        if (waited.length > 0) Object.assign(cluster.settings, { changesPerTick: 50, filteredWaitMs: 30_000 });
+        waited.push(step);
+      }
+    };
+    const header = await fleet.run(VERTICAL);
+    expect(header.error?.message).toContain('timed out waiting for filtered replication');
+    // vtctld leaves the tables refused at the source then; asked again by the closing of the guard, it goes on.
+    expect(waited).toHaveLength(2);
+    expect((await fleet.service.get(header.id)).guards.map(({ state }) => state)).toEqual(['closed', 'closed', 'closed']);
+    await expectServed({ writer });
+    await fleet.service.retry(header.id, 'tester');
+    expect(errorOf(await fleet.finished(header.id))).toEqual(['succeeded', undefined]);
+    await expectServed({ writer });
+  });
 });

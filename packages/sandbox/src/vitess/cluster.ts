@@ -11,6 +11,8 @@ export interface ClusterSettings extends StreamSettings {
   diffTicks: number;
   /** Ticks after which vtgate reads the list of tablets anew; 0: never by itself. */
   gateTicks: number;
+  /** How long a migration of old waits for its destinations, ms. */
+  filteredWaitMs: number;
   /** How far replicas are behind their primaries, as throttlers measure it. */
   replicaLagSeconds: number;
 }
@@ -29,6 +31,7 @@ const DEFAULTS: ClusterSettings = {
   duplicatesAreErrors: true,
   diffTicks: 2,
   gateTicks: 5,
+  filteredWaitMs: 30_000,
   replicaLagSeconds: 0,
 };
 const TICK_MS = 5;

@@ -7,106 +7,164 @@ import type { Cluster } from './cluster.ts';
 import type { Command, CommandServer, LogLine } from './command-server.ts';
 import { CommandStatus, startCommandServer } from './command-server.ts';
 import { diffRows } from './diff.ts';
+import type { Reach } from './legacy-migrations.ts';
+import { Migrations, overlaps } from './legacy-migrations.ts';
 import { Workflow } from './streams.ts';
-import type { KeyspaceState, ServedType, ShardState } from './topology.ts';
-import { rangeOf } from './topology.ts';
+import type { ServedType, ShardState } from './topology.ts';
 
-const TYPES: Readonly<Record<string, ServedType>> = { master: 'PRIMARY', replica: 'REPLICA', rdonly: 'RDONLY' };
 /** As jsonpb prints enums: by their numbers. */
 const NUMBERS: Readonly<Record<ServedType, number>> = { PRIMARY: 1, REPLICA: 2, RDONLY: 3 };
 const CLONE = 'filtered';
 const RECENTLY_MS = 60_000;
+const LOST = 'transport is closing';
 
 export interface LegacyStandIn extends CommandServer {
   /** Commands that were sent, oldest first. */
   readonly asked: { program: string; args: string[] }[];
+  /** Called at every place inside a command at which it can be cut: `MigrateServedTypes ks/0 master: updating destination shards`. */
+  at: (step: string) => unknown;
   /** The next command of this name ends with this text, and nothing is done. */
   refuse(command: string, details: string): void;
   /** The next command of this name is done, and its connection is lost. */
   loseAnswer(command: string): void;
+  /** The connection of the next command of this name is lost at once, and `land` does it all the same. */
+  delay(command: string): { land(): Promise<void> };
+  /** Every connection is lost: what is at work stops where it next looks. */
+  disconnect(): void;
 }
 
 const line = (value: string, level: LogLine['level'] = 'INFO'): LogLine => ({ level, value });
 const printed = (value: unknown): LogLine => line(`${JSON.stringify(value, undefined, '  ')}\n`, 'CONSOLE');
 
-function overlaps(a: ShardState, b: ShardState): boolean {
-  const [one, other] = [rangeOf(a.name), rangeOf(b.name)];
-  return a !== b && one.from < other.to && other.from < one.to;
-}
-
 class Legacy {
   readonly asked: LegacyStandIn['asked'] = [];
   readonly refusals: Map<string, string> = new Map();
   readonly losses: Set<string> = new Set();
+  readonly delays: Map<string, PromiseWithResolvers<() => Promise<void>>> = new Map();
+  at: LegacyStandIn['at'] = () => undefined;
   readonly #cluster: Cluster;
+  readonly #migrations: Migrations;
+  readonly #calls: Set<AbortController> = new Set();
   #job: { name: string; running: boolean; stoppedAt: number; cancel: AbortController } | undefined;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#migrations = new Migrations(cluster);
+  }
+
+  disconnect(): void {
+    for (const call of this.#calls) call.abort();
   }
 
   async *run({ args, program, signal }: Command): AsyncGenerator<LogLine> {
     this.asked.push({ program, args });
-    const [name = '', ...rest] = args;
+    const [name = ''] = args;
     const refused = this.refusals.get(name);
     if (refused !== undefined) {
       this.refusals.delete(name);
       throw new CommandStatus(refused);
     }
-    yield* program === 'vtworker' ? this.#worker(name, rest, signal) : this.#vtctl(name, rest);
-    if (this.losses.delete(name)) throw new CommandStatus('transport is closing', status.UNAVAILABLE);
+    const call = new AbortController();
+    const delayed = this.delays.get(name);
+    if (delayed) {
+      this.delays.delete(name);
+      delayed.resolve(async () => {
+        for await (const _line of this.#execute(program, args, call.signal));
+      });
+      throw new CommandStatus(LOST, status.UNAVAILABLE);
+    }
+    this.#calls.add(call);
+    try {
+      yield* this.#execute(program, args, AbortSignal.any([signal, call.signal]));
+    } catch (error) {
+      if (!call.signal.aborted) throw error;
+    } finally {
+      this.#calls.delete(call);
+    }
+    if (call.signal.aborted || this.losses.delete(name)) throw new CommandStatus(LOST, status.UNAVAILABLE);
   }
 
-  async *#vtctl(name: string, args: string[]): AsyncGenerator<LogLine> {
+  #execute(program: string, [name = '', ...rest]: string[], signal: AbortSignal): AsyncGenerator<LogLine> {
+    const label = [name, ...rest.filter((arg) => !arg.startsWith('-'))].join(' ');
+    const reach: Reach = async (step) => {
+      if (step !== '') await this.at(`${label}: ${step}`);
+      if (signal.aborted) throw new CommandStatus('context canceled', status.CANCELLED);
+    };
+    return program === 'vtworker' ? this.#worker(name, rest, signal, reach) : this.#vtctl(name, rest, reach);
+  }
+
+  async *#vtctl(name: string, args: string[], reach: Reach): AsyncGenerator<LogLine> {
     const flags = new Map(args.filter((arg) => arg.startsWith('--')).map((arg) => arg.slice(2).split('=') as [string, string]));
     const given = args.filter((arg) => !arg.startsWith('-'));
+    const [place = '', type = ''] = given;
+    const { topology } = this.#cluster;
     switch (name) {
       case 'GetCellInfoNames':
-        return yield line(this.#cluster.topology.cells.join('\n'), 'CONSOLE');
+        return yield line(topology.cells.join('\n'), 'CONSOLE');
       case 'FindAllShardsInKeyspace':
-        return yield printed(this.#shards(given[0] ?? ''));
+        return yield printed(this.#shards(place));
+      case 'GetShard':
+        return yield printed(this.#shardRecord(this.#migrations.shard(place)));
       case 'GetSrvKeyspace':
         return yield printed(this.#served(given[1] ?? ''));
-      case 'GetKeyspace': {
-        const { servedFrom } = this.#cluster.topology.keyspace(given[0] ?? '');
-        return yield printed({ served_froms: [...servedFrom].map(([type, keyspace]) => ({ tablet_type: NUMBERS[type], keyspace })) });
-      }
+      case 'GetKeyspace':
+        return yield printed({ served_froms: froms(topology.keyspace(place).recordedFrom) });
       case 'CopySchemaShard':
-        return yield* this.#copySchema(given[0] ?? '', given[1] ?? '', flags.get('tables'));
+        return yield* this.#copySchema(place, given[1] ?? '', flags.get('tables'), reach);
       case 'WaitForFilteredReplication':
-        return yield* this.#waitFor(given.at(-1) ?? '');
+        return yield* this.#waitFor(given.at(-1) ?? '', reach);
       case 'MigrateServedTypes':
-        return yield* this.#migrateTypes(given[0] ?? '', given[1] ?? '', flags);
+        return yield* this.#migrations.types({ place, type, flags, reach });
       case 'MigrateServedFrom':
-        return yield* this.#migrateFrom(given[0] ?? '', given[1] ?? '', flags);
+        return yield* this.#migrations.from({ place, type, flags, reach });
       case 'CancelResharding':
-        return yield* this.#cancel(given[0] ?? '');
+        return yield* this.#cancel(place, reach);
       case 'RebuildKeyspaceGraph':
-        return yield line(`rebuilt ${given[0]}`);
+        this.#migrations.rebuild(topology.keyspace(place));
+        return yield line(`rebuilt ${place}`);
+      case 'SourceShardDelete': {
+        const shard = this.#migrations.shard(place);
+        shard.sourceShards = shard.sourceShards.filter(({ uid }) => String(uid) !== given[1]);
+        return;
+      }
+      case 'RefreshStateByShard':
+        return;
       default:
         throw new CommandStatus(`unknown command: ${name}`);
     }
   }
 
-  #place(place: string): ShardState {
-    const at = place.indexOf('/');
-    return this.#cluster.topology.shard(place.slice(0, at), place.slice(at + 1));
-  }
-
   #shards(keyspace: string): object {
     const { shards } = this.#cluster.topology.keyspace(keyspace);
-    return Object.fromEntries(
-      [...shards.values()].map(({ name, primary, primaryServing }) => [
-        name,
-        { master_alias: primary ? { cell: primary.cell, uid: primary.uid } : null, is_master_serving: primaryServing },
-      ]),
-    );
+    return Object.fromEntries([...shards.values()].map((shard) => [shard.name, this.#shardRecord(shard)]));
   }
 
-  #served(keyspace: string): object {
-    const { served } = this.#cluster.topology.keyspace(keyspace);
+  #shardRecord({ primary, primaryServing, frozen, denied, deniedReads, sourceShards }: ShardState): object {
+    const tables = (type: ServedType): string[] => (type === 'PRIMARY' ? [...denied] : (deniedReads.get(type) ?? []));
+    const controls = (Object.keys(NUMBERS) as ServedType[]).map((type) => ({
+      tablet_type: NUMBERS[type],
+      blacklisted_tables: tables(type),
+      frozen: frozen && type === 'PRIMARY',
+    }));
     return {
-      partitions: [...served].map(([type, names]) => ({ served_type: NUMBERS[type], shard_references: names.map((name) => ({ name })) })),
+      master_alias: primary ? { cell: primary.cell, uid: primary.uid } : null,
+      is_master_serving: primaryServing,
+      source_shards: sourceShards,
+      tablet_controls: controls.filter(({ blacklisted_tables, frozen: kept }) => kept || blacklisted_tables.length > 0),
+    };
+  }
+
+  #served(name: string): object {
+    const keyspace = this.#cluster.topology.keyspace(name);
+    return {
+      partitions: [...keyspace.served].map(([type, names]) => ({
+        served_type: NUMBERS[type],
+        shard_references: names.map((shard) => ({ name: shard })),
+        shard_tablet_controls: [...keyspace.shards.values()]
+          .filter(({ disabled }) => disabled.has(type))
+          .map((shard) => ({ name: shard.name, query_service_disabled: true })),
+      })),
+      served_from: froms(keyspace.servedFrom),
     };
   }
 
@@ -117,119 +175,53 @@ class Legacy {
     );
   }
 
-  async *#copySchema(from: string, to: string, tables: string | undefined): AsyncGenerator<LogLine> {
-    const source = this.#place(from);
-    const target = this.#place(to);
+  async *#copySchema(from: string, to: string, tables: string | undefined, reach: Reach): AsyncGenerator<LogLine> {
+    const source = this.#migrations.shard(from);
+    const target = this.#migrations.shard(to);
     for (const table of tables?.split(',') ?? source.tables.keys()) {
+      await reach('a table');
       target.rows(table);
       yield line(`copied the schema of ${table}`);
     }
   }
 
-  async *#waitFor(place: string): AsyncGenerator<LogLine> {
-    const workflows = this.#filtered(this.#place(place));
-    if (workflows.length === 0) throw new CommandStatus(`shard ${place} has no source shard`);
-    while (!workflows.every(({ caughtUp }) => caughtUp)) await this.#cluster.nextTick();
+  async *#waitFor(place: string, reach: Reach): AsyncGenerator<LogLine> {
+    const target = this.#migrations.shard(place);
+    if (target.sourceShards.length === 0) throw new CommandStatus(`shard ${place} has no source shard`);
+    await reach('waiting');
+    while (!this.#filtered(target).every(({ caughtUp }) => caughtUp)) {
+      await this.#cluster.nextTick();
+      await reach('');
+    }
     yield line('Filtered replication lag has fallen below the allowed lag', 'CONSOLE');
   }
 
-  /** Brings what is to be switched to one point: clients cannot write meanwhile. */
-  async #stopAndCatchUp(workflows: Workflow[], stop: (stopped: boolean) => void): Promise<void> {
-    stop(true);
-    const until = this.#cluster.clock.now() + 30_000;
-    while (!workflows.every(({ caughtUp }) => caughtUp)) {
-      if (this.#cluster.clock.now() > until) {
-        stop(false);
-        throw new CommandStatus('timed out waiting for filtered replication');
-      }
-      await this.#cluster.nextTick();
+  async *#cancel(place: string, reach: Reach): AsyncGenerator<LogLine> {
+    const shard = this.#migrations.shard(place);
+    const keyspace = this.#cluster.topology.keyspace(shard.keyspace);
+    using _lock = await this.#migrations.lock(keyspace.name);
+    await reach('');
+    const migrated = `some served types have migrated for ${place}, please undo them before canceling`;
+    let targets = [shard];
+    if (keyspace.recordedFrom.size === 0) {
+      ({ targets } = this.#migrations.ends(keyspace, shard));
+      if (targets.some(({ name }) => [...keyspace.served.values()].some((names) => names.includes(name))))
+        throw new CommandStatus(migrated);
+    } else {
+      const [from] = shard.sourceShards;
+      if (!from) throw new CommandStatus(`destination shard ${place} is not a vertical split target`);
+      const source = this.#cluster.topology.shard(from.keyspace, from.shard);
+      if (source.denied.size + source.deniedReads.size > 0) throw new CommandStatus(migrated);
     }
-  }
-
-  async *#migrateTypes(place: string, type: string, flags: ReadonlyMap<string, string>): AsyncGenerator<LogLine> {
-    const source = this.#place(place);
-    const keyspace = this.#cluster.topology.keyspace(source.keyspace);
-    const servedType = TYPES[type];
-    if (!servedType) throw new CommandStatus(`${type} is no type that is served`);
-    const back = flags.get('reverse') === 'true';
-    if (servedType === 'PRIMARY' && back) throw new CommandStatus(`cannot migrate master back to ${place}`);
-    if (servedType === 'PRIMARY' && flags.has('cells')) throw new CommandStatus(`cannot specify cells for master migration on ${place}`);
-    const targets = [...keyspace.shards.values()].filter((shard) => overlaps(shard, source));
-    if (targets.length === 0) throw new CommandStatus(`shard ${source.name} is not involved in any overlapping shards`);
-    const workflows = [...new Set(targets.flatMap((target) => this.#filtered(target)))];
-    if (workflows.length === 0)
-      throw new CommandStatus(
-        `neither Shard '${source.name}' nor Shard '${targets[0]?.name}' have a 'SourceShards' entry. Did you successfully run vtworker SplitClone before? Or did you already migrate the MASTER type?`,
-      );
-    const sources = [...keyspace.shards.values()].filter((shard) => targets.some((target) => overlaps(shard, target)));
-    yield line(`Finding the overlapping shards in keyspace ${keyspace.name}`);
-    if (servedType !== 'PRIMARY') {
-      this.#serve(keyspace, servedType, back ? sources : targets, back ? targets : sources);
-      return yield line('WaitForDrain: Sleeping finished. Shutting down queryservice on old tablets now.');
-    }
-    const others = (['REPLICA', 'RDONLY'] as const).filter((other) =>
-      sources.some(({ name }) => keyspace.served.get(other)?.includes(name)),
-    );
-    if (others.length > 0)
-      throw new CommandStatus(
-        `cannot migrate MASTER away from ${place} until everything else is migrated. Make sure that the following types are migrated first: ${others.join(', ')}`,
-      );
-    await this.#stopAndCatchUp(workflows, (stopped) => {
-      for (const shard of sources) shard.stopped = stopped;
-    });
-    this.#serve(keyspace, 'PRIMARY', targets, sources);
-    for (const shard of sources) shard.primaryServing = false;
-    for (const shard of targets) shard.primaryServing = true;
-    for (const workflow of workflows) this.#cluster.workflows.remove(workflow);
-  }
-
-  #serve(keyspace: KeyspaceState, type: ServedType, to: ShardState[], from: ShardState[]): void {
-    const kept = (keyspace.served.get(type) ?? []).filter((name) => !from.some((shard) => shard.name === name));
-    keyspace.served.set(type, [...new Set([...kept, ...to.map(({ name }) => name)])]);
-  }
-
-  async *#migrateFrom(place: string, type: string, flags: ReadonlyMap<string, string>): AsyncGenerator<LogLine> {
-    const target = this.#place(place);
-    const keyspace = this.#cluster.topology.keyspace(target.keyspace);
-    const servedType = TYPES[type];
-    if (!servedType) throw new CommandStatus(`${type} is no type that is served`);
-    const back = flags.get('reverse') === 'true';
-    if (servedType === 'PRIMARY' && back) throw new CommandStatus(`cannot migrate master back to ${place}`);
-    const workflows = this.#filtered(target);
-    const [workflow] = workflows;
-    if (!workflow) throw new CommandStatus(`destination shard ${place} is not a vertical split target`);
-    if (servedType !== 'PRIMARY') {
-      if (back) keyspace.servedFrom.set(servedType, workflow.source.name);
-      else keyspace.servedFrom.delete(servedType);
-      return yield line(`migrated ${type}`);
-    }
-    await this.#stopAndCatchUp(workflows, (stopped) => {
-      for (const shard of workflow.sourceShards)
-        for (const table of workflow.tables) stopped ? shard.denied.add(table) : shard.denied.delete(table);
-    });
-    keyspace.servedFrom.delete('PRIMARY');
-    for (const one of workflows) this.#cluster.workflows.remove(one);
-    yield line('migrated master');
-  }
-
-  async *#cancel(place: string): AsyncGenerator<LogLine> {
-    const source = this.#place(place);
-    const all = this.#cluster.workflows.all.filter(
-      ({ name, sourceShards, targetShards }) => name.startsWith(CLONE) && [...sourceShards, ...targetShards].includes(source),
-    );
-    if (all.length === 0) throw new CommandStatus(`shard ${source.name} is not involved in any overlapping shards`);
-    for (const workflow of all) {
-      const serving = workflow.targetShards.some(({ name, keyspace }) =>
-        [...this.#cluster.topology.keyspace(keyspace).served.values()].some((names) => names.includes(name)),
-      );
-      if (serving && workflow.source === workflow.target)
-        throw new CommandStatus(`some served types have migrated for ${place}, please undo them before canceling`);
-      this.#cluster.workflows.remove(workflow);
+    for (const target of targets) {
+      await reach(`ending the streams to ${target.name}`);
+      this.#migrations.removeStreams(target);
+      target.sourceShards = [];
     }
     yield line(`cancelled the resharding of ${place}`);
   }
 
-  async *#worker(name: string, args: string[], signal: AbortSignal): AsyncGenerator<LogLine> {
+  async *#worker(name: string, args: string[], signal: AbortSignal, reach: Reach): AsyncGenerator<LogLine> {
     const now = this.#cluster.clock.now();
     if (name === 'Reset') {
       if (this.#job?.running) throw new CommandStatus('worker still executing', status.FAILED_PRECONDITION);
@@ -251,15 +243,15 @@ class Legacy {
     const over = AbortSignal.any([signal, job.cancel.signal]);
     try {
       const flags = new Map(args.filter((arg) => arg.startsWith('--')).map((arg) => arg.slice(2).split('=') as [string, string]));
-      const place = this.#place(args.at(-1) ?? '');
-      yield* /Diff$/.test(name) ? this.#diff(place) : this.#clone(name, place, flags.get('tables')?.split(','), over);
+      const place = this.#migrations.shard(args.at(-1) ?? '');
+      yield* /Diff$/.test(name) ? this.#diff(place, reach) : this.#clone(name, place, flags.get('tables')?.split(','), over, reach);
     } finally {
       job.running = false;
       job.stoppedAt = this.#cluster.clock.now();
     }
   }
 
-  async *#clone(name: string, place: ShardState, only: string[] | undefined, over: AbortSignal): AsyncGenerator<LogLine> {
+  async *#clone(name: string, place: ShardState, only: string[] | undefined, over: AbortSignal, reach: Reach): AsyncGenerator<LogLine> {
     const { topology, workflows } = this.#cluster;
     const vertical = name.startsWith('Vertical');
     const from = vertical
@@ -279,17 +271,28 @@ class Legacy {
           if (stream.source.holds(id) || vertical) stream.target.rows(table).delete(id);
     workflows.all.push(workflow);
     yield line(`cloning ${tables.join(', ')}`);
+    const go = async (step: string): Promise<void> => {
+      await reach(step).catch(() => undefined);
+      if (!over.aborted) return;
+      workflows.remove(workflow);
+      throw new CommandStatus('vtworker command was canceled: context canceled', status.CANCELLED);
+    };
+    await go('copying');
     while (!workflow.streams.every(({ begun, state }) => begun && state === 'Running')) {
-      if (over.aborted) {
-        workflows.remove(workflow);
-        throw new CommandStatus('vtworker command was canceled: context canceled', status.CANCELLED);
-      }
       await this.#cluster.nextTick();
+      await go('');
+    }
+    await go('filtered replication is set up');
+    for (const { id, target } of workflow.streams) {
+      const from = { keyspace: source.keyspace, shard: source.name };
+      const others = target.sourceShards.filter((one) => one.keyspace !== from.keyspace || one.shard !== from.shard);
+      target.sourceShards = [...others, { uid: id, ...from, tables: vertical ? tables : [] }];
     }
     yield line('the clone is through');
   }
 
-  async *#diff(place: ShardState): AsyncGenerator<LogLine> {
+  async *#diff(place: ShardState, reach: Reach): AsyncGenerator<LogLine> {
+    await reach('comparing');
     const workflows = this.#filtered(place);
     if (workflows.length === 0) throw new CommandStatus(`shard ${place.keyspace}/${place.name} has no filtered replication`);
     let different = 0;
@@ -303,13 +306,29 @@ class Legacy {
   }
 }
 
+const froms = (map: ReadonlyMap<ServedType, string>): object[] =>
+  [...map].map(([type, keyspace]) => ({ tablet_type: NUMBERS[type], keyspace }));
+
 /** Both programs on one port of 127.0.0.1. */
 export async function startLegacy(cluster: Cluster): Promise<LegacyStandIn> {
   const legacy = new Legacy(cluster);
   const server = await startCommandServer({ run: (command) => legacy.run(command), clock: cluster.clock });
-  return Object.assign(server, {
+  return {
+    ...server,
     asked: legacy.asked,
-    refuse: (command: string, details: string) => void legacy.refusals.set(command, details),
-    loseAnswer: (command: string) => void legacy.losses.add(command),
-  });
+    get at() {
+      return legacy.at;
+    },
+    set at(told) {
+      legacy.at = told;
+    },
+    refuse: (command, details) => void legacy.refusals.set(command, details),
+    loseAnswer: (command) => void legacy.losses.add(command),
+    delay(command) {
+      const delayed = Promise.withResolvers<() => Promise<void>>();
+      legacy.delays.set(command, delayed);
+      return { land: async () => (await delayed.promise)() };
+    },
+    disconnect: () => legacy.disconnect(),
+  };
 }

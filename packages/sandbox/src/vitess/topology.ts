@@ -25,6 +25,14 @@ export interface Change {
   at: number;
 }
 
+export interface SourceShard {
+  uid: number;
+  keyspace: string;
+  shard: string;
+  /** None: all. */
+  tables: string[];
+}
+
 /** What vtgate says when it cannot do what it was asked. */
 export class QueryFailed extends Error {}
 
@@ -56,6 +64,14 @@ export class ShardState {
   stopped = false;
   /** Tables whose writes are refused: they have been moved away. */
   readonly denied: Set<string> = new Set();
+  /** Of Vitess up to 7: types whose queries the serving graph forbids here. */
+  readonly disabled: Set<ServedType> = new Set();
+  /** Of Vitess up to 7: its writes have left, or are about to, and the migration can only be finished. */
+  frozen = false;
+  /** Of Vitess up to 7: tables whose reads are refused, by type. */
+  readonly deniedReads: Map<ServedType, string[]> = new Map();
+  /** Of Vitess up to 7: where filtered replication brings its rows from; its primary serves nobody as long as there is something. */
+  sourceShards: SourceShard[] = [];
 
   constructor(keyspace: string, name: string, serving: boolean) {
     this.keyspace = keyspace;
@@ -88,8 +104,10 @@ export class KeyspaceState {
   sharded: boolean;
   /** Tables it knows of, with whether each has a primary vindex. */
   readonly vschema: Map<string, boolean> = new Map();
-  /** Types that are served from another keyspace, as in the vertical split of old. */
+  /** Types that are served from another keyspace, as in the vertical split of old: in the serving graph, which vtgate goes by. */
   readonly servedFrom: Map<ServedType, string> = new Map();
+  /** The same in the record of the keyspace, from which the graph is made. */
+  readonly recordedFrom: Map<ServedType, string> = new Map();
   throttler = { enabled: true, ratio: 0, expiresAt: 0 };
 
   constructor(name: string, sharded: boolean) {
@@ -140,7 +158,8 @@ export class Topology {
     for (const shard of shards) this.#addShard(keyspace, shard, true, rdonly);
     for (const shard of targets) this.#addShard(keyspace, shard, false, rdonly);
     for (const type of SERVED) keyspace.served.set(type, [...shards]);
-    if (servedFrom !== undefined) for (const type of SERVED) keyspace.servedFrom.set(type, servedFrom);
+    if (servedFrom !== undefined)
+      for (const map of [keyspace.servedFrom, keyspace.recordedFrom]) for (const type of SERVED) map.set(type, servedFrom);
     for (const [table, rows] of Object.entries(tables)) {
       keyspace.vschema.set(table, !withoutVindex.includes(table));
       for (const shard of keyspace.serving('PRIMARY')) shard.rows(table);
@@ -188,12 +207,23 @@ export class Topology {
     for (const { uid, down } of this.tablets()) if (!down) this.known.add(uid);
   }
 
-  /** The shard a query goes to, as vtgate finds it. */
-  route(keyspaceName: string, table: string, id: string, type: ServedType): ShardState {
+  /** The shard that vtgate would ask, whether or not it answers. */
+  shardOf(keyspaceName: string, table: string, id: string, type: ServedType): ShardState | undefined {
+    return this.#holder(keyspaceName, table, type)
+      .serving(type)
+      .find((one) => one.holds(id));
+  }
+
+  #holder(keyspaceName: string, table: string, type: ServedType): KeyspaceState {
     const suffix = type === 'PRIMARY' ? '' : `@${type.toLowerCase()}`;
     const ruled = this.rules.get(`${keyspaceName}.${table}${suffix}`) ?? keyspaceName;
-    const keyspace = this.keyspace(this.keyspace(ruled).servedFrom.get(type) ?? ruled);
-    const shard = keyspace.serving(type).find((one) => one.holds(id));
+    return this.keyspace(this.keyspace(ruled).servedFrom.get(type) ?? ruled);
+  }
+
+  /** The shard a query goes to, as vtgate finds it. */
+  route(keyspaceName: string, table: string, id: string, type: ServedType): ShardState {
+    const keyspace = this.#holder(keyspaceName, table, type);
+    const shard = this.shardOf(keyspaceName, table, id, type);
     const target = `${keyspace.name}.${shard?.name ?? '?'}.${type.toLowerCase()}`;
     // Where a shard has none of its own, replicas answer for rdonly tablets too.
     const able = shard?.tablets.filter((tablet) => tablet.type === type || (type === 'RDONLY' && tablet.type === 'REPLICA')) ?? [];
@@ -205,6 +235,11 @@ export class Topology {
       throw new QueryFailed(
         `target: ${target}: vttablet: Table 'vt_${keyspace.name}.${table}' doesn't exist (errno 1146) (sqlstate 42S02)`,
       );
+    if (shard.disabled.has(type)) throw new QueryFailed(`target: ${target}: TabletControl.DisableQueryService set`);
+    if (type === 'PRIMARY' && shard.sourceShards.length > 0)
+      throw new QueryFailed(`target: ${target}: master tablet with filtered replication on`);
+    if (shard.deniedReads.get(type)?.includes(table))
+      throw new QueryFailed(`target: ${target}: disallowed due to rule: enforce blacklisted tables`);
     return shard;
   }
 

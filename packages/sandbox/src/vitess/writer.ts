@@ -1,4 +1,7 @@
-/** Clients that never rest: they write new rows and change old ones through vtgate, and remember what they were told was written. */
+/**
+ * Clients that never rest: they write new rows and change old ones through vtgate, remember what they were told was written, and read it from
+ * every type of tablet. A primary must answer with what was written last; the others may be behind, but never lack a row that was always there.
+ */
 import type { Cluster } from './cluster.ts';
 import { QueryFailed, SERVED } from './topology.ts';
 
@@ -7,6 +10,8 @@ export interface Writer {
   readonly acknowledged: number;
   /** Writes that were refused, and tried again. */
   readonly refused: number;
+  /** Reads that were answered. */
+  readonly answered: number;
   /** Resolves when so many have been acknowledged. */
   reached(acknowledged: number): Promise<void>;
   /** Writes nothing until it is resumed; resolves when the streams have brought along what was written. */
@@ -14,7 +19,7 @@ export interface Writer {
   resume(): void;
   /** Stops, and resolves when the last write has ended. */
   stop(): Promise<void>;
-  /** What is wrong when every type of tablet is asked for every row it must have; nothing, as a rule. */
+  /** What is wrong when every type of tablet is asked for every row it must have, and what was wrong with an answer before; nothing, as a rule. */
   problems(): string[];
 }
 
@@ -28,6 +33,11 @@ export function keepWriting(cluster: Cluster, keyspace: string, table: string): 
   // Whatever was there before must stay there.
   const holder = topology.keyspace(topology.keyspace(keyspace).servedFrom.get('PRIMARY') ?? keyspace);
   for (const shard of holder.serving('PRIMARY')) for (const [id, value] of shard.tables.get(table) ?? []) told.set(id, value);
+  const first = [...told.keys()];
+  /** Every value that a row ever had. */
+  const values = new Map([...told].map(([id, value]) => [id, new Set([value])]));
+  const misread: string[] = [];
+  let answered = 0;
   let waiting: { at: number; resolve: () => void }[] = [];
   let acknowledged = 0;
   let refused = 0;
@@ -40,11 +50,24 @@ export function keepWriting(cluster: Cluster, keyspace: string, table: string): 
     try {
       topology.write(keyspace, table, id, value);
       told.set(id, value);
+      values.set(id, (values.get(id) ?? new Set()).add(value));
       acknowledged += 1;
       waiting = waiting.filter(({ at, resolve }) => (acknowledged >= at ? void resolve() : true));
     } catch (error) {
       if (!(error instanceof QueryFailed)) throw error;
       refused += 1;
+    }
+  };
+  const read = (id: string): void => {
+    for (const type of SERVED) {
+      try {
+        const seen = topology.read(keyspace, table, id, type);
+        answered += 1;
+        const right = type === 'PRIMARY' ? seen === told.get(id) : seen === undefined ? !first.includes(id) : values.get(id)?.has(seen);
+        if (!right) misread.push(`${type} answered ${seen ?? 'nothing'} for ${table} ${id} in round ${round}`);
+      } catch (error) {
+        if (!(error instanceof QueryFailed)) throw error;
+      }
     }
   };
   const running = (async (): Promise<void> => {
@@ -53,6 +76,8 @@ export function keepWriting(cluster: Cluster, keyspace: string, table: string): 
       round += 1;
       write(String(FIRST_ID + round), `new ${round}`);
       write(String(1 + (round % 20)), `changed ${round}`);
+      read(first[round % first.length] ?? String(FIRST_ID + round));
+      read(String(FIRST_ID + Math.ceil(round / 2)));
       await clock.sleep(PAUSE_MS, over.signal).catch(() => undefined);
     }
   })();
@@ -60,6 +85,9 @@ export function keepWriting(cluster: Cluster, keyspace: string, table: string): 
   return {
     get acknowledged() {
       return acknowledged;
+    },
+    get answered() {
+      return answered;
     },
     get refused() {
       return refused;
@@ -89,7 +117,7 @@ export function keepWriting(cluster: Cluster, keyspace: string, table: string): 
       await running;
     },
     problems() {
-      const found: string[] = [];
+      const found: string[] = [...misread];
       for (const type of SERVED)
         for (const [id, value] of told) {
           try {

@@ -17,14 +17,26 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const typeName = z.union([z.number(), z.string()]).transform((value) => TYPES[String(value)] ?? String(value));
-const partitions = z.object({
+const froms = z.array(z.object({ tablet_type: typeName.optional(), keyspace: z.string() })).nullish();
+const servingGraph = z.object({
   partitions: z
-    .array(z.object({ served_type: typeName.optional(), shard_references: z.array(z.object({ name: z.string() })).nullish() }))
+    .array(
+      z.object({
+        served_type: typeName.optional(),
+        shard_references: z.array(z.object({ name: z.string() })).nullish(),
+        shard_tablet_controls: z.array(z.object({ name: z.string(), query_service_disabled: z.boolean().optional() })).nullish(),
+      }),
+    )
     .nullish(),
+  served_from: froms,
 });
 const shardRecord = z.object({ is_master_serving: z.boolean().optional(), master_alias: z.unknown().optional() });
-const keyspaceRecord = z.object({ served_froms: z.array(z.object({ tablet_type: typeName.optional(), keyspace: z.string() })).nullish() });
-
+const keyspaceRecord = z.object({ served_froms: froms });
+const controlledShardRecord = z.object({
+  is_master_serving: z.boolean().optional(),
+  source_shards: z.array(z.object({ uid: z.union([z.number(), z.string()]) })).nullish(),
+  tablet_controls: z.array(z.object({ tablet_type: typeName.optional(), blacklisted_tables: z.array(z.string()).nullish() })).nullish(),
+});
 /** The lines a command has for the console, together. */
 async function printed(server: VtctlClient, args: string[]): Promise<string> {
   let text = '';
@@ -54,22 +66,60 @@ async function cellsOf(server: VtctlClient): Promise<string[]> {
   return (await printed(server, ['GetCellInfoNames'])).split(/\s+/).filter(Boolean);
 }
 
-/** Whether a shard still serves a type in any of the cells (all, when none are given). */
-export async function shardServes(server: VtctlClient, keyspace: string, shard: string, type: string, cells: string[]): Promise<boolean> {
-  for (const cell of cells.length > 0 ? cells : await cellsOf(server)) {
-    const served = await asJson(server, ['GetSrvKeyspace', cell, keyspace], partitions);
-    const references = (served.partitions ?? [])
-      .filter(({ served_type }) => served_type === type)
-      .flatMap((one) => one.shard_references ?? []);
-    if (references.some(({ name }) => name === shard)) return true;
-  }
-  return false;
+/** What the serving graph of one cell says of a type. */
+export interface CellServed {
+  /** Shards that it sends queries to, and those of them that are forbidden to answer. */
+  shards: string[];
+  disabled: string[];
+  /** The keyspace that serves it instead. */
+  from?: string;
 }
 
-/** Whether a keyspace still has a type served from another one, as before a vertical split has moved it. */
-export async function servedFromElsewhere(server: VtctlClient, keyspace: string, type: string): Promise<boolean> {
+/** The serving graphs, which vtgate goes by, of these cells (all, when none are given). A cell without one is not in use. */
+export async function servedInCells(server: VtctlClient, keyspace: string, type: string, cells: string[]): Promise<CellServed[]> {
+  const all: CellServed[] = [];
+  for (const cell of cells.length > 0 ? cells : await cellsOf(server)) {
+    try {
+      const graph = await asJson(server, ['GetSrvKeyspace', cell, keyspace], servingGraph);
+      const own = (graph.partitions ?? []).filter(({ served_type }) => served_type === type);
+      const from = (graph.served_from ?? []).find(({ tablet_type }) => tablet_type === type)?.keyspace;
+      all.push({
+        shards: own.flatMap(({ shard_references }) => (shard_references ?? []).map(({ name }) => name)),
+        disabled: own.flatMap(({ shard_tablet_controls }) =>
+          (shard_tablet_controls ?? []).filter(({ query_service_disabled }) => query_service_disabled).map(({ name }) => name),
+        ),
+        ...(from === undefined ? {} : { from }),
+      });
+    } catch (error) {
+      if (!NodeMissing.is(error)) throw error;
+    }
+  }
+  return all;
+}
+
+/** The keyspace that a type is served from instead, by the record of the keyspace from which its graphs are made. */
+export async function recordedFrom(server: VtctlClient, keyspace: string, type: string): Promise<string | undefined> {
   const record = await asJson(server, ['GetKeyspace', keyspace], keyspaceRecord);
-  return (record.served_froms ?? []).some(({ tablet_type }) => tablet_type === type);
+  return (record.served_froms ?? []).find(({ tablet_type }) => tablet_type === type)?.keyspace;
+}
+
+export interface ControlledShard {
+  masterServing: boolean;
+  /** What filtered replication brings to it, by number. */
+  sourceUids: string[];
+  /** Types for which tables are refused. */
+  denied: string[];
+}
+
+export async function controlledShard(server: VtctlClient, keyspace: string, shard: string): Promise<ControlledShard> {
+  const record = await asJson(server, ['GetShard', `${keyspace}/${shard}`], controlledShardRecord);
+  return {
+    masterServing: record.is_master_serving === true,
+    sourceUids: (record.source_shards ?? []).map(({ uid }) => String(uid)),
+    denied: (record.tablet_controls ?? [])
+      .filter(({ blacklisted_tables }) => (blacklisted_tables ?? []).length > 0)
+      .flatMap(({ tablet_type }) => tablet_type ?? []),
+  };
 }
 
 /** Shards of a keyspace, each with whether its master takes writes; undefined when there is no such keyspace. */

@@ -55,6 +55,7 @@ function legacyKind<P extends LegacyParams>(
     role: 'migrator',
     params: schema,
     tolerant: false,
+    guarded: true,
     actionMs: ACTION_MS,
     columns: [],
 
@@ -65,7 +66,10 @@ function legacyKind<P extends LegacyParams>(
       const { findings, seen } = params.preflight ? await look(context, all) : { findings: [], seen: null };
       const containers = operation.containers(originals(operation, params));
       return {
-        summary: [...summary(params), 'reads are moved before writes; reads can be moved back, writes cannot'],
+        summary: [
+          ...summary(params),
+          'reads are moved before writes; reads can be moved back, writes cannot: from then on there is no way back',
+        ],
         findings,
         stages: legacyStages(containers, params),
         leases: [...new Set(all.map(({ keyspace }) => keyspace))].map((keyspace) => ({

@@ -1,5 +1,6 @@
 /** Containers as stages: ids count up in the order of the list from 2, since the operation itself was the original's task 1. Pure. */
 import type { StageSpec } from '@longshore/core';
+import { stoppedKey } from '../model.ts';
 import type { Container } from './containers.ts';
 
 export interface LegacyChoices {
@@ -17,7 +18,9 @@ export function legacyStages(containers: readonly Container[], { canary, concurr
   const stage = ({ title, approval }: Container, name: string, tasks: Container['tasks'], shard?: string): StageSpec => ({
     name,
     title: shard === undefined ? title : `${title}: ${shard}`,
-    concurrency,
+    // vtctld moves one at a time under the lock of the keyspace; and one of writes must not end while another stands half-way.
+    concurrency: 'guard' in guardOf(tasks) ? 1 : concurrency,
+    ...guardOf(tasks),
     ...(approval === undefined ? {} : { approval: shard === undefined ? approval : `${approval} (${shard})` }),
     tasks: tasks.map(({ name: task, parameters }) => {
       last += 1;
@@ -32,4 +35,12 @@ export function legacyStages(containers: readonly Container[], { canary, concurr
       stage(container, `${name}-rest`, tasks.slice(1), 'the rest'),
     ];
   });
+}
+
+/** Each of its tasks that moves what is served opens a guard and ends it. */
+function guardOf(tasks: Container['tasks']): Pick<StageSpec, 'guard'> {
+  const keys = tasks.flatMap(({ parameters: { type, keyspace, source_shard, dest_keyspace, shard } }) =>
+    type === undefined ? [] : [stoppedKey(source_shard === undefined ? `${dest_keyspace}/${shard}` : `${keyspace}/${source_shard}`, type)],
+  );
+  return keys.length > 0 ? { guard: { opens: keys, ends: keys } } : {};
 }

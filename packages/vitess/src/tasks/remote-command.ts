@@ -3,7 +3,8 @@
  *
  * Changes: what the command changes. Copies go to shards that serve nobody yet; the migrations move reads and then writes to them.
  * Twice is harmless: copying a schema or rows again finds them there and corrects what differs, and looking is looking. Whether a migration
- * whose answer never came has taken effect is read in the topology before it is sent again.
+ * whose answer never came has taken effect is read in the topology before it is sent again; one that stands half-way is finished.
+ * Guard: what is migrated may be stopped meanwhile. Whatever comes, the closing finishes the migration or sees that the source serves.
  * vtworker runs one command at a time, and so do we, over the whole fleet.
  */
 import type { TaskContext, TaskDefinition } from '@longshore/core';
@@ -11,13 +12,12 @@ import { defineTask, GateClosed } from '@longshore/core';
 import { z } from 'zod';
 import type { VtctlClient, VtworkerClient } from '../client/commands.ts';
 import { COMMAND_MS, vtctl, vtworker } from '../client/commands.ts';
-import { servedFromElsewhere, shardServes } from '../client/legacy-topology.ts';
 import { CommandError, CommandUnanswered, MasterMigrated } from '../errors.ts';
 import { endpointTarget } from '../model.ts';
 import type { LeafTask, Parameters } from '../plan/leaf-tasks.ts';
 import { LEAF_TASKS } from '../plan/leaf-tasks.ts';
-import type { CommandEnd } from './command-output.ts';
 import { runCommand } from './command-output.ts';
+import { isMaster, migrates, migrationState, openGuard, placeOf, wanted } from './migration.ts';
 import { ORIGINAL } from './settings.ts';
 
 type Context = TaskContext<Parameters>;
@@ -51,29 +51,15 @@ async function reset(server: VtctlClient | VtworkerClient): Promise<void> {
   }
 }
 
-const migrates = (name: string): boolean => name.startsWith('MigrateServed');
-const isMaster = ({ type }: Parameters): boolean => type === 'master';
-
-/** Whether the topology has what a migration wants, `reverse` and all. */
-async function migrated(server: VtctlClient, task: LeafTask, given: Parameters): Promise<boolean> {
-  const { type = '', reverse } = given;
-  const cells = (given.cells ?? '').split(',').filter(Boolean);
-  const atSource =
-    task.name === 'MigrateServedTypesTask'
-      ? await shardServes(server, given.keyspace ?? '', given.source_shard ?? '', type, cells)
-      : await servedFromElsewhere(server, given.dest_keyspace ?? '', type);
-  return atSource === (reverse === 'true');
-}
-
 async function run(context: Context, task: LeafTask): Promise<{ output: string; error?: Error }> {
   const { params } = context;
   await using server = connect(context, task);
-  const args = task.command(params);
   const endpoint = params[task.endpoint] ?? '';
-  let end: CommandEnd = { output: '' };
-  const act = async (): Promise<void> => {
+  let output = '';
+  const send = async (args: string[]): Promise<void> => {
     await reset(server);
-    end = await runCommand(context, server, endpoint, args);
+    const end = await runCommand(context, server, endpoint, args);
+    output += end.output;
     const { failed } = end;
     if (!failed) return;
     if (/worker job is already in progress/.test(failed.message))
@@ -82,34 +68,57 @@ async function run(context: Context, task: LeafTask): Promise<{ output: string; 
     throw failed.unanswered ? CommandUnanswered({ text }, { cause: failed }) : CommandError({ text }, { cause: failed });
   };
   try {
-    if (!task.changes) await act();
+    if (!task.changes) await send(task.command(params));
+    else if (server.program === 'vtctl' && migrates(task)) await migrate(context, server, task, send);
     else {
-      const sentBefore = (await context.journal.entries()).some(({ key }) => key === COMMAND);
-      let known: Known | undefined = sentBefore ? undefined : 'not run';
-      const look = async (): Promise<Known> =>
-        server.program === 'vtctl' && migrates(task.name) && (await migrated(server, task, params)) ? 'done' : 'not run';
+      let known: Known = 'not run';
       await context.effect<Known>({
         key: COMMAND,
-        what: args.join(' '),
-        observe: async () => (known ??= await look()),
+        what: task.command(params).join(' '),
+        observe: async () => known,
         wanted: 'done',
         async act() {
-          try {
-            await act();
-          } catch (error) {
-            // One that was sent before and never answered may have taken effect since it was looked up: this one is refused then.
-            if (!sentBefore || !CommandError.is(error) || (await look()) !== 'done') throw error;
-          }
+          await send(task.command(params));
           known = 'done';
         },
       });
-      if (end.output === '') end.output = `${args.join(' ')}: done before, as the topology says\n`;
     }
-    return { output: end.output };
+    if (output === '') output = `${task.command(params).join(' ')}: done before, as the topology says\n`;
+    return { output };
   } catch (error) {
-    if (error instanceof Error && (CommandError.is(error) || CommandUnanswered.is(error))) return { output: end.output, error };
+    if (error instanceof Error && (CommandError.is(error) || CommandUnanswered.is(error))) return { output, error };
     throw error;
   }
+}
+
+/** Moves what is served: as the original does it, and where it was sent before, as the topology says that it stands. */
+async function migrate(context: Context, server: VtctlClient, task: LeafTask, send: (args: string[]) => Promise<void>): Promise<void> {
+  const { params } = context;
+  const key = await openGuard(context, server, task);
+  const sentBefore = (await context.journal.entries()).some((entry) => entry.key === COMMAND);
+  let known: Known | undefined = sentBefore ? undefined : 'not run';
+  let commands = [task.command(params)];
+  const look = async (): Promise<Known> => {
+    const state = await migrationState(server, task, params);
+    commands = state.commands;
+    return state.place === wanted(params) ? 'done' : 'not run';
+  };
+  await context.effect<Known>({
+    key: COMMAND,
+    what: task.command(params).join(' '),
+    observe: async () => (known ??= await look()),
+    wanted: 'done',
+    async act() {
+      try {
+        for (const command of commands) await send(command);
+      } catch (error) {
+        // One that was sent before and never answered may have taken effect since it was looked up: this one is refused then.
+        if (!sentBefore || !CommandError.is(error) || (await look()) !== 'done') throw error;
+      }
+      known = 'done';
+    },
+  });
+  await context.guard.close(key);
 }
 
 /** Runs a command of the way back; what it says goes into the log. */
@@ -129,15 +138,21 @@ async function runBack(context: Context, server: VtctlClient, key: string, args:
 async function migrateBack(context: Context, task: LeafTask): Promise<void> {
   const { params } = context;
   await using server = context.target(endpointTarget(params.vtctld_endpoint ?? ''), vtctl);
-  if (isMaster(params)) {
-    if (await migrated(server, task, params)) throw MasterMigrated({ place: task.command(params).at(-2) ?? '' });
-    return;
-  }
+  // The source gets no writes any more once they were moved: reads sent back to it would find what was.
+  const writes = await migrationState(server, task, { ...params, type: 'master', reverse: '', cells: '' });
+  if (writes.place !== 'source') throw MasterMigrated({ place: placeOf(task, params) });
+  if (isMaster(params)) return;
   const back = { ...params, reverse: params.reverse === 'true' ? '' : 'true' };
-  await runBack(context, server, COMMAND, task.command(back), () => migrated(server, task, back));
+  await runBack(
+    context,
+    server,
+    COMMAND,
+    task.command(back),
+    async () => (await migrationState(server, task, back)).place === wanted(back),
+  );
 }
 
-const CANCELLED = /is not involved in any overlapping shards|have a 'SourceShards' entry/;
+const CANCELLED = /is not involved in any overlapping shards|have a 'SourceShards' entry|is not a vertical split target/;
 
 /** Ends what still copies to the destinations. The rows stay there: nobody reads them, and the next clone corrects them. */
 async function cancelClone(context: Context, task: LeafTask): Promise<void> {
@@ -161,7 +176,7 @@ async function cancelClone(context: Context, task: LeafTask): Promise<void> {
 
 function undoOf(task: LeafTask): TaskDefinition<Parameters>['undo'] {
   if (!task.changes) return { none: 'it only looks' };
-  if (migrates(task.name)) return (context) => migrateBack(context, task);
+  if (migrates(task)) return (context) => migrateBack(context, task);
   if (task.name === 'RebuildKeyspaceGraph') return { none: 'it is made again from the shards, as it was before' };
   if (task.name === 'CopySchemaShardTask')
     return { none: 'tables without rows stay on a shard that serves nobody, and are found there the next time' };
@@ -177,8 +192,7 @@ function remoteCommand(task: LeafTask): TaskDefinition<Parameters> {
     deadlineMs: DEADLINE_MS,
     targets: (params) => [params[task.endpoint] ?? ''],
     places: (params) => (task.program === 'vtworker' ? [{ name: `vitess/${params[task.endpoint] ?? ''}`, atMost: 1 }] : []),
-    final: (params) =>
-      migrates(task.name) && isMaster(params) ? MasterMigrated({ place: task.command(params).at(-2) ?? '' }).message : undefined,
+    final: (params) => (migrates(task) && isMaster(params) ? MasterMigrated({ place: placeOf(task, params) }).message : undefined),
     run: (context) => run(context, task),
     undo: undoOf(task),
   });
