@@ -11,7 +11,7 @@ export const BadConfiguration: ErrorEntry<{ file: string; problem: string }> = d
 export const UnknownTarget: ErrorEntry<{ name: string; system: string; known: string[] }> = defineError('LSH_TARGET_UNKNOWN', {
   message: ({ name, system, known }) =>
     `there is no ${system} called "${name}" in the configuration${known.length > 0 ? `; there are ${known.join(', ')}` : ''}`,
-  fix: 'Add it under `targets:` in longshore.yaml on every worker, or, where the configuration says `allowAddresses: true`, give its address with the scheme before it: http://…, pegasus://host:port,…, openmldb://…, grpc://…',
+  fix: 'Add it under `targets:` in longshore.yaml on every worker, or, where the configuration says `allowAddresses: true`, give its address with the scheme before it (http:, pegasus:, openmldb:, grpc:).',
   retryable: false,
   exitCode: EXIT.usage,
 });

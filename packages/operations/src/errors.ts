@@ -10,7 +10,7 @@ export const UnknownKind: ErrorEntry<{ kind: string; known: string[] }> = define
 
 export const BadParams: ErrorEntry<{ kind: string; problems: string[] }> = defineError('LSH_PARAMS_INVALID', {
   message: ({ kind, problems }) => `the parameters of ${kind} are not right: ${problems.join('; ')}`,
-  fix: 'Correct the parameters named; nothing was changed.',
+  fix: ({ kind }) => `Correct the parameters named; nothing was changed. \`longshore kinds ${kind}\` lists all of them.`,
   retryable: false,
   exitCode: EXIT.usage,
 });
@@ -72,6 +72,13 @@ export const SpoolAway: ErrorEntry<{ spool: string; sinceMs: number; tasks: numb
     `Start its workers again. If its disk is lost: \`longshore spools forget ${spool}\` dumps again what had not been verified.`,
   retryable: true,
   exitCode: EXIT.attention,
+});
+
+export const NoSuchSpool: ErrorEntry<{ spool: string }> = defineError('LSH_SPOOL_UNKNOWN', {
+  message: ({ spool }) => `there is no spool ${spool}, and no operation has anything on one of that name`,
+  fix: '`longshore spools` lists them.',
+  retryable: false,
+  exitCode: EXIT.usage,
 });
 
 export const SpoolServed: ErrorEntry<{ spool: string }> = defineError('LSH_SPOOL_SERVED', {

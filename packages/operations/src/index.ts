@@ -19,6 +19,7 @@ export {
   LeaseLost,
   NoSpool,
   NoSuchOperation,
+  NoSuchSpool,
   NotConfirmed,
   NothingEndless,
   NothingToRetry,

@@ -2,6 +2,7 @@
 
 import type { Json, KindDefinition, SystemPackage, TaskDefinition } from '@longshore/core';
 import { BadParams, UnknownKind } from './errors.ts';
+import { problemOf } from './problem.ts';
 
 export interface Registry {
   kinds: ReadonlyMap<string, KindDefinition>;
@@ -36,11 +37,7 @@ export function createRegistry(systems: readonly SystemPackage[]): Registry {
     parseParams(name, params) {
       const parsed = kind(name).params.safeParse(params ?? {});
       if (parsed.success) return JSON.parse(JSON.stringify(parsed.data)) as Json;
-      const problems = parsed.error.issues.map((issue) => {
-        const name = issue.path.join('.') || 'params';
-        return /received undefined$/.test(issue.message) ? `${name} is missing` : `${name}: ${issue.message}`;
-      });
-      throw BadParams({ kind: name, problems });
+      throw BadParams({ kind: name, problems: parsed.error.issues.map(problemOf) });
     },
   };
 }

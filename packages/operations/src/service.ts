@@ -27,6 +27,7 @@ import {
   KeyReused,
   NoSuchLetter,
   NoSuchOperation,
+  NoSuchSpool,
   NoSuchStage,
   NothingEndless,
   NothingToRetry,
@@ -398,6 +399,7 @@ export function createService(engine: Engine): Service {
           break;
         }
       }
+      if (forgotten.length === 0 && !(await store.spools()).some(({ name }) => name === spool)) throw NoSuchSpool({ spool });
       for (const { holder } of await store.reservations(spool)) await store.releaseReservation(spool, holder);
       await store.dropSpool(spool);
       return forgotten;

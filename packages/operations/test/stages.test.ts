@@ -156,6 +156,7 @@ describe('stages of units', () => {
     const id = await h.submit();
     await h.settle(id, () => h.begun.length === 2);
     for (const role of ['dumper', 'restorer']) await h.store.leave(role);
+    await expect(h.service.forgetSpool('nobody-knows', 'tester')).rejects.toMatchObject({ code: 'LSH_SPOOL_UNKNOWN' });
     await h.service.forgetSpool('a', 'tester');
     gate.resolve(undefined);
     const header = await h.settle(id);

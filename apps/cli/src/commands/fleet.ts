@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Json, Log } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { processLog, untilStopped } from '@longshore/host';
-import { duration } from '@longshore/operations';
+import { duration, UnknownKind } from '@longshore/operations';
 import { isAlive, runningServer, stopServer } from '@longshore/programs';
 import { Command } from 'commander';
 import { openClient } from '../client.ts';
@@ -175,26 +175,42 @@ interface ParamsSchema {
 }
 
 function kindsCommand(terminal: Terminal): Command {
-  const command = withApi(withJson(new Command('kinds').description('kinds of operations this fleet can do, with their parameters')));
-  return examples(command, ['longshore kinds', 'longshore kinds --json']).action(async (flags: Flags) => {
-    await using client = await connectFleet(flags, terminal);
-    for (const kind of await client.kinds()) {
-      if (flags.json) {
-        terminal.json(kind);
-        continue;
+  const command = withApi(withJson(new Command('kinds').description('kinds of operations this fleet can do; of one its parameters, too')));
+  command.argument('[kind]', 'such as tsdb.migrate; with a dot at its end all that begin so');
+  return examples(command, ['longshore kinds', 'longshore kinds tsdb.migrate', 'longshore kinds --json']).action(
+    async (one: string | undefined, flags: Flags) => {
+      await using client = await connectFleet(flags, terminal);
+      const all = await client.kinds();
+      const meant = one === undefined ? all : all.filter(({ name }) => (one.endsWith('.') ? name.startsWith(one) : name === one));
+      if (one !== undefined && meant.length === 0) throw UnknownKind({ kind: one, known: all.map(({ name }) => name).sort() });
+      if (one === undefined && !flags.json) {
+        terminal.print(
+          table(
+            ['kind', 'what it does'],
+            all.map(({ name, title }) => [name, title]),
+          ).join('\n'),
+        );
+        terminal.say('`longshore kinds <kind>` lists its parameters.');
+        return;
       }
-      terminal.print(`${terminal.out.style('bold', kind.name)}  ${kind.title}`);
-      const { properties = {}, required = [] } = kind.params as ParamsSchema;
-      const needed = new Set(required);
-      const rows = Object.entries(properties).map(([name, schema]) => [
-        `  ${name}`,
-        schema.type ?? '',
-        needed.has(name) ? 'needed' : schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`,
-        schema.description ?? '',
-      ]);
-      terminal.print(table(['  parameter', 'type', '', ''], rows).slice(1).join('\n'));
-    }
-  });
+      for (const kind of meant) {
+        if (flags.json) {
+          terminal.json(kind);
+          continue;
+        }
+        terminal.print(`${terminal.out.style('bold', kind.name)}  ${kind.title}`);
+        const { properties = {}, required = [] } = kind.params as ParamsSchema;
+        const needed = new Set(required);
+        const rows = Object.entries(properties).map(([name, schema]) => [
+          `  ${name}`,
+          schema.type ?? '',
+          needed.has(name) ? 'needed' : schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`,
+          schema.description ?? '',
+        ]);
+        terminal.print(table(['  parameter', 'type', '', ''], rows).slice(1).join('\n'));
+      }
+    },
+  );
 }
 
 function workersCommand(terminal: Terminal): Command {

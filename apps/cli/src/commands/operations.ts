@@ -179,12 +179,15 @@ function opsCommand(terminal: Terminal): Command {
     async (flags: Flags & { live?: boolean; state?: OperationState[]; kind?: string; owner?: string; search?: string; limit: number }) => {
       await using client = await connectFleet(flags, terminal);
       const { limit, kind, owner, search: text } = flags;
-      const filter = { limit, state: flags.state ?? (flags.live ? LIVE : undefined), kind, owner, text };
+      const state = flags.state ?? (flags.live ? LIVE : undefined);
+      const filter = { limit, state, kind, owner, text };
       const { operations, next } = await client.operations(filter);
       if (flags.json) {
         for (const header of operations) terminal.json(header);
         return;
       }
+      if (operations.length === 0 && [state, kind, owner, text].some((one) => one !== undefined))
+        return terminal.say('No operation is like that. `longshore ops` lists all of them.');
       if (operations.length === 0) return terminal.say('There are no operations. `longshore tsdb migrate --help` shows how to start one.');
       const now = Date.now();
       const rows = operations.map((header) => {
