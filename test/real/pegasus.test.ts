@@ -134,6 +134,15 @@ describe.skipIf(!server.there)('pegasus.migrate-table', () => {
   });
 
   describe('ZooKeeper', () => {
+    // Most of what these take is waiting for one that does not answer.
+    beforeEach(async () => {
+      await fleet[Symbol.asyncDispose]();
+      fleet = await startPegasusFleet({
+        zooKeeperMs: 300,
+        source: { tables: [{ name: 'temp', partitions: 4, committed: 100, writesPerSecond: 30 }], zookeeperHosts: `${hosts}/w${root}` },
+      });
+    });
+
     test('is down when the clients are to be switched: they may write again, and nothing was changed', async () => {
       fleet.around = async (effect, when) => {
         if (effect === 'pegasus.deny-writes/deny' && when === 'after') proxy.shut();

@@ -110,9 +110,37 @@ const queryConfig: Call = (cluster, fields) => {
   );
 };
 
+/** By the number of a kind of pattern; 0, or none given, is every name. A pattern that is none fits nothing. */
+function matching(pattern: string, how: number): (name: string) => boolean {
+  switch (how) {
+    case 2:
+      return (name) => name === pattern;
+    case 3:
+      return (name) => name.includes(pattern);
+    case 4:
+      return (name) => name.startsWith(pattern);
+    case 5:
+      return (name) => name.endsWith(pattern);
+    case 6:
+      return expression(pattern);
+    default:
+      return () => true;
+  }
+}
+
+function expression(pattern: string): (name: string) => boolean {
+  try {
+    const read = new RegExp(pattern);
+    return (name) => read.test(name);
+  } catch {
+    return () => false; // whoever asks may send anything
+  }
+}
+
 const listApps: Call = (cluster, fields) => {
   const status = num(fields, 1);
-  const infos = cluster.tables.filter((table) => status === 0 || APP_STATUS[table.status] === status).map(appBytes);
+  const fits = matching(str(fields, 2), num(fields, 3));
+  const infos = cluster.tables.filter((table) => (status === 0 || APP_STATUS[table.status] === status) && fits(table.name)).map(appBytes);
   return answer(ok().list(2, T.struct, infos));
 };
 
@@ -207,16 +235,9 @@ const queryDuplication: Call = (cluster, fields) => {
 };
 
 const listDuplication: Call = (cluster, fields) => {
-  const [pattern, how] = [str(fields, 1), num(fields, 2)];
-  const fits: Readonly<Record<number, (name: string) => boolean>> = {
-    1: () => true,
-    2: (name) => name === pattern,
-    3: (name) => name.includes(pattern),
-    4: (name) => name.startsWith(pattern),
-    5: (name) => name.endsWith(pattern),
-    6: (name) => new RegExp(pattern).test(name),
-  };
-  const tables = cluster.tables.filter(({ name, status }) => status !== 'AS_DROPPED' && (fits[how]?.(name) ?? false));
+  const how = num(fields, 2);
+  const fits = matching(str(fields, 1), how);
+  const tables = cluster.tables.filter(({ name, status }) => how !== 0 && status !== 'AS_DROPPED' && fits(name));
   const states = tables.map((table): [Buffer, Buffer] => [
     text(table.name),
     new Out()
@@ -346,7 +367,7 @@ const command: Call = (cluster, fields, node) => {
           ? name.startsWith(part)
           : kind[1] === 'postfix'
             ? name.endsWith(part)
-            : new RegExp(part).test(name),
+            : expression(part)(name),
     );
   const now = cluster.now();
   const counters = [...cluster.counters(node)].filter(([name]) => fits(name)).map(([name, value]) => ({ name, type: typeOf(name), value }));

@@ -32,6 +32,7 @@ const HEADER_BYTES = 48;
 const CALL = 0x80010001 | 0;
 const REPLY = 0x80010002 | 0;
 const MAX_BODY_BYTES = 64 << 20;
+const MAX_HEAD_BYTES = 64 << 10;
 const OVERSIZED = 0x7fffffff;
 
 interface Request {
@@ -45,6 +46,8 @@ function readRequest(body: Buffer): Request {
   if (from.i32() !== CALL) throw new BadRequest('it is no call');
   const call = from.text();
   const seq = from.i32();
+  // What is inside of a call nobody knows is nobody's business: it is answered by its name and number.
+  if (!CALLS.has(call)) return { call, seq, fields: new Map() };
   const args = from.struct({ 1: INNER[call] ?? {} });
   const fields = args.get(1);
   if (!(fields instanceof Map)) throw new BadRequest('it has no argument');
@@ -119,8 +122,17 @@ class Port {
   #take(socket: Socket, given: Buffer): Buffer {
     let rest = given;
     while (rest.length >= 4) {
-      if (rest.toString('latin1', 0, 4) !== 'THFT') return this.#http(socket, rest);
-      const version = rest.length >= 8 ? rest.readUInt32BE(4) : 0;
+      const magic = rest.toString('latin1', 0, 4);
+      if (magic === 'GET ') {
+        const left = this.#http(socket, rest);
+        if (left.length === rest.length) return rest; // not whole yet
+        rest = left;
+        continue;
+      }
+      if (magic !== 'THFT') throw new BadRequest('it is neither a call nor a page');
+      if (rest.length < 8) return rest;
+      const version = rest.readUInt32BE(4);
+      if (version > 1) throw new BadRequest(`nobody knows headers of version ${version}`);
       const headerBytes = version === 1 ? 16 : HEADER_BYTES;
       if (rest.length < headerBytes) return rest;
       if (version === 0 && rest.readUInt32BE(8) !== HEADER_BYTES) throw new BadRequest('the header has another length');
@@ -195,15 +207,16 @@ class Port {
 
   #http(socket: Socket, given: Buffer): Buffer {
     const end = given.indexOf('\r\n\r\n');
+    if (end < 0 && given.length > MAX_HEAD_BYTES) throw new BadRequest('its head is too long');
     if (end < 0) return given;
     const [line = ''] = given.toString('latin1', 0, end).split('\r\n');
     const [, path] = /^GET (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
     if (path === undefined) throw new BadRequest('it is no request');
-    void this.#page(socket, path);
+    void this.#page(socket, path, /^connection: *close$/im.test(given.toString('latin1', 0, end)));
     return given.subarray(end + 4);
   }
 
-  async #page(socket: Socket, path: string): Promise<void> {
+  async #page(socket: Socket, path: string, last: boolean): Promise<void> {
     const fault = this.#world.arrived(`GET ${path}`, this.address);
     if (fault?.kind === 'delay' || fault?.kind === 'late') await this.#world.later(fault.ms);
     if (fault?.kind === 'silent' || fault?.kind === 'no-answer') return;
@@ -228,6 +241,7 @@ class Port {
         body,
       ].join('\r\n'),
     );
+    if (last) socket.end();
   }
 
   /** Cuts what is open. */
