@@ -183,8 +183,6 @@ function play(
   const model = new Model(5, backlog, delays);
   const rules = { inForceAt: model.deniedAt + inForceAfter, dupSyncMs };
   let notes: Notes = {};
-  /** PEGASUS_SCHEDULES says how many. */
-  const RUNS = Number(process.env.PEGASUS_SCHEDULES ?? 4_000);
   let switches = 0;
   for (const one of [...steps, ...Array.from({ length: 12 }, () => end).flat()]) {
     const partition = 'partition' in one ? model.at(one.partition) : undefined;
@@ -216,6 +214,8 @@ function play(
   return switches;
 }
 
+/** PEGASUS_SCHEDULES says how many. */
+const RUNS = Number(process.env.PEGASUS_SCHEDULES ?? 4_000);
 let switches = 0;
 test.prop([schedule], { numRuns: RUNS })('no mutation of a client is left behind when the table is called drained', (given) => {
   switches += play(given, (model) => expect(model.unshipped).toBe(0));
