@@ -1,5 +1,6 @@
 /** Without a meta proxy, so that no ZooKeeper is needed: rehearsals, denials that are handed over, and what the operator does with them. */
 import type { OperationHeader } from '@longshore/core';
+import type { PegasusOptions } from '@longshore/sandbox';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type PegasusFleet, startPegasusFleet, TENTH, TENTH_PARAMS } from '../../support/pegasus-fleet.ts';
 
@@ -23,6 +24,42 @@ test('a rehearsal denies, drains, and lets clients write again', async () => {
   expect(outcome(header)).toEqual(['succeeded', undefined]);
   expect(fleet.source.state.history).toEqual(['add temp onebox2', 'deny temp timeout*write', 'deny temp nothing']);
   expect(await notesOf(header.id)).toContain('a rehearsal');
+});
+
+describe('rows', () => {
+  const rehearse = async (source: Partial<PegasusOptions>, before: () => void = () => undefined): Promise<string> => {
+    await fleet[Symbol.asyncDispose]();
+    // The number of the one begins that of the other.
+    const tables = [
+      { name: 'temp', id: 2, partitions: 2, committed: 3_000, rows: 3_000 },
+      { name: 'big', id: 20, partitions: 2, rows: 5_000_000 },
+    ];
+    fleet = await startPegasusFleet({ source: { tables, ...source }, target: { ...(source.dialect && { dialect: source.dialect }) } });
+    before();
+    const header = await fleet.run(migration({ afterDrain: 'lift' }));
+    expect(outcome(header)).toEqual(['succeeded', undefined]);
+    return notesOf(header.id);
+  };
+
+  test.each(['2.4', '2.6'] as const)('are told as servers of %s estimate them, and not as proof', async (dialect) => {
+    const notes = await rehearse({ dialect });
+    expect(notes).toContain(
+      'rows, estimated by the servers and no proof: about 6,000 at onebox before writes were denied, about 6,000 at onebox2',
+    );
+    const { id } = await fleet.run(order('pegasus.status'));
+    expect(await notesOf(id)).toContain('rows, estimated by the servers: about 6,000');
+  });
+
+  test('are not counted where the servers tell nothing of them', async () => {
+    expect(await rehearse({ estimates: false })).toContain('rows: not counted, the servers of onebox offer no estimate');
+  });
+
+  test('are not counted where the replicas of the target have not looked since they were opened', async () => {
+    const notes = await rehearse({}, () => {
+      fleet.target.state.settings.times.statsMs = 600_000;
+    });
+    expect(notes).toContain('rows: not counted, onebox2 has made no estimate yet of 2 partitions: 0, 1');
+  });
 });
 
 test('it is said beforehand what happens without a root', async () => {

@@ -20,7 +20,16 @@ export async function liftDenial(context: TaskContext<Move>, key: string): Promi
   const { table, from } = context.params;
   await using source = context.target(context.params.source, pegasusCluster);
   const guard = await context.guard.find(denialKey(table));
-  if (guard?.state === 'handed-over') return 'lifted'; // it is the heir's
+  if (guard?.state === 'handed-over') {
+    // It is the heir's.
+    if ((await denialOf(source, table)) === DENY_WRITES)
+      context.note({
+        level: 'warning',
+        row: table,
+        text: `writes to ${table} at ${from} are still denied: that was handed over, and is ended by longshore pegasus finish or longshore pegasus lift -t ${table} --source ${context.params.source}`,
+      });
+    return 'lifted';
+  }
   const begun = await switchBegun(context);
   if (begun !== undefined && (await pointedAway(context))) {
     await context.effect<string | null>({

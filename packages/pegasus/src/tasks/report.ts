@@ -50,7 +50,7 @@ async function rowsBefore(context: TaskContext<Move>): Promise<RowsRead> {
 async function rowsAfter(context: TaskContext<Move>): Promise<RowsRead> {
   const { table, meta, cluster } = context.params;
   await using target = context.target(meta, pegasusCluster);
-  return readRows(target, table, cluster);
+  return await readRows(target, table, cluster); // before the connection is closed
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
