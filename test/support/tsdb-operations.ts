@@ -21,7 +21,7 @@ export interface TsdbOperations extends AsyncDisposable {
 
 const quiet: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const LOOK_MS = 10;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** `path`: of the spool. Targets are addresses. */
 export async function tsdbOperations(path: string): Promise<TsdbOperations> {

@@ -64,8 +64,13 @@ export async function surveyWriting(
   if (via === 'import') summary.push(await surveyImport(context, writing, batches, findings));
   else if (via === 'put') summary.push(await surveyPut(context, writing, batches, findings));
   else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
-  const again = via === 'import' ? 'everything is read back and counted once more at the end' : 'everything is read back';
   if (!(await hasAnnotations(context, writing))) summary.push('annotations are counted, and not moved: the sink has no annotations');
+  const again = {
+    import: 'everything is read back and counted once more at the end',
+    put: 'everything is read back, where the sink can be asked',
+    lines: 'every file is read back',
+    text: 'every file is read back',
+  }[via];
   summary.push(verify ? again : 'nothing is read back: the outcome will be "not verified"');
   return summary;
 }
