@@ -4,6 +4,7 @@ import type { BatchView, RestoreOpening } from '@longshore/spool';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { viewLines } from '../client/victoriametrics/lines.ts';
 import { CannotRename, WouldMerge } from '../errors.ts';
+import { annotationsOf } from '../plan/annotations.ts';
 import { batchPlanOf } from '../plan/batches.ts';
 import type { SinkNames } from '../plan/renaming.ts';
 import { namesOf } from '../plan/renaming.ts';
@@ -38,10 +39,12 @@ export async function openNamed(context: Context, from: string, batch: string): 
     if (opening.state === 'removed') return opening;
     await using plain = opening.batch;
     const byMetric = new Map<string, Set<string>>();
-    for (const { chunk, metric, points } of plain.entries) {
+    for (const entry of plain.entries) {
+      const { chunk, metric, points } = entry;
       const labels = byMetric.get(metric) ?? new Set<string>();
       byMetric.set(metric, labels);
       if (points > 0) for (const series of await plain.digests(chunk)) labels.add(series.labels);
+      for (const annotation of annotationsOf(entry)) labels.add(annotation.labels);
     }
     for (const [metric, labels] of byMetric) await agreeOnTags(context, metric, labels);
   }
