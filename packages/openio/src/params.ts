@@ -58,6 +58,7 @@ export interface MoveParams extends Where, Placement {
   mode: 'native' | 'manual';
   maxFrozenMs: number;
   backup?: string | undefined;
+  rdir?: string | undefined;
   pauseMs: number;
 }
 export const MoveParams: z.ZodType<MoveParams> = z
@@ -79,6 +80,7 @@ export const MoveParams: z.ZodType<MoveParams> = z
       .regex(/^\/[\w./-]*$/, 'an absolute path of letters, digits, _ . / -')
       .optional()
       .describe('manual: directory for backups, on each host; absent: beside the volume'),
+    rdir: z.url().optional().describe('address of the rdir, to be told that the base has left'),
     pauseMs,
   })
   .refine(
@@ -100,7 +102,7 @@ const inventory: {
     .enum(['files', 'rdir'])
     .default('files')
     .describe('where the bases of the services are listed: the volumes themselves, or an rdir'),
-  rdir: z.url().optional().describe('address of the rdir, for that'),
+  rdir: z.url().optional().describe('address of the rdir: to list bases with it, and to be told which have left'),
   containers: z
     .array(z.string().regex(/^[^/]+\/.+$|^[0-9A-F]{64}$/, 'a container is ACCOUNT/NAME or its id'))
     .min(1)

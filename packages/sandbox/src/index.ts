@@ -7,6 +7,8 @@ export type { DemoDataOptions } from './demo-data.ts';
 export { demoData } from './demo-data.ts';
 export type { Effect, Fault, Knobs, Match, SeenRequest } from './knobs.ts';
 export { dpsFaults, errorInsideReply } from './knobs.ts';
+export type { RdirStandIn } from './openio/rdir.ts';
+export { startRdir } from './openio/rdir.ts';
 export type { OpenIoOptions, OpenIoStandIn } from './openio/server.ts';
 export { startOpenIo } from './openio/server.ts';
 export type { OpenIoSettings } from './openio/settings.ts';

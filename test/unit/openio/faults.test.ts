@@ -156,3 +156,23 @@ test('with the peers replaced at once, a write between force and leave would not
   expect(json).toMatchObject({ properties: { colour: 'blue' } });
   expect((json as { properties: object }).properties).not.toHaveProperty('n');
 });
+
+test('a copy that was lost on its way is waited out before the new file is taken away again', async () => {
+  let lostAt = 0;
+  let removedAt = 0;
+  fleet.around = async (effect, when) => {
+    if (when !== 'before') return;
+    if (effect === 'openio.move/remove') removedAt = fleet.clock.now();
+    if (effect !== 'openio.move/copy' || lostAt > 0) return;
+    lostAt = fleet.clock.now();
+    const [{ id } = { id: '' }] = (await fleet.service.list({ limit: 1 })).operations;
+    await fleet.service.act(id, 'cancel', 'tester');
+    await new Promise<never>((_, reject) => fleet.ended.addEventListener('abort', () => reject(new Error('it is dead')), { once: true }));
+  };
+  const { id } = await fleet.run(move());
+  await fleet.service.revert(id, 'tester');
+  expect((await fleet.finished(id, ({ state: now }) => now === 'reverted' || now === 'needs-attention')).state).toBe('reverted');
+  // What the proxy was told: half a minute, and a millisecond an object.
+  expect(removedAt - lostAt).toBeGreaterThanOrEqual(30_000);
+  expect(await wrongWith(fleet, 'c1', [A, B, C])).toEqual([]);
+});

@@ -1,5 +1,5 @@
 /** The real engine on in-memory ports, with two workers, against an OpenIO stand-in on real ports, on the real clock. */
-import type { Consumer, MemoryTransport, OperationHeader, Store, Target } from '@longshore/core';
+import type { Clock, Consumer, MemoryTransport, OperationHeader, Store, Target } from '@longshore/core';
 import { memoryStore, memoryTransport, seededRandom } from '@longshore/core';
 import { silentLog } from '@longshore/host';
 import { openio } from '@longshore/openio';
@@ -17,6 +17,8 @@ export interface OpenIoFleet extends AsyncDisposable {
   service: Service;
   store: Store;
   transport: MemoryTransport;
+  /** Of the engine and its handlers. */
+  clock: Clock;
   around: Around;
   /** Aborted when the fleet is closed: what hangs by intention ends. */
   ended: AbortSignal;
@@ -57,6 +59,7 @@ export async function startFleet({ speed = 1, ...options }: OpenIoOptions & { sp
     service,
     store,
     transport,
+    clock,
     around: async () => undefined,
     where: { proxies: io.proxies.map(({ url }) => url), namespace: io.cluster.namespace },
     settings: {},

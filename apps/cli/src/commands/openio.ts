@@ -33,6 +33,7 @@ interface MoveFlags extends PlacementFlags {
   mode?: string;
   maxFrozen?: number;
   backup?: string;
+  rdir?: string;
   pause?: number;
 }
 
@@ -85,7 +86,7 @@ const inventoryOptions = (command: Command): Command =>
     .option('--account <name>', 'of the containers named with --container')
     .option('--container <names>', 'only these, with commas', names)
     .addOption(new Option('--inventory <where>', 'where the bases are listed').choices(['files', 'rdir']))
-    .option('--rdir <address>', 'address of the rdir, for that');
+    .option('--rdir <address>', 'address of the rdir: to list bases with it, and to be told which have left');
 
 const movesOptions = (command: Command): Command =>
   placementOptions(inventoryOptions(namespaceOptions(command)))
@@ -134,9 +135,10 @@ export function openioCommand(terminal: Terminal): Command {
           )
           .option('--max-frozen <duration>', 'manual: frozen for no longer than this', milliseconds)
           .option('--backup <directory>', 'manual: where backups go, on each host; left out: beside the volume')
+          .option('--rdir <address>', 'address of the rdir, to be told that the base has left')
           .option('--pause <duration>', 'draw each step out, to watch it', milliseconds),
       request: (flags) => {
-        const { account, container, cid, to, mode, maxFrozen, backup, pause } = flags;
+        const { account, container, cid, to, mode, maxFrozen, backup, rdir, pause } = flags;
         const from = needed('openio move', '--from', flags.from);
         if (cid === undefined) {
           needed('openio move', '--container', container);
@@ -146,7 +148,7 @@ export function openioCommand(terminal: Terminal): Command {
           ...namespaceParams('openio move', flags),
           ...placementParams(flags),
           from,
-          ...given({ account, container, cid, to, mode, maxFrozenMs: maxFrozen, backup, pauseMs: pause }),
+          ...given({ account, container, cid, to, mode, maxFrozenMs: maxFrozen, backup, rdir, pauseMs: pause }),
         };
         const headline = `move ${cid ?? `${account}/${container}`} from ${from}${to === undefined ? '' : ` to ${to}`}.`;
         return { kind: 'openio.move-base', params, headline };

@@ -126,8 +126,8 @@ export const ServerError: RefusalEntry = defineError('LSH_OPENIO_SERVER_ERROR', 
 });
 
 export const NotUnderstood: ErrorEntry<{ what: string; proxy: string; problem: string }> = defineError('LSH_OPENIO_REPLY', {
-  message: ({ what, proxy, problem }) => `${what}: the answer of ${proxy} is not what an oio-proxy answers (${problem})`,
-  fix: 'Check that the address is that of an oio-proxy.',
+  message: ({ what, proxy, problem }) => `${what}: the answer of ${proxy} is not what OpenIO answers (${problem})`,
+  fix: 'Check that the address is that of an oio-proxy, or of the rdir.',
   retryable: false,
   exitCode: EXIT.failed,
 });

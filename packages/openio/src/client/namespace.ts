@@ -7,7 +7,7 @@ import type { BaseProperties, MemberState, PeerAnswers, Reference, Service } fro
 import { joined } from '../model.ts';
 import { NotUnderstood, refusalOf } from './errors.ts';
 import type { Call, ProxyDeps } from './proxy.ts';
-import { COPY_DEADLINE_MS, OioProxy } from './proxy.ts';
+import { copyDeadlineMs, OioProxy } from './proxy.ts';
 import { baseProperties, config, deleted, member, nothing, perPeer, reference, services } from './replies.ts';
 
 /** A proxy answers these for a single service; its HTTP status would be a class of them. */
@@ -132,14 +132,15 @@ export class Namespace implements AsyncDisposable {
     await this.#onContainer('admin/del_properties', cid, [key], `take the mark off ${cid}`);
   }
 
-  async copy(cid: string, from: string, to: string): Promise<void> {
+  /** `objects`: how many are in it. */
+  async copy(cid: string, { from, to, objects }: { from: string; to: string; objects: number }): Promise<void> {
     await this.#first.change(
       {
         method: 'POST',
         route: 'admin/copy',
         query: { cid, type: 'meta2' },
         body: { to, from },
-        deadlineMs: COPY_DEADLINE_MS,
+        deadlineMs: copyDeadlineMs(objects),
         what: `copy ${cid} from ${from} to ${to}`,
       },
       nothing,

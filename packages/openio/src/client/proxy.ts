@@ -11,9 +11,14 @@ import { NotUnderstood, OutcomeUnknown, refusalOf } from './errors.ts';
 /** A proxy waits for an election for as long as twenty seconds. */
 const DEADLINE_MS = 25_000;
 /** A copy of a large base takes its time. */
-export const COPY_DEADLINE_MS = 600_000;
+const LONGEST_COPY_MS = 600_000;
 /** Longest time a change can take effect after it was sent: the deadline that the proxy was told, and a margin. */
 export const ACTION_MS = 30_000;
+
+/** A millisecond an object, of which a base has about a kilobyte. The proxy is told; after it a copy whose answer did not come does not land. */
+export function copyDeadlineMs(objects: number): number {
+  return Math.min(LONGEST_COPY_MS, ACTION_MS + objects);
+}
 const READS: RetryPolicy = { attempts: 4, firstPauseMs: 50, maxPauseMs: 1_000 };
 const ANSWER_BYTES = 64 << 20;
 const SHOWN = 300;

@@ -18,7 +18,7 @@ const OK = 200;
 
 export async function manualDraft(context: TaskContext<MoveParams>, namespace: Namespace, facts: Facts, to: string): Promise<PlanDraft> {
   const { params } = context;
-  const { from, proxies, maxFrozenMs, backup, pauseMs, replicas } = params;
+  const { from, proxies, maxFrozenMs, backup, rdir, pauseMs, replicas } = params;
   const hosts = hostsOf(facts) ?? [];
   const [row] = facts.reference?.rows ?? [];
   const base = baseName(facts.cid, row?.seq ?? 1);
@@ -27,7 +27,9 @@ export async function manualDraft(context: TaskContext<MoveParams>, namespace: N
   for (const id of [...hosts].sort((a, b) => Number(b === from) - Number(a === from))) disks.push(await lookAt(namespace, facts, id, base));
   const hasMaster = hosts.length > 0 && [...(await namespace.status(facts.cid, hosts)).values()].some(({ code }) => code === OK);
   const wish = { from, to, constraint: constraintOf(params), replicas };
-  const { problems, warnings, kept } = manualVerdict(facts, wish, disks, hasMaster);
+  const { problems, warnings, kept, widened } = manualVerdict(facts, wish, disks, hasMaster);
+  const reached = disks.some(({ id, unreachable }) => id === from && unreachable === undefined);
+  const edited = widened && reached ? [...kept, from] : kept;
   const findings: Finding[] = [
     ...problems.map((text): Finding => ({ level: 'error', text })),
     ...warnings.map((text): Finding => ({ level: 'warning', text })),
@@ -43,7 +45,10 @@ export async function manualDraft(context: TaskContext<MoveParams>, namespace: N
     from,
     to,
     kept,
+    edited,
+    widened,
     backup,
+    rdir,
     maxFrozenMs,
     pauseMs,
   });
@@ -52,7 +57,7 @@ export async function manualDraft(context: TaskContext<MoveParams>, namespace: N
     summary: [
       `${nameOf(facts)} (${facts.cid})`,
       `${joined(hosts)} → ${joined(after)}`,
-      `by hand: the files of ${joined(kept)} are edited, closed and backed up before`,
+      `by hand: the files of ${joined(edited)} are edited, closed and backed up before`,
     ],
     findings,
     stages: problems.length > 0 ? [] : manualStages({ ...task, cid: facts.cid, name: nameOf(facts), maxFrozenMs }, hasMaster),

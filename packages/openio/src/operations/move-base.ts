@@ -52,7 +52,7 @@ export const moveBase: KindDefinition<MoveParams> = defineKind({
 
 function draft(params: MoveParams, namespace: string, facts: Facts, to: string, findings: Finding[]): PlanDraft {
   const { cid } = facts;
-  const { from, proxies, replicas, location, minDistance, pauseMs } = params;
+  const { from, proxies, replicas, location, minDistance, rdir, pauseMs } = params;
   const hosts = hostsOf(facts) ?? [];
   const after = replaced(hosts, { from, to });
   const place = { replicas, minDistance, ...(location === undefined ? {} : { location }) };
@@ -68,7 +68,7 @@ function draft(params: MoveParams, namespace: string, facts: Facts, to: string, 
               {
                 id: 'move',
                 task: 'openio.move',
-                params: { proxies, namespace, ...place, cid, from, to, perService: 1, pauseMs },
+                params: { proxies, namespace, ...place, cid, from, to, perService: 1, pauseMs, ...(rdir === undefined ? {} : { rdir }) },
                 placement: 'role',
               },
             ],

@@ -46,7 +46,7 @@ export function leasesOf(namespace: string, moves: readonly { cid: string }[]): 
 }
 
 export function draftOf(params: MovesParams, namespace: string, plan: MovesPlan, snapshot: Snapshot): PlanDraft {
-  const { proxies, concurrency, perService, pauseMs, replicas, location, minDistance } = params;
+  const { proxies, concurrency, perService, pauseMs, replicas, location, minDistance, rdir } = params;
   const { moves, bars, stuck } = plan;
   const common = {
     proxies,
@@ -56,6 +56,7 @@ export function draftOf(params: MovesParams, namespace: string, plan: MovesPlan,
     ...(location === undefined ? {} : { location }),
     perService,
     pauseMs,
+    ...(rdir === undefined ? {} : { rdir }),
   };
   const stages: StageSpec[] =
     moves.length === 0

@@ -21,8 +21,10 @@ export interface OnDisk {
 export interface ManualVerdict {
   problems: string[];
   warnings: string[];
-  /** Replicas that stay and whose files are edited. */
+  /** Replicas that stay and whose files can be reached. */
   kept: string[];
+  /** The files name the old replica beside the new one, and its own does: for a container that clients use. */
+  widened: boolean;
 }
 
 /** The newest version wins; files that are behind take its data when they are elected, and are named. */
@@ -73,7 +75,16 @@ export function manualVerdict(facts: Facts, wish: MoveWish, disks: readonly OnDi
   if (staying + 1 <= hosts.length / 2)
     problems.push(`with ${wish.to} there would be ${staying + 1} of ${hosts.length} replicas: no majority`);
   if (!hasMaster) warnings.push('it has no master now: nothing can be frozen, and nothing is written to it anyway');
-  return { problems, warnings, kept: kept.map(({ id }) => id) };
+  const going = disks.find(({ id }) => id === wish.from);
+  const wasReached = going !== undefined && going.unreachable === undefined && going.openUnknown === undefined;
+  const fromServes = !facts.silent.has(wish.from);
+  if (hasMaster && fromServes && !wasReached)
+    problems.push(
+      `the file of ${wish.from} cannot be reached (${going?.unreachable ?? going?.openUnknown ?? 'it was not looked at'}), but it serves: clients would read from it what is old`,
+    );
+  // One that is damaged serves nobody.
+  const widened = hasMaster && (!fromServes || going?.check === 'ok');
+  return { problems, warnings, kept: kept.map(({ id }) => id), widened };
 }
 
 function newestOf(files: readonly OnDisk[]): [OnDisk | undefined, OnDisk[]] {

@@ -19,9 +19,10 @@ import type { Facts } from '../plan/facts.ts';
 import { hostsOf, nameOf } from '../plan/facts.ts';
 import { LOOSE, parseConstraint } from '../plan/locations.ts';
 import { nativeProblems, replaced } from '../plan/preflight.ts';
-import { Relocator } from './relocate.ts';
+import { copySentAt, Relocator } from './relocate.ts';
 import { restingWhenBusy } from './rest.ts';
 import { PATIENT } from './settings.ts';
+import { unnote } from './unnote.ts';
 
 export interface MoveTaskParams extends Where, Placement {
   namespace: string;
@@ -30,6 +31,7 @@ export interface MoveTaskParams extends Where, Placement {
   to: string;
   /** Moves at a time from one service, and to one. */
   perService: number;
+  rdir?: string | undefined;
   pauseMs: number;
 }
 
@@ -63,6 +65,7 @@ export const move: TaskDefinition<MoveTaskParams> = defineTask({
     from: ServiceId,
     to: ServiceId,
     perService: z.int().positive(),
+    rdir: z.url().optional(),
     pauseMs: z.int().min(0),
   }),
   retry: PATIENT,
@@ -83,6 +86,7 @@ export const move: TaskDefinition<MoveTaskParams> = defineTask({
       return { found: row, hosts: set, ...(await new Relocator(context, namespace, way).run(begun)) };
     });
     await context.journal.done(ROW);
+    await unnote(context, context.params.rdir, from, { namespace: namespace.name, name: found.name, cid });
     context.tally(found.name, 'moved', 1);
     if (leftover) context.tally(found.name, 'leftovers', 1);
     context.count('moves', 1);
@@ -100,7 +104,16 @@ export const move: TaskDefinition<MoveTaskParams> = defineTask({
     const found = rowOf(begun);
     if (!found) return;
     await using namespace = openNamespace(context, context.params);
-    const way = { ...found, cid, hosts: found.hosts, incoming: from, outgoing: to, pauseMs: 0, always: true };
+    const way = {
+      ...found,
+      cid,
+      hosts: found.hosts,
+      incoming: from,
+      outgoing: to,
+      pauseMs: 0,
+      always: true,
+      copySentAt: copySentAt(begun),
+    };
     await new Relocator(context, namespace, way).run([]);
     await context.journal.done(ROW);
   },

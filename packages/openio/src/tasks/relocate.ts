@@ -17,7 +17,7 @@
 import type { JournalEntry, Json, TaskContext } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import type { Namespace } from '../client/index.ts';
-import { TargetIsMaster } from '../client/index.ts';
+import { copyDeadlineMs, TargetIsMaster } from '../client/index.ts';
 import { NotAsExpected } from '../errors.ts';
 import { compareVersions, joined, peersOf, versionsOf } from '../model.ts';
 import { observe } from '../observe.ts';
@@ -43,6 +43,13 @@ export interface Relocation {
   pauseMs: number;
   /** Every step is made, though it seems to have been: for a way back, since a late step of the way there may still land. */
   always: boolean;
+  /** When a copy to the replica that goes now was sent whose end nobody has seen: one that came later would leave a file behind. */
+  copySentAt?: number | undefined;
+}
+
+/** Of the way there, for the way back. */
+export function copySentAt(begun: readonly JournalEntry[]): number | undefined {
+  return begun.find(({ key, state }) => key === 'copy' && state === 'intent')?.at;
 }
 
 export class Relocator {
@@ -113,13 +120,13 @@ export class Relocator {
       () => this.#hasCopy(),
       true,
       async () => {
-        const master = await this.#master();
+        const objects = await this.#objects();
         try {
-          await this.#namespace.copy(cid, master, incoming);
+          await this.#namespace.copy(cid, { from: await this.#master(), to: incoming, objects });
         } catch (error) {
           if (!TargetIsMaster.is(error)) throw error;
           await this.#namespace.leave(cid, [incoming]);
-          await this.#namespace.copy(cid, await this.#master(), incoming);
+          await this.#namespace.copy(cid, { from: await this.#master(), to: incoming, objects });
         }
       },
     );
@@ -139,6 +146,10 @@ export class Relocator {
       if (error instanceof LongshoreError && !error.data.retryable) return false;
       throw error;
     }
+  }
+
+  async #objects(): Promise<number> {
+    return Number((await this.#namespace.fromMaster(this.#way.cid)).system['sys.m2.objects'] ?? 0);
   }
 
   async #master(): Promise<string> {
@@ -246,7 +257,10 @@ export class Relocator {
 
   /** True when the old file stays, since its service does not answer. */
   async #remove(): Promise<boolean> {
-    const { cid, name, outgoing, everybody, hosts } = this.#way;
+    const { cid, name, outgoing, everybody, hosts, copySentAt: sentAt } = this.#way;
+    const { clock, signal } = this.#context;
+    const landed = sentAt === undefined ? 0 : sentAt + copyDeadlineMs(await this.#objects());
+    if (landed > clock.now()) await clock.sleep(landed - clock.now(), signal);
     const strangers = everybody.filter((id) => !hosts.includes(id));
     let leftover = false;
     for (const id of [outgoing, ...strangers.filter((one) => one !== outgoing)]) {

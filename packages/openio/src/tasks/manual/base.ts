@@ -29,7 +29,15 @@ export interface ManualParams extends Where {
   to: string;
   /** Replicas that stay and whose files can be reached. */
   kept: string[];
+  /** Replicas whose files are edited: those, and the one that goes where it is `widened`. */
+  edited: string[];
+  /**
+   * There is a master, so clients may come between any two steps. The files get the old set and the new replica, as online; whoever is
+   * elected meanwhile, with whichever files are edited already, nobody is read from who gets no writes. The rest is done online.
+   */
+  widened: boolean;
   backup?: string | undefined;
+  rdir?: string | undefined;
   maxFrozenMs: number;
   pauseMs: number;
 }
@@ -44,14 +52,17 @@ export const manualParams: z.ZodType<ManualParams> = z.strictObject({
   from: ServiceId,
   to: ServiceId,
   kept: z.array(ServiceId).min(1),
+  edited: z.array(ServiceId).min(1),
+  widened: z.boolean(),
   backup: z.string().optional(),
+  rdir: z.url().optional(),
   maxFrozenMs: z.int().positive(),
   pauseMs: z.int().min(0),
 });
 
 /** As the engine stores it. */
-export function asJson({ backup, ...rest }: ManualParams): { [key: string]: Json } {
-  return { ...rest, ...(backup === undefined ? {} : { backup }) };
+export function asJson({ backup, rdir, ...rest }: ManualParams): { [key: string]: Json } {
+  return { ...rest, ...(backup === undefined ? {} : { backup }), ...(rdir === undefined ? {} : { rdir }) };
 }
 
 export const DECACHE = 'server.periodic_decache.period';
@@ -87,6 +98,11 @@ export class ManualBase {
     return [...new Set([...this.params.hosts, this.params.to])].sort();
   }
 
+  /** What the files are made to say. */
+  get peersToWrite(): string[] {
+    return this.params.widened ? this.everybody : this.newHosts;
+  }
+
   /** Where these services have their files, by the conscience: never by what somebody typed. */
   async files(ids: readonly string[]): Promise<FileOf[]> {
     const settings = hostSettings(this.namespace);
@@ -110,9 +126,13 @@ export class ManualBase {
     return by.pids.length === 0;
   }
 
-  /** Everybody has left, and no process holds a file of it. Services must have been told to close idle bases. */
+  /**
+   * Everybody has left, and no process holds a file of it. Services must have been told to close idle bases. Where clients may come at any
+   * time this is not to be had, and not needed: files are edited one by one, each in a moment in which nobody has it open.
+   */
   async close(ids: readonly string[]): Promise<void> {
-    const { cid, name } = this.params;
+    const { cid, name, widened } = this.params;
+    if (widened) return;
     const { clock, signal } = this.context;
     await this.namespace.flush();
     const files = await this.files(ids);
@@ -128,12 +148,15 @@ export class ManualBase {
         if (clock.now() >= closedUntil) break;
         await clock.sleep(LOOK_MS, signal);
       }
-      const { members } = await this.namespace.debug(cid, this.everybody);
-      const left = [...members.values()].every((member) => member === null || member.state === 'NONE');
-      if (left && (await this.#allClosed(files))) return;
+      if ((await this.#nobodyTakesPart()) && (await this.#allClosed(files))) return;
       if (clock.now() >= until)
         throw FileInUse({ path: files[0]?.path ?? name, host: files[0]?.host.name ?? '', by: 'a service that clients turn to' });
     }
+  }
+
+  async #nobodyTakesPart(): Promise<boolean> {
+    const { members } = await this.namespace.debug(this.params.cid, this.everybody);
+    return [...members.values()].every((member) => member === null || member.state === 'NONE');
   }
 
   async #allClosed(files: readonly FileOf[]): Promise<boolean> {
@@ -161,10 +184,10 @@ export class ManualBase {
   }
 
   /**
-   * Makes every kept file say `hosts`, journalled file by file. What a service has read before it was written is made to be read again:
+   * Makes every file that is edited say `hosts`, journalled file by file. What a service has read before it was written is made to be read again:
    * with open files nothing is as it looks.
    */
-  async setPeers(hosts: readonly string[], ids: readonly string[] = this.params.kept): Promise<void> {
+  async setPeers(hosts: readonly string[], ids: readonly string[] = this.params.edited): Promise<void> {
     const wanted = joined(hosts);
     for (const file of await this.files(ids)) {
       let before = '';
@@ -177,12 +200,33 @@ export class ManualBase {
         },
         wanted,
         act: async () => {
-          if (!(await this.isClosed(file))) await this.close(ids);
-          await this.writePeers(file, before, wanted);
+          // A member keeps the peers it began with, however closed its file is.
+          if (!(await this.isClosed(file)) || !(await this.#nobodyTakesPart())) await this.close(ids);
+          await this.#inAnIdleMoment(() => this.writePeers(file, before, wanted));
         },
       });
     }
-    for (const file of await this.files(ids)) if (!(await this.seesItsFile(file))) await this.close(ids);
+    for (const file of await this.files(ids)) {
+      const until = this.context.clock.now() + CLOSE_MS;
+      while (!(await this.seesItsFile(file))) {
+        if (this.context.clock.now() >= until) throw FileInUse({ path: file.path, host: file.host.name, by: file.id });
+        await this.close(ids);
+        await this.context.clock.sleep(LOOK_MS, this.context.signal);
+      }
+    }
+  }
+
+  /** A service that closes idle bases has the file open as long as a request takes. */
+  async #inAnIdleMoment(write: () => Promise<void>): Promise<void> {
+    const { clock, signal } = this.context;
+    const until = clock.now() + CLOSE_MS;
+    for (;;)
+      try {
+        return await write();
+      } catch (error) {
+        if (!FileInUse.is(error) || clock.now() >= until) throw error;
+        await clock.sleep(LOOK_MS, signal);
+      }
   }
 
   /** The service reads of its base what stands in the file; one that is down, or has it closed, will. */

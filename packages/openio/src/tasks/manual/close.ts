@@ -1,6 +1,6 @@
 /**
- * Has every replica of a base closed: all leave the election, and the services are told to close idle bases, until no process has a file of
- * it open.
+ * Has every replica of a base closed: the services are told to close idle bases, and where there is no master all leave the election, until no
+ * process has a file of it open.
  *
  * Changes: the election; `server.periodic_decache.period` of the services, for as long as files are edited.
  * Twice is harmless: both are set. Guard: the period is set back to what it was; a service that closes idle bases is slower, and no more.
@@ -43,8 +43,8 @@ export const close: TaskDefinition<ManualParams> = defineTask({
       close: { task: 'openio.reopen', params: asJson(params) },
     });
     await tellServicesToClose(base);
-    await base.close(params.kept);
-    await context.event('manual', `${params.name}: everybody has left, and no file of it is open`);
+    await base.close(params.edited);
+    if (!params.widened) await context.event('manual', `${params.name}: everybody has left, and no file of it is open`);
     return undefined;
   },
 

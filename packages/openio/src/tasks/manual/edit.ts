@@ -1,5 +1,5 @@
 /**
- * Writes the new peers into the file of every replica that stays: all of them, before anybody may be elected.
+ * Writes the new peers into the file of every replica that stays, and where there is a master the old set with the new replica into all files.
  *
  * Changes: `sys.peers` in closed files, one transaction each, guarded by the value that was found.
  * Twice is harmless: a file that says so already is not touched.
@@ -27,8 +27,8 @@ export const edit: TaskDefinition<ManualParams> = defineTask({
     const { params } = context;
     await using namespace = openNamespace(context, params);
     const base = new ManualBase(context, namespace, params);
-    for (const file of await base.files(params.kept)) await base.assertSound(file);
-    await base.setPeers(base.newHosts);
+    for (const file of await base.files(params.edited)) await base.assertSound(file);
+    await base.setPeers(base.peersToWrite);
     return undefined;
   },
 
@@ -39,10 +39,10 @@ export const edit: TaskDefinition<ManualParams> = defineTask({
     await using namespace = openNamespace(context, params);
     const base = new ManualBase(context, namespace, params);
     const edited = [];
-    for (const file of await base.files(params.kept)) if ((await base.peersIn(file)) !== joined(hosts)) edited.push(file);
+    for (const file of await base.files(params.edited)) if ((await base.peersIn(file)) !== joined(hosts)) edited.push(file);
     if (edited.length > 0) {
       await tellServicesToClose(base);
-      await base.close(params.kept);
+      await base.close(params.edited);
       await base.setPeers(hosts);
       await letServicesKeepBases(base);
     }

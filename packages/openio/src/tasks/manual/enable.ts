@@ -7,9 +7,9 @@
  */
 import type { TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
-import { AlreadyEnabled } from '../../client/index.ts';
+import { AlreadyEnabled, Unavailable } from '../../client/index.ts';
 import { HostFailed } from '../../errors.ts';
-import { joined, statusName } from '../../model.ts';
+import { joined, peersOf, statusName } from '../../model.ts';
 import { openNamespace } from '../../open.ts';
 import { elect } from '../elect.ts';
 import { drawnOut, PATIENT } from '../settings.ts';
@@ -64,9 +64,10 @@ export const enable: TaskDefinition<ManualParams> = defineTask({
  */
 async function agree(base: ManualBase, hosts: readonly string[]): Promise<void> {
   const wanted = joined(hosts);
+  if (base.params.widened) await agreeOnline(base, hosts);
   const reached: string[] = [];
   let differs = false;
-  for (const file of await base.files(base.params.kept))
+  for (const file of await base.files([...base.params.edited, base.params.to].filter((id) => hosts.includes(id))))
     try {
       const agrees = (await base.peersIn(file)) === wanted && (await base.seesItsFile(file));
       reached.push(file.id);
@@ -80,4 +81,20 @@ async function agree(base: ManualBase, hosts: readonly string[]): Promise<void> 
   await tellServicesToClose(base);
   await base.close(reached);
   await base.setPeers(hosts, reached);
+}
+
+/** Through the master, where there is one: the peers reach every replica that takes part. What cannot be done so is done in the files. */
+async function agreeOnline({ context, namespace, params: { cid, name } }: ManualBase, hosts: readonly string[]): Promise<void> {
+  const peers = async (): Promise<string> => joined(peersOf((await namespace.fromMaster(cid)).system));
+  try {
+    await context.effect<string>({
+      key: 'agree',
+      what: `set the peers of ${name} to ${joined(hosts)}`,
+      observe: peers,
+      wanted: joined(hosts),
+      act: () => namespace.setPeers(cid, hosts),
+    });
+  } catch (error) {
+    if (!Unavailable.is(error)) throw error;
+  }
 }

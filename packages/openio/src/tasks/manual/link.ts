@@ -1,7 +1,8 @@
 /**
- * Replaces the container's row in meta1, and has every proxy forget where it was. The row is never unlinked first.
+ * Replaces the container's row in meta1, and has every proxy forget where it was. The row is never unlinked first. Where there is a master the
+ * new replica joins before, and the old one goes after, as in every move online.
  *
- * Changes: meta1's row, in one step.
+ * Changes: meta1's row, in one step; with a master what `relocate.ts` says.
  * Twice is harmless: the same row again is the same row.
  */
 import type { TaskContext, TaskDefinition } from '@longshore/core';
@@ -11,6 +12,7 @@ import { joined } from '../../model.ts';
 import { openNamespace } from '../../open.ts';
 import { beforeElection } from '../../plan/election.ts';
 import { lookAt } from '../elect.ts';
+import { copySentAt, type Relocation, Relocator } from '../relocate.ts';
 import { BRISK, drawnOut } from '../settings.ts';
 import type { ManualParams } from './base.ts';
 import { ManualBase, manualParams } from './base.ts';
@@ -26,6 +28,10 @@ export const link: TaskDefinition<ManualParams> = defineTask({
     const { cid, name, from, to } = params;
     await using namespace = openNamespace(context, params);
     const base = new ManualBase(context, namespace, params);
+    if (params.widened) {
+      await new Relocator(context, namespace, { ...wayOf(params), status: 'frozen' }).run(await context.journal.entries());
+      return undefined;
+    }
     await relink(context, namespace, params, base.newHosts, false);
     // As the original looks for the first time: the new hosts are there, and nobody takes part yet. An intermediate state, and shown as one.
     const { members } = await namespace.debug(cid, base.newHosts);
@@ -50,10 +56,27 @@ export const link: TaskDefinition<ManualParams> = defineTask({
   },
 
   async undo(context) {
-    await using namespace = openNamespace(context, context.params);
-    await relink(context, namespace, context.params, context.params.hosts, true);
+    const { params } = context;
+    await using namespace = openNamespace(context, params);
+    if (!params.widened) return relink(context, namespace, params, params.hosts, true);
+    const begun = await context.journal.entries();
+    if (begun.length > 0) await new Relocator(context, namespace, { ...wayBackOf(params), copySentAt: copySentAt(begun) }).run([]);
   },
 });
+
+/** The online way, of a base whose files name both replicas. */
+function wayOf(params: ManualParams): Omit<Relocation, 'status'> {
+  const { cid, seq, args, name, hosts, from, to, pauseMs } = params;
+  const everybody = [...hosts, to];
+  const after = hosts.map((host) => (host === from ? to : host));
+  return { cid, seq, args, name, hosts: after, incoming: to, outgoing: from, everybody, pauseMs, always: false };
+}
+
+/** Back, for a base that has a master: what was written since is taken along. */
+export function wayBackOf(params: ManualParams): Relocation {
+  const { hosts, from, to } = params;
+  return { ...wayOf(params), hosts, incoming: from, outgoing: to, status: 'enabled', pauseMs: 0, always: true };
+}
 
 async function relink(
   context: TaskContext<ManualParams>,

@@ -14,8 +14,10 @@ import { finalProblems } from '../../plan/final-check.ts';
 import { elect, lookAt } from '../elect.ts';
 import { Relocator } from '../relocate.ts';
 import { CHECK_MS, PATIENT } from '../settings.ts';
+import { unnote } from '../unnote.ts';
 import type { ManualParams } from './base.ts';
 import { ManualBase, manualParams } from './base.ts';
+import { wayBackOf } from './link.ts';
 
 /** As the original calls it. */
 const MARK = 'rebuild';
@@ -69,13 +71,15 @@ export const retire: TaskDefinition<ManualParams> = defineTask({
       const why = isMajority(params)
         ? `${from} does not answer: its old file stays. When it is back, \`longshore openio repair\` removes it`
         : `the file of ${from} stays: it was moved with ${params.kept.join(', ')} only, and may hold what that never got. Compare them, and take it away by hand, before a repair`;
-      context.note({ level: 'warning', row: name, text: why });
+      // A move online has said so already.
+      if (!params.widened) context.note({ level: 'warning', row: name, text: why });
       context.tally(name, 'leftovers', 1);
     }
     await namespace.flush();
     await check(!leftover || !awake.includes(from));
     const { members, problems } = await lookAt(namespace, cid, hosts, base.everybody);
     await context.show('election', { name, cid, hosts, incoming: to, outgoing: from, members, problems });
+    await unnote(context, params.rdir, from, { namespace: namespace.name, name, cid });
     context.tally(name, 'moved', 1);
     context.count('moves', 1);
     return { output: { cid, name, before: params.hosts, after: hosts } };
@@ -103,22 +107,8 @@ export const retire: TaskDefinition<ManualParams> = defineTask({
   /** It has a master by now: the way back is the online one. */
   async undo(context) {
     const { params } = context;
-    const { cid, seq, args, name, hosts, from, to } = params;
     if (!(await context.journal.entries()).some(({ key }) => key === 'remove')) return;
     await using namespace = openNamespace(context, params);
-    const way = {
-      cid,
-      seq,
-      args,
-      name,
-      hosts,
-      incoming: from,
-      outgoing: to,
-      everybody: [...hosts, to],
-      status: 'enabled',
-      pauseMs: 0,
-      always: true,
-    } as const;
-    await new Relocator(context, namespace, way).run([]);
+    await new Relocator(context, namespace, wayBackOf(params)).run([]);
   },
 });
