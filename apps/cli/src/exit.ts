@@ -37,8 +37,13 @@ export class Ended extends Error {
 /** One sentence and what to do; the stack only under `LONGSHORE_LOG=debug`. */
 export function tellError(error: unknown, environment: NodeJS.ProcessEnv = process.env): { text: string; exitCode: number } {
   const data = errorData(error);
-  const sentence = data.message.charAt(0).toUpperCase() + data.message.slice(1);
+  const sentence = capital(data.message);
   const stack = environment.LONGSHORE_LOG === 'debug' && error instanceof Error ? `\n${error.stack}` : '';
   const known = error instanceof LongshoreError ? '' : '\nSet LONGSHORE_LOG=debug to see where.';
   return { text: `${sentence.replace(/\.$/, '')}.\n${data.fix}${known}${stack}\n`, exitCode: data.exitCode };
+}
+
+/** A word begins large; a name (`plan.yaml:`, an address) stays as it is. */
+function capital(text: string): string {
+  return /^[a-z]+(?![^\s,])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

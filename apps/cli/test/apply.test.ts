@@ -57,8 +57,13 @@ describe('a file', () => {
   test.each([
     ['a setting that does not exist', FILE.replace('deadline', 'dedline'), /line 4, column 1: dedline: there is no such setting/],
     ['what is not YAML', 'kind: [', /line 1, column/],
-    ['no parameters', 'kind: tsdb.migrate\n', /params: /],
-    ['an approval policy that does not exist', `${FILE}approvals: sometimes\n`, /line 10, column 12: approvals: /],
+    ['no parameters', 'kind: tsdb.migrate\n', /params is missing/],
+    ['parameters under another name', 'kind: tsdb.migrate\nparms: {}\n', /line 2, column 1: parms: there is no such setting/],
+    [
+      'an approval policy that does not exist',
+      `${FILE}approvals: sometimes\n`,
+      /line 10, column 12: approvals must be one of none, cutover, every-stage/,
+    ],
     ['nothing', '', /nothing in it/],
   ])('with %s is refused by line and column', (_what, text, problem) => {
     expect(() => readOperations('m.yaml', text)).toThrow(

@@ -1,4 +1,5 @@
 /** YAML checked against a schema, with the line and column of what is wrong. */
+import { problemOf } from '@longshore/operations';
 import type { Document } from 'yaml';
 import { isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
@@ -27,10 +28,13 @@ function readDocument<T>(document: Document.Parsed, lines: LineCounter, schema: 
     return `line ${line}, column ${col}: `;
   };
   const broken = document.errors[0];
-  if (broken) throw refuse(at(broken.pos[0]) + broken.message.split('\n')[0]);
+  // The library says the place once more at the end.
+  if (broken) throw refuse(at(broken.pos[0]) + (broken.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''));
   const parsed = schema.safeParse(document.toJS() ?? {});
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
+  const { issues } = parsed.error;
+  // What is misspelt is missing, too; the person has to look at the spelling.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   const path = issue.path.map(String);
   let key: string | undefined;
   let what = issue.message;
@@ -43,7 +47,8 @@ function readDocument<T>(document: Document.Parsed, lines: LineCounter, schema: 
     what = issue.issues[0]?.message ?? what;
   }
   const offset = key === undefined ? offsetOf(document, path) : (keyOffset(document, path) ?? offsetOf(document, path));
-  throw refuse(`${at(offset)}${path.join('.') || 'the file'}: ${what}`);
+  const told = key === undefined ? problemOf({ path: path.length > 0 ? path : ['the file'], message: what }) : `${path.join('.')}: ${what}`;
+  throw refuse(`${at(offset)}${told}`);
 }
 
 /** Where a value stands, or the nearest thing around it that is there. */

@@ -30,8 +30,12 @@ function thrown(act: () => unknown): unknown {
 
 describe('what is wrong is told with its line and column', () => {
   test.each([
-    ['a value of the wrong type', 'fleet: ok\nworker:\n  concurrency: many\n', 'line 3, column 16: worker.concurrency: '],
-    ['a number out of bounds', 'worker: { lockMs: 10 }\n', 'line 1, column 19: worker.lockMs: '],
+    [
+      'a value of the wrong type',
+      'fleet: ok\nworker:\n  concurrency: many\n',
+      'line 3, column 16: worker.concurrency must be a number, not a text',
+    ],
+    ['a number out of bounds', 'worker: { lockMs: 10 }\n', 'line 1, column 19: worker.lockMs must be at least 1000'],
     ['a key that does not exist', 'fleet: ok\nwoker:\n  concurrency: 2\n', 'line 2, column 1: woker: there is no such setting'],
     [
       'a nested key that does not exist',
@@ -44,14 +48,14 @@ describe('what is wrong is told with its line and column', () => {
       'targets:\n  VM:\n    system: x\n    address: http://x\n',
       'line 2, column 3: targets.VM: a name is made of',
     ],
-    ['a target without an address', 'targets:\n  vm:\n    system: victoriametrics\n', 'line 3, column 5: targets.vm.address: '],
+    ['a target without an address', 'targets:\n  vm:\n    system: victoriametrics\n', 'line 3, column 5: targets.vm.address is missing'],
     ['an address that is none', 'targets:\n  vm:\n    system: x\n    address: here\n', 'line 4, column 14: targets.vm.address: '],
     [
       'a secret that is not a reference',
       'targets:\n  vm:\n    system: x\n    address: http://x\n    secrets:\n      token: hunter2\n',
       'line 6, column 14: targets.vm.secrets.token: a secret is given by reference: env:NAME or file:/path',
     ],
-    ['something that is no mapping', '- a\n- b\n', 'line 1, column 1: the file: '],
+    ['something that is no mapping', '- a\n- b\n', 'line 1, column 1: the file must be an object, not a list'],
     ['broken YAML', 'fleet: "open\nworker:\n', 'line '],
     ['a key given twice', 'fleet: a\nfleet: b\n', 'line 2, column 1: '],
   ])('%s', (_, text, problem) => {

@@ -38,6 +38,7 @@ export {
 } from './errors.ts';
 export { duration, explain } from './explain.ts';
 export type { FleetDrain } from './fleet-drain.ts';
+export { problemOf } from './problem.ts';
 export type { Registry } from './registry.ts';
 export { createRegistry } from './registry.ts';
 export type { RevertPlan, RevertStep } from './revert.ts';

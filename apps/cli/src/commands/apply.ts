@@ -96,7 +96,8 @@ function textOf(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    throw BadFile({ file, problem: (error as Error).message }, { cause: error });
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw BadFile({ file, problem: code === 'ENOENT' ? 'there is no such file' : message }, { cause: error });
   }
 }
 
