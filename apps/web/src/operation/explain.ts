@@ -10,7 +10,7 @@ export function Explained({ text, header, wide }: { text: string | undefined; he
   // The head of the page has them already, and louder.
   const said = [error, attention?.error].flatMap((one) => (one ? [one.message, one.fix] : []));
   return html`<${Card} wide=${wide} title=${isFinal(state) ? 'What happened' : 'What is happening'} name="explain">
-    <div class=${`explain ${stateTone(state)}`}>${text === undefined ? html`<p class="soft">…</p>` : paragraphs(text, said).map((one, at) => html`<${Paragraph} key=${at} paragraph=${one} first=${at === 0} />`)}</div>
+    <div class=${`explain ${error && !isFinal(state) ? 'bad' : stateTone(state)}`}>${text === undefined ? html`<p class="soft">…</p>` : paragraphs(text, said).map((one, at) => html`<${Paragraph} key=${at} paragraph=${one} first=${at === 0} />`)}</div>
   </${Card}>`;
 }
 
