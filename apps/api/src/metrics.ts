@@ -1,6 +1,6 @@
 /** The fleet in numbers, in Prometheus's text format. */
 import type { OperationHeader, Presence } from '@longshore/core';
-import { FINAL_STATES, isAtRest, ROLES } from '@longshore/core';
+import { FINAL_STATES, isAtRest, lagMs, ROLES } from '@longshore/core';
 import type { ProcessMetrics } from '@longshore/host';
 import type { Engine } from '@longshore/operations';
 import type { FastifyInstance } from 'fastify';
@@ -148,6 +148,14 @@ export async function fleetMetrics(engine: Engine): Promise<string> {
     ),
     family('longshore_worker_slots', 'Tasks the workers can run at once.', perRole('concurrency')),
     family('longshore_worker_slots_busy', 'Tasks the workers run now.', perRole('busy')),
+    family(
+      'longshore_lag_seconds',
+      'Of operations that go on until their end is asked for: time between now, or that end, and up to when everything is done.',
+      known.flatMap((header): Sample[] => {
+        const lag = isAtRest(header) ? undefined : lagMs(header, clock.now());
+        return lag === undefined ? [] : [{ labels: { operation: header.id, kind: header.kind }, value: lag / 1000 }];
+      }),
+    ),
     await guardMetrics(
       engine,
       known.filter((header) => !isAtRest(header)),

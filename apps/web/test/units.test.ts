@@ -57,6 +57,19 @@ test('a stage of some units only knows them by their own numbers', () => {
   expect([unitOfTask('dump-b0000002-r1'), unitOfTask('noop-1-5'), unitOfTask('count')]).toEqual([2, 5, undefined]);
 });
 
+test('of windows without an end those that have come due are drawn; what waits for its second reading is in the sink', () => {
+  const followed = { ...spec(0), bulk: { count: 0, params: null, endless: { from: 0, everyMs: HOUR_MS } } };
+  const tasks = [
+    live(1, 'tsdb.follow-reread', 'gated'),
+    live(1, 'tsdb.follow-close', 'waiting'),
+    live(2, 'tsdb.follow-restore', 'running'),
+    live(2, 'tsdb.follow-reread', 'waiting'),
+    live(3, 'tsdb.follow-dump', 'running'),
+    live(3, 'tsdb.follow-restore', 'waiting'),
+  ];
+  expect(cellsOf(state(4), followed, tasks, new Set(), false).join('')).toBe('vrsd');
+});
+
 test('windows of hours make a row of each day, in line with the hours', () => {
   const startMs = Date.UTC(2026, 2, 1, 22);
   const windows = windowsOf(plan({ startMs, stopMs: startMs + 5 * HOUR_MS, intervalMs: HOUR_MS, metrics: ['a'] }, 5))!;

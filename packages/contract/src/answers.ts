@@ -41,6 +41,8 @@ const HEADER = z.object({
   state: z.enum(STATES),
   intent: z.string().optional().describe('what a person has asked of it and that is not so yet'),
   waitsFor: z.string().optional(),
+  finish: z.object({ by: z.string(), at }).optional().describe('who asked for the end of what would go on for ever'),
+  reachedAt: at.optional().describe('of what goes on until its end is asked for: everything up to then is done; the rest is its lag'),
   awaits: z
     .object({ stages: z.array(z.string()), since: at })
     .optional()

@@ -17,6 +17,7 @@ import type {
   StageSpec,
   StoredPlan,
   Tally,
+  TaskRecord,
   TaskSpec,
 } from './words.ts';
 
@@ -312,6 +313,11 @@ export interface KindDefinition<P = unknown> {
    * A stage that does units again whose spool is lost. `begun`: their first task had ended, and its numbers are in the report. Pure.
    */
   redo?(plan: StoredPlan, stage: StageSpec, units: number[], begun: boolean): StageSpec;
+  /**
+   * Of a kind with an endless stage: up to when everything is done, ms since the epoch; undefined where that cannot be said yet. `tasks` are
+   * the live ones. Pure.
+   */
+  reached?(plan: StoredPlan, header: OperationHeader, tasks: readonly TaskRecord[]): number | undefined;
   /**
    * It only reads: a status that workers look up. It waits for no turn where only so many operations run at once, and its plan may take no
    * lease and open no guard. Its answer is the output of its tasks.

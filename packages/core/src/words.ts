@@ -420,6 +420,8 @@ export interface OperationHeader {
   /** While it was being ended, what was to close a guard found it replaced: what it was for has come about, and it goes on with what is left. */
   cameAbout?: true;
   leases?: { target: string; scope: string; token: number }[];
+  /** Of what is endless: everything up to then is done (ms since the epoch). What lies between that and now is its lag. */
+  reachedAt?: number;
   /** What keeps it from beginning anything new, in words. */
   waitsFor?: string;
   /** Spools it has live tasks on, but that no worker serves: since when, ms. */
@@ -429,6 +431,11 @@ export interface OperationHeader {
 /** Nothing goes on by itself: it is over, or a plan that nobody has started. No sweep looks at it, and it takes no share of the fleet. */
 export function isAtRest({ state, mode, intent }: Pick<OperationHeader, 'state' | 'mode' | 'intent'>): boolean {
   return FINAL_STATES.has(state) || (state === 'planned' && mode === 'plan' && intent === undefined);
+}
+
+/** How far what is endless is behind, ms; once its end was asked for, behind that. Undefined of what ends by itself, or has not begun. */
+export function lagMs({ reachedAt, finish }: Pick<OperationHeader, 'reachedAt' | 'finish'>, now: number): number | undefined {
+  return reachedAt === undefined ? undefined : Math.max(0, Math.min(now, finish?.at ?? now) - reachedAt);
 }
 
 /** An entry of an operation's event log. `id` orders events and resumes a stream. */

@@ -70,6 +70,7 @@ export function decide(input: DecideInput): Decision {
         const leftOpen = filled === 'through' && closeLeftOpen(draft, input);
         concluding = filled === 'through' && draft.tasks.size === 0 && !leftOpen && guards === 'quiet' && header.attention === undefined;
         watchSpools(draft, input);
+        tellReached(draft, input);
       }
     }
     giveOrder(draft);
@@ -99,6 +100,15 @@ function waitsForItsTurn({ queued, intent, ending, revert }: OperationHeader): b
 
 /** States in which something of the plan may be begun. */
 const LIVELY: ReadonlySet<string> = new Set(['running', 'needs-attention', 'reverting', 'awaiting-approval']);
+
+/** How far what is endless has come. */
+function tellReached(draft: Draft, { kind }: DecideInput): void {
+  const { header, plan } = draft;
+  const at = plan && kind.reached?.(plan, header, [...draft.tasks.values()]);
+  if (at === undefined || at === header.reachedAt) return;
+  header.reachedAt = at;
+  draft.touched = true;
+}
 
 /** What the workers are told follows from what was asked and from what is open. */
 function giveOrder(draft: Draft): void {

@@ -1,6 +1,6 @@
 /** One screen in plain words: what it is doing, what it waits for and since when, what is unsafe, what to type next. */
 import type { GuardRecord, OperationHeader, StoredPlan } from '@longshore/core';
-import { FINAL_STATES } from '@longshore/core';
+import { FINAL_STATES, lagMs } from '@longshore/core';
 import { isAsked } from './approvals.ts';
 import type { TaskView } from './task-view.ts';
 
@@ -54,6 +54,9 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
           ? `It was asked to finish by ${header.finish.by}: what had come due by then is done, then it goes on.`
           : `It goes on until it is asked to end: \`longshore finish ${id}\`.`,
       );
+    const lag = lagMs(header, now);
+    if (lag !== undefined)
+      lines.push(`Everything up to ${new Date(header.reachedAt!).toISOString()} is done: it is ${duration(lag)} behind.`);
     lines.push(...comesNext(header, plan));
     if (header.waitsFor) lines.push(sentence(`It waits: ${header.waitsFor}`));
     else if (header.state !== 'paused' && !header.awaits) lines.push(...doing(tasks, now));

@@ -126,3 +126,10 @@ export const AnnotationsUnseen: ErrorEntry<{ sink: string; metric: string; annot
     exitCode: EXIT.failed,
   },
 );
+
+export const CannotFollowInto: ErrorEntry<{ sink: string }> = defineError('LSH_TSDB_FOLLOW_SINK', {
+  message: ({ sink }) => `${sink} is no VictoriaMetrics that can be read back, so it cannot be told which points of a window came late`,
+  fix: 'Give the address of a VictoriaMetrics (http://host:8428), or move closed windows with `longshore tsdb migrate --stop`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});

@@ -1,5 +1,6 @@
 import type { SystemPackage, TaskDefinition } from '@longshore/core';
 import { dump } from './operations/dump.ts';
+import { follow } from './operations/follow.ts';
 import { inspect } from './operations/inspect.ts';
 import { kildaDump } from './operations/kilda-dump.ts';
 import { kildaRestore } from './operations/kilda-restore.ts';
@@ -12,6 +13,8 @@ import { compareFolder } from './tasks/compare-folder.ts';
 import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
 import { findBatches, findToCompare } from './tasks/find-batches.ts';
+import { followDump, followReread } from './tasks/follow-dump.ts';
+import { followClose, followRestore } from './tasks/follow-restore.ts';
 import { inspectDump, inspectMetric } from './tasks/inspect.ts';
 import { inspectFolder } from './tasks/inspect-files.ts';
 import { inspectHeld } from './tasks/inspect-held.ts';
@@ -30,7 +33,7 @@ import { writeBatch } from './tasks/write-batch.ts';
 /** Everything a program needs to run time-series operations. */
 export const tsdb: SystemPackage = {
   name: 'tsdb',
-  kinds: [migrate, dump, restore, verify, inspect, kildaDump, kildaRestore],
+  kinds: [migrate, follow, dump, restore, verify, inspect, kildaDump, kildaRestore],
   tasks: [
     proveSink,
     dumpBatch,
@@ -52,6 +55,10 @@ export const tsdb: SystemPackage = {
     provePut,
     putBatch,
     writeBatch,
+    followDump,
+    followRestore,
+    followReread,
+    followClose,
     ...INTERVAL_TASKS,
   ].map((task) => tellingBothNames(task as TaskDefinition)),
 };

@@ -1,5 +1,6 @@
 /** Parameters of the kinds, as the API takes them. Times in ms since the epoch, half-open. */
 import { z } from 'zod';
+import { MAX_WAITING_WINDOWS } from './plan/follow.ts';
 import type { Renaming } from './plan/renaming.ts';
 import { renamingParams } from './plan/renaming.ts';
 
@@ -135,6 +136,48 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
     .optional()
     .describe('folders are named by their windows, one for each, with all metrics in it'),
 });
+
+const FOLLOW_MS = 600_000;
+
+export interface FollowParams extends Pick<SelectionParams, 'prefixes' | 'match' | 'exclude' | 'tags'> {
+  source: string;
+  sink: string;
+  startMs: number;
+  intervalMs: number;
+  graceMs: number;
+  metricsPrefix: string;
+  existing: 'refuse' | 'fill';
+  settleMs: number;
+  spool?: string | undefined;
+}
+
+const { prefixes, match, exclude, tags } = selection;
+/** Everything goes on until a person asks for the end, so there is no stop. */
+export const FollowParams: z.ZodType<FollowParams> = z
+  .strictObject({
+    source: address('opentsdb'),
+    sink: address('victoriametrics'),
+    startMs,
+    intervalMs: intervalMs.unwrap().default(FOLLOW_MS).describe('width of one window, ms: what is written arrives so much later'),
+    graceMs: z
+      .int()
+      .min(0)
+      .max(366 * DAY_MS)
+      .default(FOLLOW_MS)
+      .describe('a window is read once more so long after its end, ms; points that come later than that are not found'),
+    metricsPrefix,
+    existing,
+    settleMs,
+    spool,
+    prefixes,
+    match,
+    exclude,
+    tags,
+  })
+  .refine(({ intervalMs: each, graceMs }) => each * MAX_WAITING_WINDOWS >= graceMs, {
+    error: `at most ${MAX_WAITING_WINDOWS} windows wait for their second reading: the interval must be at least a ${MAX_WAITING_WINDOWS}th of the grace`,
+    path: ['intervalMs'],
+  });
 
 export type DumpParams = WindowParams & { source: string; spool?: string | undefined };
 export const DumpParams: z.ZodType<DumpParams> = z.strictObject({

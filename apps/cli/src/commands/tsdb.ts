@@ -41,6 +41,8 @@ export interface TsdbFlags extends RunningFlags {
   rename?: string[];
   prometheusNames?: boolean;
   extraLabel?: string[];
+  follow?: boolean;
+  grace?: string;
 }
 
 type Job = 'migrate' | 'dump' | 'restore' | 'verify';
@@ -77,8 +79,50 @@ export interface TsdbRequest extends OperationRequest {
   spool?: SpoolArgument;
 }
 
+/** Flags that say something else of a source that is followed, or nothing. */
+const NOT_FOLLOWED: Partial<Record<keyof TsdbFlags, string>> = {
+  stop: '--stop: it goes on until `longshore finish`',
+  downsample: '--downsample: a point that comes late would change an average that has been sent',
+  verifyUrl: '--verify-url: it reads back from the sink itself',
+  requestSizeLimit: '--request-size-limit: it does not put',
+  sync: '--sync: it does not put',
+  rename: '--rename: metrics that appear later could become one with others',
+  prometheusNames: '--prometheus-names: metrics that appear later could become one with others',
+  extraLabel: '--extra-label',
+};
+
+/** `tsdb migrate --follow`: no end but the one that is asked for later. */
+function followRequest(flags: TsdbFlags, nowMs: number, cwd: string): TsdbRequest {
+  const command = 'longshore tsdb migrate --follow';
+  for (const [flag, why] of Object.entries(NOT_FOLLOWED))
+    if (flags[flag as keyof TsdbFlags] !== undefined) throw BadUsage({ problem: `--follow does not go with ${why}`, command });
+  if (flags.verify === false)
+    throw BadUsage({ problem: '--follow does not go with --no-verify: its lag is told by what was read back', command });
+  if (flags.via !== undefined && flags.via !== 'auto' && flags.via !== 'import')
+    throw BadUsage({ problem: `--follow does not go with --via ${flags.via}: what came late is looked up in the sink`, command });
+  const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
+  const startMs = parseTime(required('tsdb migrate --follow', '--start', flags.start), nowMs);
+  const params = {
+    source: parseTarget('--source', required('tsdb migrate --follow', '--source', flags.source)),
+    sink: parseTarget('--sink', required('tsdb migrate --follow', '--sink', flags.sink)),
+    startMs,
+    metricsPrefix: flags.metricsPrefix ?? '',
+    existing: flags.existing ?? 'refuse',
+    ...selectionOf(flags),
+    ...(flags.interval === undefined ? {} : { intervalMs: parseDuration(flags.interval) }),
+    ...(flags.grace === undefined ? {} : { graceMs: parseDuration(flags.grace) }),
+    ...(flags.settle === undefined ? {} : { settleMs: parseDuration(flags.settle) }),
+    ...(spool ? { spool: spool.name } : {}),
+  };
+  const what = flags.metricsPrefix ? `metrics ${flags.metricsPrefix}…` : 'all metrics';
+  const headline = `follow ${what} from ${params.source} to ${params.sink}: from ${showTime(startMs)} on, until \`longshore finish\` says that nothing is written any more.`;
+  return { kind: 'tsdb.follow', params, headline, ...(spool ? { spool } : {}) };
+}
+
 /** Flags as the API's request. Pure but for `nowMs` and `cwd`, which are given. Throws a usage error that names the flag. */
 export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: string): TsdbRequest {
+  if (job === 'migrate' && flags.follow === true) return followRequest(flags, nowMs, cwd);
+  if (flags.grace !== undefined) throw BadUsage({ problem: '--grace belongs to --follow', command: `longshore tsdb ${job}` });
   const needed = (flag: string, given: string | undefined): string => required(`tsdb ${job}`, flag, given);
   const params: { [key: string]: Json } = {};
   const sentence: string[] = [];
@@ -201,7 +245,7 @@ const sink = (command: Command): Command =>
     'what to write: a name in longshore.yaml, the address of a VictoriaMetrics or an OpenTSDB, or a folder (/…)',
   );
 const window = (command: Command): Command =>
-  chosen(command).option('-i, --interval <length>', 'width of one batch: day, hour, 6h, 90m', 'day');
+  chosen(command).option('-i, --interval <length>', 'width of one batch: day, hour, 6h, 90m (default: day; 10m with --follow)');
 const chosen = (command: Command): Command =>
   command
     .option('--start <time>', 'first moment: 2023-03-08, 2023-03-08T12:00:00, with Z or +01:00, epoch seconds or ms; UTC without a zone')
@@ -225,6 +269,10 @@ const putting = (command: Command): Command =>
     .option('--verify-url <target>', 'query port of a VictoriaMetrics behind a listener that only takes points')
     .option('--request-size-limit <bytes>', 'bytes of a put request (default: as large as the sink takes them)', wholeNumber(512, 1 << 25))
     .option('--sync', 'puts are answered when they are stored');
+const following = (command: Command): Command =>
+  command
+    .option('--follow', 'the source is still written to: go on with new windows as they close, until `longshore finish`')
+    .option('--grace <length>', 'with --follow: a window is read again so long after its end, for late points (default: 10m)');
 const spoolOption = (command: Command): Command =>
   command.option('--spool <name|path>', 'where dumped data waits: a spool by name, or a directory of this machine');
 const writing = (command: Command): Command =>
@@ -260,12 +308,13 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'migrate',
       'dump and restore at once, then count everything again',
-      [source, sink, window, spoolOption, writing, putting, naming],
+      [source, sink, window, following, spoolOption, writing, putting, naming],
       [
         'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
         'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',
         'longshore tsdb migrate -s otsdb-old -d vm-new --start 1678233600 --stop 1678320000 --existing fill --detach',
         "longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-01 --stop 2023-04-01 --rename 'kilda.*=flow.*' --extra-label dc=north --plan",
+        'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08 --follow --grace 10m --detach',
       ],
     ),
     add(

@@ -1,5 +1,6 @@
 /** The live view as lines: pure, so that a test can hold it against a golden text. */
 import type { OperationState, StageState } from '@longshore/core';
+import { lagMs } from '@longshore/core';
 import { duration } from '@longshore/operations';
 import type { Style } from '../terminal.ts';
 import type { Line, Span } from '../text.ts';
@@ -96,10 +97,17 @@ function bar(share: number): string {
   return `[${'#'.repeat(full)}${'.'.repeat(BAR_WIDTH - full)}]`;
 }
 
-function numberLines({ numbers, speeds, header }: Picture): Line[] {
+function numberLines({ numbers, speeds, header, now }: Picture): Line[] {
   const parts = numberParts({ numbers, speeds });
+  parts.push(...lagParts({ header, now }));
   if (header.endedAt === undefined && speeds.etaMs !== undefined) parts.push(`about ${duration(speeds.etaMs)} left`);
   return parts.length === 0 ? [] : [[`  ${parts.join('   ')}`]];
+}
+
+/** How far behind the source it is, where it follows one. */
+function lagParts({ header, now }: Pick<Picture, 'header' | 'now'>): string[] {
+  const lag = header.endedAt === undefined ? lagMs(header, now) : undefined;
+  return lag === undefined ? [] : [`${duration(lag)} behind`];
 }
 
 /** Numbers that are not zero, in a fixed order. */
@@ -171,7 +179,7 @@ export function statusLine(picture: Picture): string {
   const { numbers, speeds, header } = picture;
   const parts = [stateWords(picture)];
   if (numbers.total > 0) parts.push(`${count(numbers.done)} of ${inUnits(numbers)}`);
-  parts.push(...numberParts(picture));
+  parts.push(...numberParts(picture), ...lagParts(picture));
   if (header.endedAt === undefined && speeds.etaMs !== undefined) parts.push(`about ${duration(speeds.etaMs)} left`);
   const gates = new Set(picture.tasks.flatMap(({ gate }) => gate?.reason ?? []));
   if (gates.size > 0) parts.push(`waits: ${[...gates].join('; ')}`);

@@ -4,14 +4,15 @@ import { Grid, type GridWords } from './grid.ts';
 import type { PictureProps } from './picture.ts';
 import { unitOfTask } from './units.ts';
 
-export function drawBulk(props: PictureProps, words?: GridWords): Content {
+/** `behind` is said beside the units of what goes on until its end is asked for. */
+export function drawBulk(props: PictureProps, words?: GridWords, behind?: string): Content {
   const { header, plan, tasks, report, started, over } = props;
   if (!started) return null;
   const failed = failedUnits(report);
   return plan.stages.map((spec, at) => {
     const stage = header.stages[at];
     return spec.bulk && stage
-      ? html`<${Grid} key=${`${at}-${spec.name}`} plan=${plan} spec=${spec} stage=${stage} tasks=${tasks} failed=${failed} over=${over} words=${words} />`
+      ? html`<${Grid} key=${`${at}-${spec.name}`} plan=${plan} spec=${spec} stage=${stage} tasks=${tasks} failed=${failed} over=${over} words=${words} beside=${spec.bulk.endless && !over ? behind : undefined} />`
       : null;
   });
 }

@@ -48,10 +48,12 @@ export interface GridProps {
   failed: ReadonlySet<number>;
   over: boolean;
   words?: GridWords | undefined;
+  /** Said beside the number of its units. */
+  beside?: string | undefined;
 }
 
-export function Grid({ plan, spec, stage, tasks, failed, over, words = PLAIN }: GridProps): Content {
-  const windows = windowsOf(plan);
+export function Grid({ plan, spec, stage, tasks, failed, over, words = PLAIN, beside }: GridProps): Content {
+  const windows = windowsOf(plan, spec);
   const live = tasks.filter(({ unit }) => unit !== undefined);
   const cells = cellsOf(stage, spec, stage.state === 'running' ? live : [], failed, over);
   const only = spec.bulk?.only;
@@ -68,7 +70,7 @@ export function Grid({ plan, spec, stage, tasks, failed, over, words = PLAIN }: 
     };
   const ruler = rulerOf(windows, columns, each > 1 || only !== undefined);
   const shown = (['v', 's', 'r', 'd', 'w', 'q', 'p', 'f', 'n'] as const).filter((cell) => tally.has(cell));
-  return html`<${Card} wide=${true} title=${capital(spec.title)} name="grid" aside=${html`<span class="soft">${plural(cells.length, words.one, words.many)}${each > 1 ? `, ${each} to a cell` : ''}</span>`}>
+  return html`<${Card} wide=${true} title=${capital(spec.title)} name="grid" aside=${html`<span class="soft">${plural(cells.length, words.one, words.many)}${each > 1 ? `, ${each} to a cell` : ''}${beside === undefined ? '' : `, ${beside}`}</span>`}>
     <div class="grid" data-cells=${cells.length}>
       ${ruler.length > 0 ? html`<span class="grid-label" aria-hidden="true">UTC</span><div class="grid-row ruler" aria-hidden="true" style=${{ gridTemplateColumns: `repeat(${columns}, minmax(3px, 1fr))` }}>${ruler.map(({ text, column, span }) => html`<span key=${column} style=${{ gridColumn: `${column} / span ${span}` }}>${text}</span>`)}</div>` : null}
       ${rows.map((row) => html`<${GridRow} key=${row.first} label=${row.label} cells=${row.cells} columns=${columns} words=${words} nameOf=${nameOf(row)} />`)}

@@ -9,10 +9,10 @@ import { openioPicture } from './openio.ts';
 import { openmldbPicture } from './openmldb.ts';
 import { pegasusPicture } from './pegasus.ts';
 import type { Picture, PictureProps } from './picture.ts';
-import { tsdbPicture } from './tsdb.ts';
+import { followPicture, tsdbPicture } from './tsdb.ts';
 import { vitessPicture } from './vitess.ts';
 
-const PICTURES: readonly Picture[] = [tsdbPicture, pegasusPicture, openmldbPicture, vitessPicture, openioPicture];
+const PICTURES: readonly Picture[] = [tsdbPicture, followPicture, pegasusPicture, openmldbPicture, vitessPicture, openioPicture];
 
 export function pictureOf(kind: string): Picture | undefined {
   return PICTURES.filter(({ kinds }) => kind.startsWith(kinds)).sort((a, b) => b.kinds.length - a.kinds.length)[0];

@@ -19,7 +19,9 @@ export const CELLS: Readonly<Record<Cell, { word: string; sign: string }>> = {
 /** Which letter stands for several units: the one that needs a person most, or that moves. */
 const WORST: readonly Cell[] = ['f', 'w', 's', 'd', 'r', 'q', 'n', 'p', 'v'];
 
-const SECOND = /\.(restore|compare)/;
+const SECOND = /\.(restore|compare|follow-(restore|close))/;
+/** All that is left of a window that was followed: it waits to be read once more. */
+const REREAD = /\.follow-(reread|close)/;
 
 /** Units are named by the number at the end of their tasks' ids, `dump-b0000002-r1`. */
 export function unitOfTask(task: string): number | undefined {
@@ -28,8 +30,9 @@ export function unitOfTask(task: string): number | undefined {
 }
 
 export function cellsOf(stage: StageState, spec: StageSpec, live: readonly TaskView[], failed: ReadonlySet<number>, over: boolean): Cell[] {
-  const { count = 0, only } = spec.bulk ?? { count: 0 };
-  const units = only ?? Array.from({ length: count }, (_, at) => at);
+  const { count = 0, only, endless } = spec.bulk ?? { count: 0 };
+  // Of what goes on until its end is asked for, only what has come due is known.
+  const units = only ?? Array.from({ length: endless ? stage.cursor : count }, (_, at) => at);
   const tasks = Map.groupBy(live, ({ unit }) => unit);
   const ended = over || stage.endedAt !== undefined;
   return units.map((unit, at) => {
@@ -41,6 +44,7 @@ export function cellsOf(stage: StageState, spec: StageSpec, live: readonly TaskV
 }
 
 function liveCell(tasks: readonly TaskView[]): Cell {
+  if (tasks.every(({ task, state }) => REREAD.test(task) && state !== 'running')) return 'r';
   if (tasks.some(({ state, notBefore }) => state === 'gated' || notBefore !== undefined)) return 'w';
   const running = tasks.find(({ state }) => state === 'running');
   if (running) return SECOND.test(running.task) ? 's' : 'd';
@@ -73,8 +77,9 @@ export interface Windows {
   slices: number;
 }
 
-/** The kind's windows, where its plan keeps any. */
-export function windowsOf(plan: StoredPlan): Windows | undefined {
+/** The kind's windows, where its plan keeps any and the stage moves them: what comes after an endless one is a window of its own. */
+export function windowsOf(plan: StoredPlan, spec?: StageSpec): Windows | undefined {
+  if (spec?.bulk && !spec.bulk.endless && !spec.bulk.only && plan.stages.some(({ bulk }) => bulk?.endless)) return undefined;
   const { startMs, stopMs, intervalMs, metrics } = (typeof plan.data === 'object' && plan.data !== null ? plan.data : {}) as Record<
     string,
     unknown

@@ -2,7 +2,6 @@
 
 import type { Finding, Json, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
 import { z } from 'zod';
-import type { Discovery, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { EmptyWindow, NoDump, NoMetrics } from '../errors.ts';
 import type { WindowParams } from '../params.ts';
@@ -10,7 +9,8 @@ import type { BatchPlan } from '../plan/batches.ts';
 import { batchCount, batchPlanOf, rangeText, windowCount } from '../plan/batches.ts';
 import type { Renaming } from '../plan/renaming.ts';
 import { renamingOf } from '../plan/renaming.ts';
-import { prefixesToAsk, selectMetrics } from '../plan/selection.ts';
+import { selectionOf } from '../plan/selection.ts';
+import { selectedMetrics } from '../tasks/selected-metrics.ts';
 import { estimate, estimateText } from './estimate.ts';
 
 export interface Surveyed {
@@ -27,7 +27,7 @@ export async function survey(context: TaskContext<WindowParams & Renaming & { so
   const { startMs, stopMs, intervalMs, metricsPrefix: prefix } = params;
   if (stopMs <= startMs) throw EmptyWindow({ startMs, stopMs });
   await using source = context.target(params.source, openTsdb);
-  const { metrics, complete, reason } = await selected(source, params, signal);
+  const { metrics, complete, reason } = await selectedMetrics(source, selectionOf(params), signal);
   const probe = await source.probe({ signal });
   const findings: Finding[] = [];
   if (metrics.length === 0) {
@@ -73,20 +73,6 @@ export async function survey(context: TaskContext<WindowParams & Renaming & { so
     );
   if (downsample !== undefined) summary.push(`averaged by the source: ${downsample}; single points are not moved`);
   return { batches, count, summary, findings, fingerprint: { metrics, startMs, stopMs, intervalMs } };
-}
-
-/** Asks for each prefix of a selection, and leaves out what is not meant. */
-async function selected(source: OpenTsdbClient, params: WindowParams, signal: AbortSignal): Promise<Discovery> {
-  const { prefixes = params.metricsPrefix === '' ? [] : [params.metricsPrefix], match = [], exclude = [] } = params;
-  const names = new Set<string>();
-  const reasons: string[] = [];
-  for (const prefix of prefixesToAsk({ prefixes, match, exclude })) {
-    const found = await source.metrics(prefix, { signal });
-    for (const metric of found.metrics) names.add(metric);
-    if (!found.complete) reasons.push(found.reason ?? 'the source did not say why');
-  }
-  const metrics = selectMetrics([...names].sort(), { match, exclude });
-  return reasons.length === 0 ? { metrics, complete: true } : { metrics, complete: false, reason: reasons.join('; ') };
 }
 
 export function durationText(ms: number): string {
@@ -164,6 +150,6 @@ export async function placement(
   return { spools: [spool] };
 }
 
-function plural(count: number, one: string, many = `${one}s`): string {
+export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }

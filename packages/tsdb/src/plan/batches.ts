@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { TimeRange } from '../model.ts';
 import type { Renaming } from './renaming.ts';
 import { storedRenaming } from './renaming.ts';
+import type { Selection } from './selection.ts';
 
 /** Metrics in one batch. Few enough that a batch stays a matter of minutes, many enough that folders stay few. */
 export const METRICS_PER_BATCH = 16;
@@ -25,6 +26,15 @@ export interface BatchPlan {
   folders?: FolderNames | undefined;
   /** Names in the sink, where they are others. */
   renaming?: Renaming | undefined;
+  /** Windows go on without an end; `metrics` and `stopMs` are then those of the planning. See `follow.ts`. */
+  follow?: FollowRule | undefined;
+}
+
+export interface FollowRule {
+  /** How long after its end a window is read once more. */
+  graceMs: number;
+  /** Which metrics are asked for, in each window anew. */
+  select: Selection;
 }
 
 export interface BatchReading {
@@ -48,6 +58,12 @@ const schema = z.object({
   reading: z.object({ tags: z.record(z.string(), z.string()).optional(), downsample: z.string().optional() }).optional(),
   folders: z.object({ prefix: z.string(), timeZone: z.string() }).optional(),
   renaming: storedRenaming.optional(),
+  follow: z
+    .object({
+      graceMs: z.int().min(0),
+      select: z.object({ prefixes: z.array(z.string()), match: z.array(z.string()), exclude: z.array(z.string()) }),
+    })
+    .optional(),
 });
 const parsed: WeakMap<object, BatchPlan> = new WeakMap();
 

@@ -9,6 +9,17 @@ export interface Selection {
   exclude: string[];
 }
 
+/** As parameters say it: an empty prefix is none. */
+export function selectionOf(params: {
+  metricsPrefix: string;
+  prefixes?: string[] | undefined;
+  match?: string[] | undefined;
+  exclude?: string[] | undefined;
+}): Selection {
+  const { metricsPrefix, prefixes = metricsPrefix === '' ? [] : [metricsPrefix], match = [], exclude = [] } = params;
+  return { prefixes, match, exclude };
+}
+
 /** `*` is any run of characters, `?` one. */
 export function globRule(glob: string): RegExp {
   const escaped = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&');

@@ -5,7 +5,7 @@
  * the manifest, and only the last attempt can make the folder ready.
  */
 
-import type { LongshoreError, TaskContext, TaskDefinition } from '@longshore/core';
+import type { Json, LongshoreError, TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import type { Admission, BatchTotals, ChunkEntry, ChunkWriter, DumpFolder, Spool } from '@longshore/spool';
 import {
@@ -34,7 +34,21 @@ export interface DumpBatchParams {
   tally: Tallies;
 }
 
-type Context = TaskContext<DumpBatchParams>;
+type Context = TaskContext<{ source: string }>;
+
+/** What is read, into which folder. */
+export interface Reading {
+  batch: string;
+  range: TimeRange;
+  /** Their names; of what is followed they are asked for anew. */
+  metrics(source: OpenTsdbClient): readonly string[] | Promise<readonly string[]>;
+  /** Kept with the folder. */
+  meta: Json;
+  /** What of it goes into the report from here: points and what is odd, only what is odd, or nothing. */
+  tells: 'all' | 'problems' | 'nothing';
+  /** An empty folder is of use, too. */
+  keepEmpty?: true;
+}
 
 /** The space gate is asked again after this while the disk is full in the middle of a dump. */
 const FULL_RETRY_MS = 5_000;
@@ -48,53 +62,58 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
   undo: { none: 'it fills a folder in the spool, which the cleanup takes away; the source is only read' },
 
   async run(context) {
-    const { params, operation, task, store, clock } = context;
-    const batch = batchName(params.unit, params.redo);
-    const holder = `${operation.id}/${batch}`;
-    const spool = await openSpool(context.spool());
-    const permit = `source:${params.source}`;
-    let takenAt = 0;
-    const take = (): Promise<boolean> => {
-      takenAt = clock.now();
-      return store.takePermit(permit, holder, SOURCE_LIMIT, takenAt, PERMIT_MS);
-    };
-    if (!(await take())) throw new GateClosed('source', `${SOURCE_LIMIT} dumps read ${params.source} already`, SOURCE_BUSY_MS);
-    try {
-      const admission = await admit(context, spool, batch, holder);
-      const opening = await openForDump(spool, {
-        operation: operation.id,
-        batch,
-        generation: context.generation,
-        meta: { task: task.id, ...params },
-      });
-      if (opening.state !== 'dumping') {
-        await admission.release();
-        await tellFinished(context, spool, batch);
-        return end(opening.totals, opening.totals.points > 0 || opening.state === 'ready');
-      }
-      await using folder = opening.folder;
-      const totals = await dump(context, folder, admission, async () => {
-        if (clock.now() - takenAt > RENEW_MS) await take();
-      });
-      await admission.release();
-      const filled = totals.points > 0 || folder.entries.some((entry) => annotationsOf(entry).length > 0);
-      if (!filled) await discardBatch(spool, operation.id, batch);
-      await spaceGate({ spool, store }).noteBatch(totals.bytes);
-      return end(totals, filled);
-    } catch (error) {
-      if (!SpoolFull.is(error)) throw error;
-      throw new GateClosed('space', error.message, FULL_RETRY_MS);
-    } finally {
-      await store.dropPermit(permit, holder);
-    }
+    const { params, task } = context;
+    const { range, metrics } = batchAt(batchPlanOf(context.plan), params.unit);
+    const { points, filled } = await dumpInto(context, {
+      batch: batchName(params.unit, params.redo),
+      range,
+      metrics: () => metrics,
+      meta: { task: task.id, ...params },
+      tells: params.tally === 'all' ? 'all' : 'nothing',
+    });
+    // An empty batch has nothing to restore.
+    return { output: { points }, followers: filled ? 'run' : 'skip' };
   },
 });
 
-/** An empty batch has nothing to restore. */
-const end = (totals: BatchTotals, filled: boolean = totals.points > 0): { output: { points: number }; followers: 'run' | 'skip' } => ({
-  output: { points: totals.points },
-  followers: filled ? 'run' : 'skip',
-});
+/** Reads what is asked for into its folder, when the source and the spool have room. `filled`: it holds points, or annotations. */
+export async function dumpInto(context: Context, reading: Reading): Promise<{ points: number; filled: boolean }> {
+  const { params, operation, store, clock } = context;
+  const { batch, meta } = reading;
+  const holder = `${operation.id}/${batch}`;
+  const spool = await openSpool(context.spool());
+  const permit = `source:${params.source}`;
+  let takenAt = 0;
+  const take = (): Promise<boolean> => {
+    takenAt = clock.now();
+    return store.takePermit(permit, holder, SOURCE_LIMIT, takenAt, PERMIT_MS);
+  };
+  if (!(await take())) throw new GateClosed('source', `${SOURCE_LIMIT} dumps read ${params.source} already`, SOURCE_BUSY_MS);
+  try {
+    const admission = await admit(context, spool, batch, holder);
+    const opening = await openForDump(spool, { operation: operation.id, batch, generation: context.generation, meta });
+    if (opening.state !== 'dumping') {
+      await admission.release();
+      await tellFinished(context, spool, reading);
+      const { points } = opening.totals;
+      return { points, filled: points > 0 || opening.state === 'ready' };
+    }
+    await using folder = opening.folder;
+    const totals = await dump(context, reading, folder, admission, async () => {
+      if (clock.now() - takenAt > RENEW_MS) await take();
+    });
+    await admission.release();
+    const filled = totals.points > 0 || folder.entries.some((entry) => annotationsOf(entry).length > 0);
+    if (!filled && !reading.keepEmpty) await discardBatch(spool, operation.id, batch);
+    await spaceGate({ spool, store }).noteBatch(totals.bytes);
+    return { points: totals.points, filled };
+  } catch (error) {
+    if (!SpoolFull.is(error)) throw error;
+    throw new GateClosed('space', error.message, FULL_RETRY_MS);
+  } finally {
+    await store.dropPermit(permit, holder);
+  }
+}
 
 async function admit(context: Context, spool: Spool, batch: string, holder: string): Promise<Admission> {
   const { store, operation, signal } = context;
@@ -119,14 +138,20 @@ async function admit(context: Context, spool: Spool, batch: string, holder: stri
   });
 }
 
-async function dump(context: Context, folder: DumpFolder, admission: Admission, renew: () => Promise<void>): Promise<BatchTotals> {
-  const { params, plan, target } = context;
-  const { range, metrics } = batchAt(batchPlanOf(plan), params.unit);
+async function dump(
+  context: Context,
+  reading: Reading,
+  folder: DumpFolder,
+  admission: Admission,
+  renew: () => Promise<void>,
+): Promise<BatchTotals> {
+  const { params, target } = context;
+  const { range } = reading;
   if (folder.disregarded)
     context.note({ level: 'info', row: rangeText(range), text: `of an earlier attempt was not trusted: ${folder.disregarded}` });
   await using source = target(params.source, openTsdb);
   await using chunks = new ChunkLane(folder);
-  for (const metric of metrics) {
+  for (const metric of await reading.metrics(source)) {
     context.signal.throwIfAborted();
     const done = folder.entries.filter((entry) => entry.metric === metric);
     const from = done.reduce((most, entry) => Math.max(most, entry.stopMs), range.startMs);
@@ -137,7 +162,7 @@ async function dump(context: Context, folder: DumpFolder, admission: Admission, 
       });
   }
   await chunks.settled();
-  tellEntries(context, folder.entries);
+  tellEntries(context, reading, folder.entries);
   return folder.finish();
 }
 
@@ -247,21 +272,21 @@ export const LEAVES_OUT: ReadonlySet<string> = new Set([
 ]);
 
 /** An earlier attempt has finished the folder and was lost before it could tell what is in it. */
-async function tellFinished(context: Context, spool: Spool, batch: string): Promise<void> {
-  const opening = await openForRestore(spool, context.operation.id, batch);
+async function tellFinished(context: Context, spool: Spool, reading: Reading): Promise<void> {
+  const opening = await openForRestore(spool, context.operation.id, reading.batch);
   if (opening.state === 'removed') {
-    if (context.params.tally === 'all') for (const { metric, points } of opening.tombstone.metrics) context.tally(metric, 'dumped', points);
+    if (reading.tells === 'all') for (const { metric, points } of opening.tombstone.metrics) context.tally(metric, 'dumped', points);
     return;
   }
   await using finished = opening.batch;
-  tellEntries(context, finished.entries);
+  tellEntries(context, reading, finished.entries);
 }
 
 /** The report counts what the manifest says, so that a resumed dump counts what earlier attempts have read, once. */
-function tellEntries(context: Context, entries: readonly ChunkEntry[]): void {
-  if (context.params.tally !== 'all') return;
+function tellEntries(context: Context, { tells }: Reading, entries: readonly ChunkEntry[]): void {
+  if (tells === 'nothing') return;
   for (const entry of entries) {
-    context.tally(entry.metric, 'dumped', entry.points);
+    if (tells === 'all') context.tally(entry.metric, 'dumped', entry.points);
     const annotations = annotationsOf(entry).length;
     if (annotations > 0) context.tally(entry.metric, 'annotations', annotations);
     const problems: unknown[] = Array.isArray(entry.notes) ? entry.notes.filter((note) => !isAnnotation(note)) : [];

@@ -11,7 +11,9 @@ import { defineTask } from '@longshore/core';
 import { z } from 'zod';
 import type { VictoriaMetricsClient } from '../client/victoriametrics/index.ts';
 import { risen, victoriaMetrics } from '../client/victoriametrics/index.ts';
+import type { BatchPlan } from '../plan/batches.ts';
 import { batchAt, batchCount, batchPlanOf, rangeText } from '../plan/batches.ts';
+import { closedBy } from '../plan/follow.ts';
 import { namesOf } from '../plan/renaming.ts';
 import { sinkCounters } from './prove-sink.ts';
 import { MAX_REDO, PATIENT } from './settings.ts';
@@ -21,7 +23,11 @@ export interface FinalCountParams {
   redo: number;
   /** The stage that moves batches, as it was planned; absent where there is no source to dump from again. */
   move?: StageSpec | undefined;
+  /** And, of a source that was followed, the one that moves its last window. */
+  last?: StageSpec | undefined;
 }
+
+const stageSpec = z.custom<StageSpec>((value) => value === undefined || typeof value === 'object').optional();
 
 export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
   name: 'tsdb.final-count',
@@ -29,17 +35,18 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
   params: z.strictObject({
     sink: z.string(),
     redo: z.int().min(0),
-    move: z.custom<StageSpec>((value) => value === undefined || typeof value === 'object').optional(),
+    move: stageSpec,
+    last: stageSpec,
   }),
   retry: PATIENT,
   undo: { none: 'it counts, and plans what is missing; nothing outside is changed' },
 
   async run(context) {
     const { params, signal } = context;
-    const plan = batchPlanOf(context.plan);
+    const rows = await context.report();
+    const plan = countedOf(context, Object.keys(rows));
     await using sink = context.target(params.sink, victoriaMetrics);
     await sink.flush(signal);
-    const rows = await context.report();
     const names = namesOf(context.plan);
     const lacking = new Map<string, number>();
     const unsure = new Set<string>();
@@ -78,20 +85,19 @@ export const finalCount: TaskDefinition<FinalCountParams> = defineTask({
       }
       return { output: { lacking: total } };
     }
-    const units = Array.from({ length: batchCount(plan) }, (_, unit) => unit).filter((unit) =>
-      batchAt(plan, unit).metrics.some((metric) => lacking.has(metric) || unsure.has(metric)),
-    );
+    const units = unitsOf(plan, (metric) => lacking.has(metric) || unsure.has(metric));
     const reasons = [
       ...(lacking.size > 0 ? [`${total} points of ${lacking.size} metrics have gone from the sink since they were verified`] : []),
       ...(unsure.size > 0 ? [`${unsure.size} metrics have points twice, and as many others not at all`] : []),
     ];
     await context.event(
       'note',
-      `${reasons.join('; ')}; looking again at ${units.length} batches, from ${rangeText(batchAt(plan, units[0]!).range)} on`,
+      `${reasons.join('; ')}; looking again at ${units.length} batches, from ${rangeText(batchAt(plan, units[0] ?? 0).range)} on`,
     );
     context.count('lostAfterVerify', total);
     context.emit([
       again(params.move, units, params.redo + 1),
+      ...(params.last ? [again(params.last, [0], params.redo + 1)] : []),
       {
         name: `count-${params.redo + 1}`,
         title: 'count everything once more',
@@ -113,9 +119,27 @@ async function tellCounters(context: TaskContext<FinalCountParams>, sink: Victor
     });
 }
 
+/** What is counted: the plan's metrics and window; of what was followed all metrics that came up, up to the end that was asked for. */
+function countedOf({ plan: data, operation }: TaskContext<FinalCountParams>, moved: string[]): BatchPlan {
+  const plan = batchPlanOf(data);
+  if (plan.follow === undefined) return plan;
+  return {
+    ...plan,
+    metrics: [...new Set([...plan.metrics, ...moved])].sort(),
+    stopMs: Math.max(operation.finishAt ?? plan.stopMs, plan.startMs + 1),
+  };
+}
+
+/** Units that may hold points of certain metrics; which metrics a followed window had is not kept. */
+function unitsOf(plan: BatchPlan, isMeant: (metric: string) => boolean): number[] {
+  if (plan.follow !== undefined) return Array.from({ length: closedBy(plan, plan.stopMs) }, (_, unit) => unit);
+  return Array.from({ length: batchCount(plan) }, (_, unit) => unit).filter((unit) => batchAt(plan, unit).metrics.some(isMeant));
+}
+
 function again(move: StageSpec, only: number[], redo: number): StageSpec {
-  const bulk = { ...move.bulk!, only, params: { ...(move.bulk!.params as object), redo, existing: 'fill', tally: 'none' } };
-  return { ...move, name: `move-again-${redo}`, title: 'dump again what the sink has lost, and send what is missing', bulk };
+  const { endless: _endless, ...planned } = move.bulk!;
+  const bulk = { ...planned, only, params: { ...(planned.params as object), redo, existing: 'fill', tally: 'none' } };
+  return { ...move, name: `${move.name}-again-${redo}`, title: 'dump again what the sink has lost, and send what is missing', bulk };
 }
 
 function finalCountSpec(params: FinalCountParams, redo: number): NonNullable<StageSpec['tasks']>[number] {

@@ -56,36 +56,40 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
   undo: { none: 'VictoriaMetrics deletes whole series only, which would take points with it that were there before' },
 
   async run(context) {
-    const { params, operation, store, clock } = context;
+    const { params } = context;
     const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       tellRemoved(context, opening.tombstone);
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
-    if (opening.state === 'ready') {
-      waitOut(context, batch);
-      await using sink = context.target(params.sink, victoriaMetrics);
-      const facts = await sinkFacts(context);
-      const gate = new SinkGate(store, clock, sink, `${operation.id}/${params.batch}`, facts.queueMs);
-      await gate.enter();
-      const writer = new SinkWriter(context, sink, facts);
-      try {
-        await restore(context, batch, writer, gate);
-        await gate.wentWell();
-      } catch (error) {
-        if (SinkPushesBack.is(error)) await gate.pushedBack(error.data.retryAfterMs ?? PUSHED_BACK_MS);
-        throw error;
-      } finally {
-        // A place that is not given back runs out by itself: until then the upload may still take effect.
-        if (writer.settled) await gate.leave();
-      }
-    }
+    if (opening.state === 'ready') await bringIn(context, batch);
     tell(context, batch);
     if (params.tally !== 'none') tellAnnotations(context, batch, false);
     return { output: { points: batch.totals.points } };
   },
 });
+
+/** Sends what of a batch is not known to be in the sink, when that has a place, and reads all of it back. */
+export async function bringIn(context: Context, batch: ReadyBatch): Promise<void> {
+  const { params, operation, store, clock } = context;
+  waitOut(context, batch);
+  await using sink = context.target(params.sink, victoriaMetrics);
+  const facts = await sinkFacts(context);
+  const gate = new SinkGate(store, clock, sink, `${operation.id}/${params.batch}`, facts.queueMs);
+  await gate.enter();
+  const writer = new SinkWriter(context, sink, facts);
+  try {
+    await restore(context, batch, writer, gate);
+    await gate.wentWell();
+  } catch (error) {
+    if (SinkPushesBack.is(error)) await gate.pushedBack(error.data.retryAfterMs ?? PUSHED_BACK_MS);
+    throw error;
+  } finally {
+    // A place that is not given back runs out by itself: until then the upload may still take effect.
+    if (writer.settled) await gate.leave();
+  }
+}
 
 const PUSHED_BACK_MS = 5_000;
 const FIRST_LOOK_MS = 100;

@@ -1,0 +1,128 @@
+/**
+ * Brings a window of a source that is still written to into the sink: what its first reading found and, when it has been read once more, what
+ * had come late. Everything is looked up before it is sent.
+ *
+ * Changes: points in the sink. Twice is harmless: see `restore-batch.ts`. The report counts a window when it is through, from what the
+ * folders and their tombstones say, so that whatever happened on the way is counted once.
+ */
+import type { TaskContext, TaskDefinition } from '@longshore/core';
+import { defineTask } from '@longshore/core';
+import type { ComparedPoints, ReadyBatch, RestoreOpening } from '@longshore/spool';
+import { openForRestore, openSpool } from '@longshore/spool';
+import { z } from 'zod';
+import { rangeText } from '../plan/batches.ts';
+import { secondName, secondReadingAt } from '../plan/follow.ts';
+import { FOLLOWING, readAtOf, ruleOf, windowOf } from './follow-dump.ts';
+import { bringIn, restoreBatch } from './restore-batch.ts';
+import type { Tallies } from './settings.ts';
+import { TALLIES } from './settings.ts';
+
+export const followRestore: TaskDefinition<Parameters<typeof bringIn>[0]['params']> = {
+  ...restoreBatch,
+  name: 'tsdb.follow-restore',
+  retry: FOLLOWING,
+};
+
+export interface FollowCloseParams {
+  sink: string;
+  window: string;
+  from: string;
+  redo: number;
+  tally: Tallies;
+}
+
+export const followClose: TaskDefinition<FollowCloseParams> = defineTask({
+  name: 'tsdb.follow-close',
+  role: 'restorer',
+  queue: 'restore',
+  params: z.strictObject({ sink: z.string(), window: z.string(), from: z.string(), redo: z.int().min(0), tally: z.enum(TALLIES) }),
+  retry: FOLLOWING,
+  undo: { none: 'VictoriaMetrics deletes whole series only, which would take points with it that were there before' },
+
+  async run(context) {
+    const { window, from, tally } = context.params;
+    const range = windowOf(context, window);
+    const first = await openForRestore(await openSpool(context.spool()), from, window);
+    const before = await foundIn(first);
+    const wasReadAgain = secondReadingAt(range, ruleOf(context).graceMs, readAtOf(first)) !== undefined;
+    const after = wasReadAgain ? await bringInLate(context) : before;
+    let late = 0;
+    let gone = 0;
+    for (const metric of new Set([...before.keys(), ...after.keys()])) {
+      const was = before.get(metric)?.points ?? 0;
+      const is = after.get(metric)?.points ?? 0;
+      late += Math.max(0, is - was);
+      gone += Math.max(0, was - is);
+      // What the source does not have any more is in the sink all the same.
+      const found = is > 0 ? after.get(metric) : before.get(metric);
+      if (found !== undefined && tally !== 'none') tell(context, metric, was, found);
+    }
+    if (late > 0) {
+      context.count('latePoints', late);
+      await context.event('late', `${rangeText(range)}: ${late} late points`);
+    }
+    if (gone > 0)
+      context.note({
+        level: 'warning',
+        row: rangeText(range),
+        text: `read again, the source had ${gone} points less than when the window had just closed; they stay in the sink`,
+      });
+    return { output: { late } };
+  },
+});
+
+interface Found {
+  points: number;
+  compared: ComparedPoints | undefined;
+}
+
+/** What the second reading found, once all of it is in the sink. */
+async function bringInLate(context: TaskContext<FollowCloseParams>): Promise<Map<string, Found>> {
+  const { sink, window, from, redo } = context.params;
+  const batch = secondName(window);
+  const opening = await openForRestore(await openSpool(context.spool()), from, batch);
+  const params = { sink, batch, from, existing: 'fill' as const, verify: true, redo, tally: 'none' as const };
+  if (opening.state === 'ready') {
+    await using ready = opening.batch;
+    await bringIn({ ...context, params }, ready);
+    return metricsIn(ready);
+  }
+  return foundIn(opening);
+}
+
+/** By metric; from the folder, or from its tombstone. */
+async function foundIn(opening: RestoreOpening): Promise<Map<string, Found>> {
+  if (opening.state === 'removed')
+    return new Map(opening.tombstone.metrics.map(({ metric, points, compared }) => [metric, { points, compared }]));
+  await using batch = opening.batch;
+  return metricsIn(batch);
+}
+
+function metricsIn(batch: ReadyBatch): Map<string, Found> {
+  const found = new Map<string, Found>();
+  for (const { metric, chunk, points } of batch.entries) {
+    const progress = batch.progress(chunk);
+    const { points: sum = 0, compared } = found.get(metric) ?? {};
+    found.set(metric, { points: sum + points, compared: progress.state === 'verified' ? added(compared, progress.compared) : compared });
+  }
+  return found;
+}
+
+function added(sum: ComparedPoints | undefined, more: ComparedPoints): ComparedPoints {
+  if (sum === undefined) return more;
+  const total = { ...more };
+  for (const key of Object.keys(total) as (keyof ComparedPoints)[]) total[key] += sum[key];
+  return total;
+}
+
+function tell(context: TaskContext<FollowCloseParams>, metric: string, was: number, { points, compared }: Found): void {
+  if (points === 0) return;
+  context.tally(metric, 'dumped', points);
+  if (points > was) context.tally(metric, 'late', points - was);
+  context.tally(metric, 'restored', points);
+  if (compared === undefined) return;
+  const { matched, missing, extra, different, precisionLost } = compared;
+  context.tally(metric, 'verified', matched + precisionLost);
+  for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
+    if (value > 0) context.tally(metric, column, value);
+}
