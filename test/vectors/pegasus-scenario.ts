@@ -93,7 +93,8 @@ function circumstances({ command, description, stdout, timeline }: Scenario): Ci
     nodesWithout: without.size,
     deadNodes: /failed to call "[^"]*": (?!code=)/.test(said) ? 1 : 0,
     backlog: [...first.values()].reduce((sum, value) => sum + value, 0),
-    stuck: /never moves|nothing is ever shipped/i.test(description),
+    // The counters of the recordings show the same where it ships: only the words tell.
+    stuck: /never moves|nothing is (ever )?shipped|\bstuck\b|\bstall(s|ed)?\b/i.test(description),
     counters: !pending.some(({ answer }) => typeof answer === 'string') && !/size must be 1, but now is 0/.test(said),
     addError: failed === null || existing ? undefined : { name: failed[1] ?? '', hint: failed[2] ?? '' },
     existing,

@@ -50,7 +50,7 @@ export function reportText(report: Report, { style, maxRows, maxNotes = NOTES_SH
         ),
       );
     lines.push(style('bold', total));
-  } else if (own.length === 0) lines.push('Nothing was counted.');
+  } else if (own.length === 0 && report.columns.length > 0) lines.push('Nothing was counted.');
 
   const notes = report.notes.slice(0, maxNotes);
   if (notes.length > 0) lines.push('');

@@ -49,13 +49,13 @@ export function planMigration(params: MigrateParams, snapshot: Snapshot): Migrat
     root === undefined
       ? params.afterDrain === 'lift'
         ? 'writes are allowed again: this is a rehearsal, clients stay where they are'
-        : `writes stay denied, and switching the clients is up to you`
+        : `writes stay denied, and switching the clients is yours: \`longshore pegasus finish\` ends it then, \`longshore pegasus lift\` gives it up`
       : `${root}/${table} is pointed to ${cluster}, and ${DENIAL_TEXT} of the source makes clients look it up`;
   return {
     summary: [
       `the table ${table} (${partitions} partitions), from ${source.name} to ${cluster}`,
       `it is duplicated while clients go on; when fewer than ${params.threshold} mutations wait, writes are denied for at most ${minutes(params.maxDenialMs)}`,
-      `of that, ${minutes(2 * params.configSyncMs)} pass until every replica has learnt of the denial; the rest is for draining`,
+      `of that, ${minutes(2 * params.configSyncMs)} pass until every replica has learnt of it; the rest is for draining${params.denials > 1 ? `. When it is not enough, clients may write again, and it is tried anew, ${params.denials} times in all` : ''}`,
       `when ${isByCounters(move.proof) ? 'nothing waits by the counters of the source any more' : `all that was committed is confirmed at ${cluster}`}, ${end}`,
       'until the switch everything can be taken back; after it clients write at the target, and what they write there is not duplicated back',
       `left behind: the duplication, and the table at ${source.name}; \`longshore pegasus cleanup\` removes them when asked`,
@@ -117,7 +117,12 @@ export function approach(move: Move, round: number): StageSpec[] {
   const { table, cluster, root, maxDenialMs, denials, from, afterDrain } = move;
   const suffix = round === 1 ? '' : `-${round}`;
   const own = { ...move, round };
-  const end = root === undefined ? (afterDrain === 'lift' ? 'lift that again' : 'leave it so') : `point its clients to ${cluster}`;
+  const end =
+    root === undefined
+      ? afterDrain === 'lift'
+        ? 'let clients write again'
+        : 'leave them denied when it is drained, for you to switch the clients'
+      : `point its clients to ${cluster}`;
   const again = denials > 1 ? `, at most ${denials} times` : '';
   return [
     {

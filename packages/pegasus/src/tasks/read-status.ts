@@ -6,7 +6,7 @@
 import type { TaskDefinition } from '@longshore/core';
 import { defineTask, errorData } from '@longshore/core';
 import { pegasusCluster } from '../client/index.ts';
-import { DENY_KEY, pendingOf } from '../model.ts';
+import { DENY_KEY, DENY_WRITES, pendingOf, SEND_AWAY } from '../model.ts';
 import { StatusParams } from '../params.ts';
 import { proofOf } from '../plan/preflight.ts';
 import { totalOf } from '../plan/rows.ts';
@@ -14,6 +14,11 @@ import { readProgress } from '../reading/progress.ts';
 import { readRows } from '../reading/rows.ts';
 import { openZooKeeper, sourceSnapshot } from '../reading/snapshot.ts';
 import { PATIENT } from './settings.ts';
+
+const MEANING: ReadonlyMap<string, string> = new Map([
+  [DENY_WRITES, ' (their writes wait)'],
+  [SEND_AWAY, ' (they are sent away, to look up where the table is)'],
+]);
 
 export const readStatus: TaskDefinition<StatusParams> = defineTask({
   name: 'pegasus.read-status',
@@ -35,9 +40,12 @@ export const readStatus: TaskDefinition<StatusParams> = defineTask({
     }
     const rows = await readRows(source, table, found.name);
     const denied = found.table.envs.get(DENY_KEY);
-    say(`${table}: ${found.table.status}, ${found.table.partitionCount} partitions`);
+    say(`${found.table.partitionCount} partitions, ${found.table.status}`);
     say('why' in rows ? `rows: not known, ${rows.why}` : `rows, estimated by the servers: about ${totalOf(rows).toLocaleString('en-US')}`);
-    say(denied === undefined ? 'clients are denied nothing' : `clients are denied: ${denied}`, denied === undefined ? 'info' : 'warning');
+    say(
+      denied === undefined ? 'clients are denied nothing' : `clients are denied: ${denied}${MEANING.get(denied) ?? ''}`,
+      denied === undefined ? 'info' : 'warning',
+    );
     const duplications = [];
     for (const { dupid, remote, status, failMode } of found.duplications) {
       const seen = await readProgress(source, { table, dupid, proof: proofOf(found) }, () => context.clock.now());
