@@ -80,8 +80,8 @@ export async function startPegasusFleet({
     tables: [{ name: 'temp', partitions: 4, committed: 100 }],
     ...source,
   });
-  from.state.neighbours.set('onebox2', to.state);
-  to.state.neighbours.set('onebox', from.state);
+  from.state.neighbours.set(to.state.settings.name, to.state);
+  to.state.neighbours.set(from.state.settings.name, from.state);
   const store = memoryStore(clock);
   const transport = memoryTransport(clock);
   const engine: Engine = { store, transport, registry: createRegistry([pegasus]), clock, random: seededRandom(1), log: silentLog };
