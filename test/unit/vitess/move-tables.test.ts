@@ -49,3 +49,28 @@ test('a switch of writes that stands half-way is finished by the same call', asy
   expect(errorOf(await world.fleet.run(MOVE))).toEqual(['succeeded', undefined]);
   await expectServed(world);
 });
+
+test('a switch that a dead tablet leaves unanswered: its guard is closed by the routing rules, and with the tablet back it is taken back', async () => {
+  const { primary } = world.cluster.topology.shard(KEYSPACE, '-');
+  const switches = (): number => world.vtctld.calls.filter(({ method }) => method === 'WorkflowSwitchTraffic').length;
+  world.fleet.around = async (effect, when) => {
+    if (effect !== 'vitess.switch-writes/writes' || when !== 'before') return;
+    // From here vtctld answers nothing about the workflow, neither its state nor a switch.
+    Object.assign(primary!, { down: true });
+    const before = switches();
+    void (async () => {
+      while (switches() === before) await world.cluster.nextTick();
+      const [{ id } = { id: '' }] = (await world.fleet.service.list({ limit: 1 })).operations;
+      await world.fleet.service.act(id, 'cancel', 'tester');
+    })();
+  };
+  const { id, state, attention } = await world.fleet.run(MOVE);
+  expect([state, attention]).toEqual(['cancelled', undefined]);
+  expect((await world.fleet.service.get(id)).guards.map((guard) => guard.state)).toEqual(['closed']);
+  Object.assign(primary!, { down: false });
+  world.fleet.around = async () => undefined;
+  await world.fleet.service.revert(id, 'tester');
+  expect((await world.fleet.finished(id)).state).toBe('reverted');
+  expect(world.cluster.topology.route(UNSHARDED, 'product', '1', 'PRIMARY').keyspace).toBe(UNSHARDED);
+  await expectServed(world);
+});

@@ -15,6 +15,8 @@ export interface ClusterSettings extends StreamSettings {
   filteredWaitMs: number;
   /** How far replicas are behind their primaries, as throttlers measure it. */
   replicaLagSeconds: number;
+  /** What they measure beside it, by metric. */
+  loads: Record<string, number>;
 }
 
 export interface ClusterOptions extends Partial<ClusterSettings> {
@@ -33,6 +35,7 @@ const DEFAULTS: ClusterSettings = {
   gateTicks: 5,
   filteredWaitMs: 30_000,
   replicaLagSeconds: 0,
+  loads: {},
 };
 const TICK_MS = 5;
 

@@ -154,13 +154,16 @@ class Vtctld {
   /** The lag of a shard's own replicas, which has nothing to do with how far its workflows are. */
   #load({ keyspace }: ShardState): object {
     const { enabled } = this.#topology.keyspace(keyspace).throttler;
-    const value = this.#cluster.settings.replicaLagSeconds;
+    const { replicaLagSeconds: value, loads } = this.#cluster.settings;
+    const measured = { lag: value, ...loads };
     if (!enabled) return { response_code: 'OK', metrics: {} };
     return {
       value,
       threshold: 5,
       response_code: value > 5 ? 'THRESHOLD_EXCEEDED' : 'OK',
-      metrics: { lag: { name: 'lag', value, threshold: 5, scope: 'shard', response_code: 'OK' } },
+      metrics: Object.fromEntries(
+        Object.entries(measured).map(([name, load]) => [name, { name, value: load, threshold: 5, scope: 'shard', response_code: 'OK' }]),
+      ),
     };
   }
 

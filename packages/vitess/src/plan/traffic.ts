@@ -1,5 +1,5 @@
 /** Where reads and writes of a workflow are, from what vtctld says of it. Pure. */
-import type { Shard, SrvKeyspace, TabletType, Workflow, WorkflowStatus } from '../client/messages.ts';
+import type { Shard, SrvKeyspace, SrvVSchema, TabletType, Workflow, WorkflowStatus } from '../client/messages.ts';
 import type { WorkflowRef } from '../workflow-ref.ts';
 
 export type Place = 'source' | 'target' | 'both';
@@ -38,11 +38,32 @@ export function readsAre(ref: WorkflowRef, cells: Cells, status: WorkflowStatus 
   return /^Reads Not Switched/.test(traffic) ? 'source' : 'both';
 }
 
-/** Where clients write, and whether they can. */
+/** Where the state that vtctld makes of the routing rules has writes. */
+function toldWrites(status: WorkflowStatus | undefined): WritesPlace {
+  const traffic = status?.traffic_state ?? '';
+  return /Writes Switched/.test(traffic) ? 'target' : /Writes Not Switched/.test(traffic) ? 'source' : 'stopped';
+}
+
+/** Where the routing rules, which vtgate goes by, send the writes of tables that move. Without a rule a table is where it came from. */
+function ruledWrites({ keyspace, sourceKeyspace, tables }: WorkflowRef, routes: readonly (SrvVSchema | undefined)[]): WritesPlace {
+  const places = new Set(
+    routes.flatMap((route): WritesPlace[] => {
+      const rules = new Map((route?.routing_rules?.rules ?? []).map(({ from_table, to_tables }) => [from_table, to_tables[0] ?? '']));
+      const from = (table: string): string => `${sourceKeyspace}.${table}`;
+      const own =
+        tables.length > 0 ? tables.map(from) : [...rules.keys()].filter((rule) => rule.startsWith(from('')) && !rule.includes('@'));
+      return own.map((rule) => (rules.get(rule)?.startsWith(`${keyspace}.`) ? 'target' : 'source'));
+    }),
+  );
+  const [place = 'source'] = places;
+  return places.size > 1 ? 'stopped' : place;
+}
+
+/** Where clients write, and whether they can. `status`: what vtctld says of the workflow, or the routing rules of every cell in its place. */
 export function writesAre(
   ref: WorkflowRef,
   cells: Cells,
-  status: WorkflowStatus | undefined,
+  status: WorkflowStatus | readonly (SrvVSchema | undefined)[] | undefined,
   shards: { source: Readonly<Record<string, Shard>>; target: Readonly<Record<string, Shard>> },
 ): WritesPlace {
   if (ref.type === 'reshard') {
@@ -59,8 +80,7 @@ export function writesAre(
     const able = names.every((name) => own[name]?.shard?.is_primary_serving === true && !disabled.has(name));
     return able ? place : 'stopped';
   }
-  const traffic = status?.traffic_state ?? '';
-  const place = /Writes Switched/.test(traffic) ? 'target' : /Writes Not Switched/.test(traffic) ? 'source' : 'stopped';
+  const place = isRoutes(status) ? ruledWrites(ref, status) : toldWrites(status);
   if (place === 'stopped') return place;
   const [own, names] = place === 'source' ? [shards.source, ref.sourceShards] : [shards.target, ref.targetShards];
   const denied = names.some((name) =>
@@ -71,6 +91,8 @@ export function writesAre(
   );
   return denied ? 'stopped' : place;
 }
+
+const isRoutes = (status: Parameters<typeof writesAre>[2]): status is readonly (SrvVSchema | undefined)[] => Array.isArray(status);
 
 /** What can be seen of the traffic, in one line. */
 export function trafficText(status: WorkflowStatus | undefined, reads: Place, writes: WritesPlace): string {

@@ -49,16 +49,16 @@ export async function look(client: VtctldClient, ref: WorkflowRef, nowMs: number
 }
 
 /**
- * Where clients write, and nothing else. For a reshard the topology alone says it, which answers also while a tablet of the workflow is dead
- * and vtctld tells nothing of the workflow itself: whoever has to see that clients can write must not depend on that.
+ * Where clients write, and nothing else. The topology alone says it, for tables that move with its routing rules: it answers also while a tablet
+ * of the workflow is dead and vtctld tells nothing of the workflow itself. Whoever has to see that clients can write must not depend on that.
  */
 export async function lookAtWrites(client: VtctldClient, ref: WorkflowRef): Promise<Pick<Looked, 'writes' | 'traffic'>> {
-  const status = ref.type === 'reshard' ? undefined : await client.status(ref);
   const cells = await client.served(ref.keyspace);
+  const routes = ref.type === 'reshard' ? undefined : await Promise.all((await client.cells()).map((cell) => client.routes(cell)));
   const target = (await client.shards(ref.keyspace)) ?? {};
   const source = ref.sourceKeyspace === ref.keyspace ? target : ((await client.shards(ref.sourceKeyspace)) ?? {});
-  const writes = writesAre(ref, cells, status, { source, target });
-  return { writes, traffic: trafficText(status, readsAre(ref, cells, status), writes) };
+  const writes = writesAre(ref, cells, routes, { source, target });
+  return { writes, traffic: `writes ${writes === 'stopped' ? 'stopped' : `at the ${writes}`}` };
 }
 
 /** For the picture: which side serves what. */

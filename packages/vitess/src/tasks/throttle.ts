@@ -28,7 +28,8 @@ export function loadOf(check: ThrottlerCheck | undefined, metric: string): numbe
   if (!check) return undefined;
   const found = Object.entries(check.metrics).find(([name]) => name === metric || name.endsWith(`/${metric}`))?.[1];
   if (found) return found.error === '' ? found.value : undefined;
-  return metric === 'lag' && check.error === '' ? check.value : undefined;
+  // One that is off answers with a value, too: zero, without a threshold.
+  return metric === 'lag' && check.error === '' && check.threshold > 0 ? check.value : undefined;
 }
 
 export class Backpressure {
