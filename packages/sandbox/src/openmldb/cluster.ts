@@ -33,6 +33,11 @@ export interface OpenmldbOptions {
   session(): ZooKeeperSession;
   nameservers?: string[];
   tickMs?: number;
+  /**
+   * Where given, the nameserver acts by itself while auto_failover is on: when a tablet has been away so long, and when one starts. A real one
+   * waits five minutes, longer than tests have; without it tests take tablets away before it would act.
+   */
+  heartbeatTimeoutMs?: number;
   clock?: Clock;
 }
 
@@ -53,6 +58,8 @@ export interface OpenmldbStandIn extends AsyncDisposable {
   stopTablet(endpoint: string): void;
   /** Back with an empty memory, its files as they were. */
   restartTablet(endpoint: string): void;
+  /** Its session is back, and its process was there all the time: nobody recovers anything. */
+  reconnectTablet(endpoint: string): void;
   /** Resolves at the first op, past or to come, for which it holds. */
   seen(which: (op: OpState) => boolean): Promise<OpState>;
   /** Entries written by clients through the leader of a partition. */
@@ -78,6 +85,9 @@ class Cluster implements OpenmldbStandIn {
   readonly #clock: Clock;
   readonly #nameservers: Nameserver[] = [];
   readonly #calls: NameserverCalls;
+  readonly #ops: OpMaker;
+  /** Tablets that are away, since when, and whose replicas have not been taken over yet. */
+  readonly #away = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #watchers = new Set<(op: OpState) => void>();
   #later: (() => void)[] = [];
@@ -90,8 +100,8 @@ class Cluster implements OpenmldbStandIn {
     this.queues.onChange = (op) => {
       for (const watcher of this.#watchers) watcher(op);
     };
-    const ops = new OpMaker(this.state, (op, asChild) => this.queues.enqueue(op, asChild));
-    this.#calls = new NameserverCalls(this.state, ops, (endpoint) => this.#addressOf(endpoint));
+    this.#ops = new OpMaker(this.state, (op, asChild) => this.queues.enqueue(op, asChild));
+    this.#calls = new NameserverCalls(this.state, this.#ops, (endpoint) => this.#addressOf(endpoint));
   }
 
   get faults(): OpFaults {
@@ -142,6 +152,7 @@ class Cluster implements OpenmldbStandIn {
     for (const [key, { offset }] of tablet.loaded) tablet.disk.set(key, offset);
     tablet.up = false;
     tablet.healthy = false;
+    this.#away.set(endpoint, this.#clock.now());
   }
 
   restartTablet(endpoint: string): void {
@@ -150,6 +161,41 @@ class Cluster implements OpenmldbStandIn {
     tablet.loaded.clear();
     tablet.up = true;
     tablet.healthy = true;
+    this.#away.delete(endpoint);
+    if (!this.#actsByItself) return;
+    this.#takeOver(endpoint);
+    this.#ops.recoverEndpoint(endpoint, false);
+  }
+
+  reconnectTablet(endpoint: string): void {
+    const tablet = this.state.tablet(endpoint)!;
+    tablet.up = true;
+    tablet.healthy = true;
+    this.#away.delete(endpoint);
+  }
+
+  get #actsByItself(): boolean {
+    return this.state.autoFailover === true && this.#options.heartbeatTimeoutMs !== undefined;
+  }
+
+  /** Its replicas count as dead, but the last living one of a partition; others lead what it led. */
+  #takeOver(endpoint: string): void {
+    for (const { metas } of this.state.tables.flatMap(({ partitions }) => partitions)) {
+      const living = metas.filter(({ isAlive }) => isAlive);
+      for (const meta of living) if (meta.endpoint === endpoint && living.length > 1) meta.isAlive = false;
+    }
+    this.#ops.offlineEndpoint(endpoint);
+  }
+
+  /** With auto_failover off what is away is only noted, and forgotten: switching it on later makes up for nothing. */
+  #watchTablets(): void {
+    const { heartbeatTimeoutMs } = this.#options;
+    if (heartbeatTimeoutMs === undefined) return;
+    for (const [endpoint, since] of this.#away) {
+      if (this.#clock.now() - since < heartbeatTimeoutMs) continue;
+      this.#away.delete(endpoint);
+      if (this.#actsByItself) this.#takeOver(endpoint);
+    }
   }
 
   seen(which: (op: OpState) => boolean): Promise<OpState> {
@@ -191,6 +237,7 @@ class Cluster implements OpenmldbStandIn {
       const due = this.#later;
       this.#later = [];
       for (const act of due) act();
+      this.#watchTablets();
       this.queues.tick();
     }
   }

@@ -3,12 +3,12 @@
  * the wrong type is dropped without a word, a required one that is wrong or missing is a 400.
  */
 
-export type FieldType = 'string' | 'number' | 'bool' | 'numbers' | 'message';
+export type FieldType = 'string' | 'number' | 'bool' | 'numbers' | 'message' | 'messages';
 
 export interface Field {
   type: FieldType;
   required?: true;
-  /** Of a message. */
+  /** Of a message, or of each in a list. */
   fields?: Fields;
 }
 
@@ -42,7 +42,9 @@ function pick(value: unknown, fields: Fields, path: string): Message {
   for (const [name, field] of Object.entries(fields)) {
     const given = (value as Message)[name];
     if (given !== undefined && given !== null && hasType(given, field.type)) {
-      found[name] = field.type === 'message' ? pick(given, field.fields ?? {}, `${path}${name}.`) : given;
+      const read = (value: unknown): Message => pick(value, field.fields ?? {}, `${path}${name}.`);
+      if (field.type === 'messages') found[name] = (given as unknown[]).map(read);
+      else found[name] = field.type === 'message' ? read(given) : given;
       continue;
     }
     if (field.required) throw new BadRequest(`Missing or invalid required field: ${path}${name}`);
@@ -61,6 +63,8 @@ function hasType(value: unknown, type: FieldType): boolean {
       return typeof value === 'boolean';
     case 'numbers':
       return Array.isArray(value) && value.every(isNumber);
+    case 'messages':
+      return Array.isArray(value);
     case 'message':
       return typeof value === 'object' && !Array.isArray(value);
   }

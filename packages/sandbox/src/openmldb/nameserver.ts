@@ -1,12 +1,22 @@
 /** The calls of the leading nameserver, each with its checks in the order the server makes them. */
 import type { Fields, Message } from './json.ts';
 import type { OpMaker, Place } from './ops.ts';
-import type { ClusterState, OpState, TableState } from './state.ts';
+import type { ClusterState, OpState, PartitionState, TableState } from './state.ts';
 
 const S = { type: 'string' } as const;
 const N = { type: 'number' } as const;
 const NEEDED_S = { type: 'string', required: true } as const;
 const NEEDED_N = { type: 'number', required: true } as const;
+const PARTITION: Fields = {
+  pid: NEEDED_N,
+  partition_meta: {
+    type: 'messages',
+    fields: { endpoint: NEEDED_S, is_leader: { type: 'bool', required: true }, is_alive: { type: 'bool' }, offset: N },
+  },
+  term_offset: { type: 'messages', fields: { term: NEEDED_N, offset: NEEDED_N } },
+};
+/** Queues that a call may spread its ops over. */
+const MOST_QUEUES = 8;
 const CONF: Fields = { key: NEEDED_S, value: NEEDED_S };
 
 export const NAMESERVER_METHODS: Readonly<Record<string, Fields>> = {
@@ -18,17 +28,30 @@ export const NAMESERVER_METHODS: Readonly<Record<string, Fields>> = {
   ConfSet: { conf: { type: 'message', required: true, fields: CONF } },
   ShowOPStatus: { name: S, pid: N, db: S, op_id: N },
   CancelOP: { op_id: N },
-  DeleteOP: { db: S, op_id: N },
+  DeleteOP: { db: S, op_id: N, status: S },
   ChangeLeader: { name: NEEDED_S, pid: NEEDED_N, candidate_leader: S, db: S },
   RecoverTable: { name: NEEDED_S, pid: NEEDED_N, endpoint: NEEDED_S, db: S },
   Migrate: { src_endpoint: NEEDED_S, name: NEEDED_S, pid: { type: 'numbers' }, des_endpoint: NEEDED_S, db: S },
   AddReplicaNS: { name: NEEDED_S, pid: NEEDED_N, endpoint: NEEDED_S, pid_group: { type: 'numbers' }, db: S },
   DelReplicaNS: { name: NEEDED_S, pid: NEEDED_N, endpoint: NEEDED_S, pid_group: { type: 'numbers' }, db: S },
+  OfflineEndpoint: { endpoint: NEEDED_S, concurrency: N },
+  RecoverEndpoint: { endpoint: NEEDED_S, need_restore: { type: 'bool' }, concurrency: N },
+  GetTablePartition: { name: S, pid: N, db: S },
+  SetTablePartition: { name: S, db: S, table_partition: { type: 'message', fields: PARTITION } },
   UpdateTableAliveStatus: { name: S, endpoint: S, pid: N, is_alive: { type: 'bool' }, db: S },
 };
 
 /** Refused while auto_failover is on. */
-const BY_HAND = new Set(['ChangeLeader', 'RecoverTable', 'Migrate', 'UpdateTableAliveStatus', 'CancelOP']);
+const BY_HAND = new Set([
+  'ChangeLeader',
+  'RecoverTable',
+  'Migrate',
+  'UpdateTableAliveStatus',
+  'CancelOP',
+  'OfflineEndpoint',
+  'RecoverEndpoint',
+  'SetTablePartition',
+]);
 export const CHANGES: ReadonlySet<string> = new Set([...BY_HAND, 'ConfSet', 'DeleteOP', 'AddReplicaNS', 'DelReplicaNS']);
 
 const OK: Message = { code: 0, msg: 'ok' };
@@ -81,6 +104,15 @@ export class NameserverCalls {
         return this.#addReplica(body);
       case 'DelReplicaNS':
         return this.#delReplica(body);
+      case 'OfflineEndpoint':
+      case 'RecoverEndpoint':
+        return this.#wholeEndpoint(method, body);
+      case 'GetTablePartition': {
+        const place = this.#place(body);
+        return isPlace(place) ? { ...OK, table_partition: partitionMessage(place.partition) } : place;
+      }
+      case 'SetTablePartition':
+        return this.#setPartition(body);
       default:
         return this.#updateAlive(body);
     }
@@ -112,16 +144,7 @@ export class NameserverCalls {
       replica_num: replicaNum,
       db: db === '' ? undefined : db,
       storage_mode: storageMode === 'kMemory' ? undefined : storageMode,
-      table_partition: partitions.map(({ pid, metas, terms }) => ({
-        pid,
-        partition_meta: metas.map(({ endpoint, isLeader, isAlive, offset }) => ({
-          endpoint,
-          is_leader: isLeader,
-          is_alive: isAlive,
-          offset,
-        })),
-        term_offset: terms,
-      })),
+      table_partition: partitions.map(partitionMessage),
     };
   }
 
@@ -162,7 +185,12 @@ export class NameserverCalls {
     return OK;
   }
 
-  #delete({ op_id: id }: Message): Message {
+  /** One by its id, or all that ended so. */
+  #delete({ op_id: id, status, db }: Message): Message {
+    if (id === undefined && ['kDone', 'kFailed', 'kCanceled'].includes(String(status))) {
+      this.#state.history = this.#state.history.filter((op) => op.status !== status || (db !== undefined && op.db !== db));
+      return OK;
+    }
     if (id === undefined) return { code: 307, msg: 'invalid parameter' };
     const before = this.#state.history.length;
     this.#state.history = this.#state.history.filter((op) => op.id !== BigInt(id as number | bigint));
@@ -260,6 +288,41 @@ export class NameserverCalls {
     return OK;
   }
 
+  #wholeEndpoint(method: string, { endpoint: given, concurrency, need_restore: restore }: Message): Message {
+    const endpoint = String(given);
+    const queues = concurrency === undefined ? undefined : Number(concurrency);
+    if (queues !== undefined && queues > MOST_QUEUES) return { code: 307, msg: 'invalid parameter' };
+    const tablet = this.#state.tablet(endpoint);
+    if (!tablet) return { code: 302, msg: 'endpoint is not exist' };
+    if (method === 'OfflineEndpoint') this.#ops.offlineEndpoint(endpoint, queues);
+    else if (!tablet.healthy) return { code: 303, msg: 'tablet is not healthy' };
+    else this.#ops.recoverEndpoint(endpoint, restore === true, queues);
+    return OK;
+  }
+
+  /** What is given takes the place of what was there; nothing is done at the tablets. */
+  #setPartition({ name, db, table_partition: given }: Message): Message {
+    const {
+      pid,
+      partition_meta: metas = [],
+      term_offset: terms = [],
+    } = (given ?? {}) as {
+      pid?: number;
+      partition_meta?: { endpoint: string; is_leader: boolean; is_alive?: boolean; offset?: number | bigint }[];
+      term_offset?: { term: number | bigint; offset: number | bigint }[];
+    };
+    const place = this.#place({ name, db, pid });
+    if (!isPlace(place)) return place;
+    place.partition.metas = metas.map(({ endpoint, is_leader: isLeader, is_alive: isAlive = true, offset }) => ({
+      endpoint,
+      isLeader,
+      isAlive,
+      offset: offset === undefined ? undefined : BigInt(offset),
+    }));
+    place.partition.terms = terms.map(({ term, offset }) => ({ term: BigInt(term), offset: BigInt(offset) }));
+    return OK;
+  }
+
   /** Without a pid, every partition of the table that is there. */
   #updateAlive({ db, name, endpoint, pid, is_alive: alive }: Message): Message {
     if (!this.#state.tablet(String(endpoint))) return { code: 302, msg: 'endpoint is not exist' };
@@ -274,6 +337,14 @@ export class NameserverCalls {
       }
     return updated > 0 ? OK : { code: 321, msg: 'no pid has update' };
   }
+}
+
+function partitionMessage({ pid, metas, terms }: PartitionState): Message {
+  return {
+    pid,
+    partition_meta: metas.map(({ endpoint, isLeader, isAlive, offset }) => ({ endpoint, is_leader: isLeader, is_alive: isAlive, offset })),
+    term_offset: terms,
+  };
 }
 
 function isPlace(value: Place | Message): value is Place {

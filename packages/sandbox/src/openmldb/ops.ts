@@ -15,6 +15,8 @@ type Result = ReturnType<OpTask['run']>;
 
 /** A new replica counts as alive when it lacks no more entries than these. */
 const BINLOG_DELTA = 100_000n;
+/** Queues that ops are spread over, unless the call says otherwise. */
+const CONCURRENCY = 2;
 
 export class OpMaker {
   readonly #state: ClusterState;
@@ -76,11 +78,11 @@ export class OpMaker {
     return true;
   }
 
-  changeLeader(place: Place, candidate: string | undefined): void {
+  changeLeader(place: Place, candidate: string | undefined, concurrency: number = CONCURRENCY): void {
     const { table, partition } = place;
     let winner: string | undefined;
     let most = 0n;
-    this.#make('kChangeLeaderOP', place, partition.pid % 2, [
+    this.#make('kChangeLeaderOP', place, partition.pid % concurrency, [
       this.#task('kSelectLeader', () => {
         if (this.#state.autoFailover && this.#state.leader(partition)) return 'fail';
         this.#state.term += 2n;
@@ -113,9 +115,48 @@ export class OpMaker {
     ]);
   }
 
-  recoverTable(place: Place, endpoint: string): boolean {
+  /** Somebody takes the place of what a tablet led, and its replicas count as dead. Of each partition there is one op at most. */
+  offlineEndpoint(endpoint: string, concurrency: number = CONCURRENCY): void {
+    for (const place of this.#placesOf(endpoint)) {
+      const { metas, pid } = place.partition;
+      const leader = this.#state.leader(place.partition);
+      const queue = pid % concurrency;
+      if (metas.length === 1)
+        this.#make('kUpdatePartitionStatusOP', place, queue, [this.#status(place, endpoint, { isLeader: true, isAlive: false })]);
+      else if (!leader || leader.endpoint === endpoint) this.changeLeader(place, undefined, concurrency);
+      else if (!this.#meta(place, endpoint)!.isLeader)
+        this.#make('kOfflineReplicaOP', place, queue, [
+          this.#unfollow(place),
+          this.#status(place, endpoint, { isLeader: false, isAlive: false }),
+        ]);
+    }
+  }
+
+  /** `restore`: it leads again what it is flagged to have led. */
+  recoverEndpoint(endpoint: string, restore: boolean, concurrency: number = CONCURRENCY): void {
+    for (const place of this.#placesOf(endpoint)) {
+      const meta = this.#meta(place, endpoint)!;
+      if (meta.isAlive && place.partition.metas.length > 1) continue;
+      const led = this.#state.leader(place.partition)?.endpoint;
+      const restores = restore && meta.isLeader && led !== undefined;
+      this.recoverTable(place, endpoint, concurrency);
+      if (!restores) continue;
+      this.changeLeader(place, endpoint, concurrency);
+      this.recoverTable(place, led, concurrency);
+    }
+  }
+
+  #placesOf(endpoint: string): Place[] {
+    return this.#state.tables.flatMap((table) =>
+      table.partitions.filter(({ metas }) => metas.some((meta) => meta.endpoint === endpoint)).map((partition) => ({ table, partition })),
+    );
+  }
+
+  recoverTable(place: Place, endpoint: string, concurrency: number = CONCURRENCY): boolean {
     if (!this.#state.tablet(endpoint)?.up) return false;
-    this.#make('kRecoverTableOP', place, place.partition.pid % 2, [this.#task('kRecoverTable', () => this.#recover(place, endpoint))]);
+    this.#make('kRecoverTableOP', place, place.partition.pid % concurrency, [
+      this.#task('kRecoverTable', () => this.#recover(place, endpoint)),
+    ]);
     return true;
   }
 
