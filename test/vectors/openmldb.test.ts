@@ -48,7 +48,7 @@ const vectorShape = z.looseObject({
         exception: z.string().nullish(),
       }),
     ]),
-  ),
+  ).min(1),
   final: state,
   tool_verdict: z.string(),
   our_requirement: z.string(),
