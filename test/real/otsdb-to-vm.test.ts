@@ -1,12 +1,12 @@
 /** otsdb-to-vm as a script calls it, with a fleet of its own: the losses of the original, one by one. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startRecordedServer } from '../vectors/tsdb-server.ts';
 import { putPoints } from '../vectors/tsdb-steps.ts';
 
@@ -112,6 +112,59 @@ test('a listener that only takes points gets every point, and the outcome is "no
   expect(ran.text).toContain('not read back');
   const sent = to.puts.map(({ body }) => body).filter((body) => !body.includes('longshore.probe'));
   expect(sent.flatMap((body) => putPointsIn(body)).length).toBe(POINTS + 1);
+});
+
+test('with --kilda-files the folders hold the files of kilda-otsdb-dump, and are restored from these', async () => {
+  await using from = await source();
+  await using to = await startVictoriaMetrics({});
+  // What the original has left half-done and, in the second hour, done: a row cut off, and a point it has not seen.
+  const [first, second] = ['00:00:00_2022.01.01_01:00:00', '01:00:00_2022.01.01_02:00:00'].map((name) =>
+    join(storage, `opentsdb-data-2022.01.01_${name}`),
+  );
+  const row = (at: number): string => `${(START_MS + at * STEP_MS) / 1000}.0|kilda.a|{'host': 'h1'}|${at}\r\n`;
+  await mkdir(first!);
+  await writeFile(join(first!, 'kilda.a.ndjson'), row(0) + row(1) + row(2).slice(0, 9));
+  await mkdir(`${second}_dump_done`);
+  await writeFile(join(`${second}_dump_done`, 'kilda.a.ndjson'), [6, 7, 8, 9, 10].map(row).join(''));
+  const hours = options(from.url, to.url);
+  // Nothing of a folder is taken at first, so that all of them can be seen; the probe, before there is any, is.
+  const refusal = to.knobs.always(({ path }) => path === '/api/v1/import' && existsSync(`${first}_dump_done`), {
+    kind: 'status',
+    status: 503,
+  });
+  const running = longshore([...hours, '--kilda-files', '--settle', '1s']);
+  await refusal.struck();
+  const files = async (): Promise<Record<string, string>> => {
+    const found: Record<string, string> = {};
+    for (const name of (await readdir(storage)).filter((one) => one.endsWith('_dump_done')))
+      for (const file of await readdir(join(storage, name))) found[`${name}/${file}`] = await readFile(join(storage, name, file), 'utf8');
+    return found;
+  };
+  const all = await vi.waitFor(
+    async () => {
+      const found = await files();
+      expect(Object.keys(found).filter((name) => name.endsWith('.ndjson'))).toHaveLength(HOURS);
+      return found;
+    },
+    { timeout: 60_000, interval: 100 },
+  );
+  expect(all['opentsdb-data-2022.01.01_00:00:00_2022.01.01_01:00:00_dump_done/kilda.a.ndjson']).toBe([0, 1, 2, 3, 4, 5].map(row).join(''));
+  expect(all['opentsdb-data-2022.01.01_01:00:00_2022.01.01_02:00:00_dump_done/kilda.a.ndjson']).toBe(
+    [6, 7, 8, 9, 10, 11].map(row).join(''),
+  );
+  expect(all['opentsdb-data-2022.01.01_01:00:00_2022.01.01_02:00:00_dump_done/kilda.a.dmeta.json']).toBe(
+    `{"start": ${(START_MS + 11 * STEP_MS) / 1000 - (((START_MS + 11 * STEP_MS) / 1000) % 180)}.0, "end": ${(START_MS + 11 * STEP_MS) / 1000 - (((START_MS + 11 * STEP_MS) / 1000) % 180) + 179}.0}`,
+  );
+  refusal.remove();
+  const ran = await running;
+  expect(ran.exit, ran.text).toBe(0);
+  const counted = await fetch(`${to.url}/api/v1/export?match[]={__name__="kilda.a"}&start=1640995200&end=1641006000`);
+  const points = (await counted.text())
+    .trim()
+    .split('\n')
+    .flatMap((line) => (JSON.parse(line) as { timestamps: number[] }).timestamps);
+  expect(points.length).toBe(POINTS + 1);
+  expect((await readdir(storage)).filter((name) => name.startsWith('opentsdb-data-'))).toEqual([]);
 });
 
 test('an endpoint that is down is said, with an exit code', async () => {

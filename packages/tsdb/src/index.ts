@@ -20,6 +20,7 @@ import { inspectFolder } from './tasks/inspect-files.ts';
 import { inspectHeld } from './tasks/inspect-held.ts';
 import { INTERVAL_TASKS } from './tasks/intervals.ts';
 import { kildaDumpMetric } from './tasks/kilda-dump-metric.ts';
+import { KILDA_INTERVAL_TASKS } from './tasks/kilda-intervals.ts';
 import { kildaRestoreFolder } from './tasks/kilda-restore-folder.ts';
 import { makeFolder } from './tasks/make-folder.ts';
 import { provePut } from './tasks/prove-put.ts';
@@ -60,6 +61,7 @@ export const tsdb: SystemPackage = {
     followReread,
     followClose,
     ...INTERVAL_TASKS,
+    ...KILDA_INTERVAL_TASKS,
   ].map((task) => tellingBothNames(task as TaskDefinition)),
 };
 

@@ -71,7 +71,7 @@ export interface WindowParams extends SelectionParams {
   metricsPrefix: string;
   intervalMs: number;
   originMs?: number | undefined;
-  folders?: { prefix: string; timeZone: string } | undefined;
+  folders?: { prefix: string; timeZone: string; kildaFrameS?: number | undefined } | undefined;
 }
 
 const VIA = ['auto', 'import', 'put', 'lines', 'text'] as const;
@@ -132,6 +132,7 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
         .max(100)
         .regex(/^[^/\\\0]*$/, 'a name without slashes'),
       timeZone: z.string(),
+      kildaFrameS: z.int().min(1).max(86_400).optional().describe('they hold the files of kilda-otsdb-dump, in frames of so many seconds'),
     })
     .optional()
     .describe('folders are named by their windows, one for each, with all metrics in it'),

@@ -36,6 +36,7 @@ interface Flags extends ApiOption {
   show_background_log?: boolean;
   verifyUrl?: string;
   existing: string;
+  kildaFiles?: boolean;
   settle?: string;
 }
 
@@ -72,11 +73,16 @@ export function otsdbToVmCommand(terminal: Terminal): Command {
     .option('-m, --metrics_prefix [text]', 'only metrics whose name begins so', '')
     .option('-i, --interval <length>', 'day or hour: one folder each', 'day')
     .option('-c, --concurrent_jobs <n>', 'accepted as the wrapper takes it, 1 to 50; the fleet decides how much runs at once', '1')
-    .option('-q, --query_frame_size <seconds>', 'accepted as the wrapper takes it; queries take the size that suits the source', '180')
+    .option(
+      '-q, --query_frame_size <seconds>',
+      'width of the frames in files of --kilda-files; queries take the size that suits the source',
+      '180',
+    )
     .option('--dump_folder_prefix <text>', 'how the names of folders begin (also -dfp)', 'opentsdb-data-')
     .option('--dump_storage_folder <directory>', 'where the folders lie; must exist (also -dsf)', '/vm_migration_volume')
     .option('--show_background_log', 'show the last lines of the background log after each folder (also -sbl)')
     .option('--verify-url <target>', 'query port of the VictoriaMetrics behind the listener')
+    .option('--kilda-files', 'the folders hold the files of kilda-otsdb-dump, and are restored from these')
     .option('--existing <what>', 'refuse: stop when the destination holds points of the window; fill: send what is missing', 'fill')
     .option('--settle <length>', 'how long verified data is kept before it is counted once more, such as 30s');
   command.addHelpText(
@@ -156,7 +162,11 @@ async function run(flags: Flags, terminal: Terminal): Promise<never> {
       existing: flags.existing,
       ...settling,
       spool: spool.name,
-      folders: { prefix: flags.dump_folder_prefix, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+      folders: {
+        prefix: flags.dump_folder_prefix,
+        timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+        ...(flags.kildaFiles === true ? { kildaFrameS: Number(flags.query_frame_size) } : {}),
+      },
     },
     mode: 'run' as const,
   };

@@ -14,7 +14,14 @@ import { COLUMNS, conclude } from '../verdict.ts';
 import { placement, survey } from './common.ts';
 import { leaseOf, scopeOf, surveyWriting, viaOf } from './sinks.ts';
 
-const moveParams = z.object({ ...WRITING.shape, source: z.string(), redo: z.int(), tally: z.enum(TALLIES), named: z.boolean() });
+const moveParams = z.object({
+  ...WRITING.shape,
+  source: z.string(),
+  redo: z.int(),
+  tally: z.enum(TALLIES),
+  named: z.boolean(),
+  kilda: z.boolean().default(false),
+});
 
 export const migrate: KindDefinition<MigrateParams> = defineKind({
   name: 'tsdb.migrate',
@@ -32,6 +39,10 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const { batches, count, summary, findings, fingerprint } = await survey(context);
     const writing = writingOf(params, params.via === 'auto' ? await viaOf(context) : params.via);
     const named = params.folders !== undefined;
+    const kilda = params.folders?.kildaFrameS !== undefined;
+    if (kilda && batches.reading !== undefined)
+      findings.push({ level: 'error', text: 'files of kilda-otsdb-dump hold every series and every point: leave out tags and downsample' });
+    if (kilda) summary.push('through files as kilda-otsdb-dump writes them, one for each metric');
     summary.push(...(await surveyWriting(context, writing, batches, findings)));
     const where = await placement(context, ['dumper', 'restorer'], findings);
     const move: StageSpec = {
@@ -39,9 +50,9 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
       name: 'move',
       title: 'dump and restore, batch by batch',
       concurrency: UNITS_IN_FLIGHT,
-      bulk: { count, params: { ...asParams(writing), source, redo: 0, tally: 'all', named } },
+      bulk: { count, params: { ...asParams(writing), source, redo: 0, tally: 'all', named, kilda } },
       upkeep: {
-        task: named ? 'tsdb.interval-settle' : 'tsdb.settle',
+        task: named && !kilda ? 'tsdb.interval-settle' : 'tsdb.settle',
         params: settling(writing, operation.id, settleMs),
         everyMs: UPKEEP_MS,
       },
@@ -69,25 +80,25 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
           concurrency: 1,
           always: true,
           tasks: [],
-          upkeep: { task: named ? 'tsdb.interval-cleanup' : 'tsdb.cleanup', params: {}, everyMs: UPKEEP_MS },
+          upkeep: { task: named && !kilda ? 'tsdb.interval-cleanup' : 'tsdb.cleanup', params: {}, everyMs: UPKEEP_MS },
         },
       ],
     };
   },
 
   expand(_plan, stage, unit) {
-    const { source, redo, tally, named, ...writing } = moveParams.parse(stage.bulk!.params);
+    const { source, redo, tally, named, kilda, ...writing } = moveParams.parse(stage.bulk!.params);
     const batch = batchName(unit, redo);
     return [
       {
         id: `dump-${batch}`,
-        task: named ? 'tsdb.interval-dump' : 'tsdb.dump-batch',
+        task: kilda ? 'tsdb.kilda-interval-dump' : named ? 'tsdb.interval-dump' : 'tsdb.dump-batch',
         params: { source, unit, redo, tally },
         placement: 'spool',
       },
       {
         id: `restore-${batch}`,
-        ...writingTask(writing, { batch, from: fromOf(stage), redo, tally, named }),
+        ...writingTask(writing, { batch, from: fromOf(stage), redo, tally, named, kilda }),
         placement: 'spool',
         after: `dump-${batch}`,
       },

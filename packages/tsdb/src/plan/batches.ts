@@ -46,6 +46,8 @@ export interface FolderNames {
   prefix: string;
   /** In which days and hours are told. */
   timeZone: string;
+  /** They hold the original's own files, written in frames of so many seconds. */
+  kildaFrameS?: number | undefined;
 }
 
 const schema = z.object({
@@ -56,7 +58,7 @@ const schema = z.object({
   metricsPerBatch: z.int().positive().optional(),
   originMs: z.int().optional(),
   reading: z.object({ tags: z.record(z.string(), z.string()).optional(), downsample: z.string().optional() }).optional(),
-  folders: z.object({ prefix: z.string(), timeZone: z.string() }).optional(),
+  folders: z.object({ prefix: z.string(), timeZone: z.string(), kildaFrameS: z.int().positive().optional() }).optional(),
   renaming: storedRenaming.optional(),
   follow: z
     .object({

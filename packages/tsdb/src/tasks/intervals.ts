@@ -18,7 +18,7 @@ import { settle } from './settle.ts';
 /** Last layout made; every task of an operation has the same plan. */
 const layouts = new WeakMap<object, FolderLayout>();
 
-function layoutOf(context: TaskContext<unknown>): FolderLayout {
+export function layoutOf(context: TaskContext<unknown>): FolderLayout {
   const plan = batchPlanOf(context.plan);
   const known = layouts.get(plan);
   if (known) return known;

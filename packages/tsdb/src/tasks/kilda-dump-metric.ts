@@ -23,7 +23,7 @@ export interface KildaDumpMetricParams {
   removeMetadata: boolean;
 }
 
-type Context = TaskContext<KildaDumpMetricParams>;
+type Context = TaskContext<unknown>;
 
 /** As many frames are asked one by one, as the original asks all of them; then what is known of the metric sets the size of a query. */
 const SINGLE_FRAMES = 16;
@@ -90,7 +90,25 @@ function secondsText(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}+00:00`;
 }
 
-async function dump(context: Context, source: OpenTsdbClient, folder: KildaFolder, run: Run, asked: TimeRange): Promise<void> {
+/** The rows of a metric in a window, into a folder that may have some of them; nothing of another window is read. */
+export async function dumpInto(
+  context: Context,
+  source: OpenTsdbClient,
+  folder: KildaFolder,
+  { metric, frameS, range }: { metric: string; frameS: number; range: TimeRange },
+): Promise<void> {
+  await dump(context, source, folder, new Run(metric, frameS, range.startMs / 1000), range, range.startMs);
+}
+
+/** `notBeforeMs`: what is there may begin earlier, what is read does not. */
+async function dump(
+  context: Context,
+  source: OpenTsdbClient,
+  folder: KildaFolder,
+  run: Run,
+  asked: TimeRange,
+  notBeforeMs: number = 0,
+): Promise<void> {
   const file = fileName(run.metric);
   const path = folder.rowsPath(file);
   await (await DumpFile.open(folder, file, 0))[Symbol.asyncDispose]();
@@ -107,7 +125,7 @@ async function dump(context: Context, source: OpenTsdbClient, folder: KildaFolde
   let at = found.wholeBytes;
   let from = asked.startMs;
   if (found.firstFrameS !== undefined && found.resumeS !== undefined) {
-    from = found.resumeS * 1000;
+    from = Math.max(found.resumeS * 1000, notBeforeMs);
     const earlier = { startMs: asked.startMs, stopMs: Math.min(found.firstFrameS * 1000, asked.stopMs) };
     if (earlier.stopMs > earlier.startMs) {
       await using before = await EarlierRows.open(folder, file);

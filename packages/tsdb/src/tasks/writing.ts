@@ -75,18 +75,26 @@ export interface WrittenBatch {
   tally: Tallies;
   /** Its folder has a name that people read. */
   named: boolean;
+  /** And the original's own files in it. */
+  kilda?: boolean;
 }
 
 /** The task that writes one batch. */
-export function writingTask(writing: Writing, { batch, from, redo, tally, named }: WrittenBatch): Pick<TaskSpec, 'task' | 'params'> {
+export function writingTask(
+  writing: Writing,
+  { batch, from, redo, tally, named, kilda = false }: WrittenBatch,
+): Pick<TaskSpec, 'task' | 'params'> {
   const { sink, via, existing, verify, sync, verifyUrl, requestBytes } = writing;
   if (via === 'lines' || via === 'text') return { task: 'tsdb.write-batch', params: { sink, via, batch, from, tally } };
   if (via === 'import')
-    return { task: named ? 'tsdb.interval-restore' : 'tsdb.restore-batch', params: { sink, batch, from, existing, verify, redo, tally } };
+    return {
+      task: kilda ? 'tsdb.kilda-interval-restore' : named ? 'tsdb.interval-restore' : 'tsdb.restore-batch',
+      params: { sink, batch, from, existing, verify, redo, tally },
+    };
   const params: { [key: string]: Json } = { sink, existing, batch, from, verify, tally, sync };
   if (verifyUrl !== undefined) params.verifyUrl = verifyUrl;
   if (requestBytes !== undefined) params.requestBytes = requestBytes;
-  return { task: named ? 'tsdb.interval-put' : 'tsdb.put-batch', params };
+  return { task: kilda ? 'tsdb.kilda-interval-put' : named ? 'tsdb.interval-put' : 'tsdb.put-batch', params };
 }
 
 /** Params of what puts verified batches away. */
