@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Each file has servers of its own, or data of its own in a shared one; what most of them wait for is not the processor.
+    maxWorkers: 4,
     reporters: ['default', './test/reporter.ts'],
     projects: [
       {
@@ -9,7 +11,6 @@ export default defineConfig({
           name: 'unit',
           // Property tests on a busy machine; nothing asserts on time.
           testTimeout: 60_000,
-          maxWorkers: 2,
           include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts'],
         },
       },
@@ -26,8 +27,6 @@ export default defineConfig({
           ],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // Each file has servers of its own, or data of its own in a shared one; what they wait for is seldom the processor.
-          maxWorkers: 4,
         },
       },
     ],
