@@ -68,7 +68,7 @@ export class Relocator {
   /** `begun`: entries of an earlier attempt in the same direction. */
   async run(begun: readonly JournalEntry[]): Promise<{ leftover: boolean }> {
     // Once it has been narrowed, the new replica had joined and the row was replaced.
-    if (!begun.some(({ key }) => key === 'narrow')) {
+    if (!begun.some(({ key }) => key === 'narrow') && !(await this.#isThere())) {
       await this.#widen();
       await this.#copy();
       await this.#join();
@@ -95,6 +95,13 @@ export class Relocator {
       act: () => drawnOut(this.#context, pauseMs, act),
       ...(always && (key === 'force' || key === 'narrow') ? { always: true } : {}),
     });
+  }
+
+  /** The row and the peers are as they are to be: who is to go knows nobody any more, and could not take part again. */
+  async #isThere(): Promise<boolean> {
+    const { cid, seq, hosts } = this.#way;
+    const { rows } = await this.#namespace.show(cid);
+    return rows.length === 1 && rows[0]!.seq === seq && joined(rows[0]!.hosts) === joined(hosts) && (await this.#peers()) === joined(hosts);
   }
 
   async #peers(): Promise<string> {
