@@ -20,7 +20,7 @@ test('points of metrics of different sizes, also of rare ones, and of the series
       stopMs: STOP_MS,
       stepMs,
       phaseMs,
-      value: (ms) => String(ms % 977),
+      value: (ms) => String((ms * 7_919) % 1_000_003),
     });
   // 1,440 a day each; one metric of few points, none of them in the first or last ten minutes of an hour.
   for (let metric = 0; metric < 5; metric++)
@@ -33,6 +33,7 @@ test('points of metrics of different sizes, also of rare ones, and of the series
   const plan = { startMs: START_MS, stopMs: STOP_MS, intervalMs: STOP_MS - START_MS, metrics };
   const all = await estimate(source, plan, deps);
   expect(Math.abs(all!.points - (minutely + 24))).toBeLessThan(minutely * 0.01);
+  expect(all!.readMs).toBeGreaterThan(0);
   expect(all!.bytes / all!.points).toBeGreaterThan(0.5);
   expect(all!.bytes / all!.points).toBeLessThan(8);
   const rare = await estimate(source, { ...plan, metrics: ['kilda.rare'] }, deps);
