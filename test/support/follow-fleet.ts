@@ -10,7 +10,7 @@ import type { Consumer, MemoryTransport, OperationHeader, Store } from '@longsho
 import { ManualClock, memoryStore, memoryTransport, seededRandom } from '@longshore/core';
 import { silentLog } from '@longshore/host';
 import type { Engine, Service, WorkerSetup } from '@longshore/operations';
-import { advance, createRegistry, createService, runTask, sweep } from '@longshore/operations';
+import { advance, createRegistry, createService, jobId, runTask, sweep } from '@longshore/operations';
 import type { OpenTsdbStandIn, VictoriaMetricsStandIn } from '@longshore/sandbox';
 import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { tsdb } from '@longshore/tsdb';
@@ -72,12 +72,12 @@ export async function startFollowFleet(startMs: number): Promise<FollowFleet> {
   for (const queue of ['dumper', 'restorer', 'dump.local', 'restore.local'])
     consumers.push(
       transport.consume(queue, LANES, async (delivery) => {
-        const { operation, task, round } = delivery.data;
-        active.set(`${operation}/${task}/${round}`, queue);
+        const id = jobId(delivery.data.operation, delivery.data.task, delivery.data.round);
+        active.set(id, queue);
         try {
           return await runTask(worker, delivery);
         } finally {
-          active.delete(`${operation}/${task}/${round}`);
+          active.delete(id);
         }
       }),
     );

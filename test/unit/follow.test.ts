@@ -1,5 +1,6 @@
 /** A source that is still written to: at the end both sides hold the same points, late ones within the grace included. */
-import { describe, expect, test } from 'vitest';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
 import type { Arrival, FollowFleet } from '../support/follow-fleet.ts';
 import { startFollowFleet } from '../support/follow-fleet.ts';
 
@@ -16,6 +17,29 @@ function steady(metric: string, host: string, fromS: number, toS: number): Arriv
     return { atMs: timeMs, metric, host, timeMs, value: String(fromS + at) };
   });
 }
+
+/** Where a window ends that holds this moment, ms after the start. */
+const windowEnd = (ms: number): number => (Math.floor(ms / WINDOW_MS) + 1) * WINDOW_MS;
+const LAST_POINT_MS = 34_000;
+
+/** Points of a few series, each written between its time and the end of its window's grace, in any order. */
+const arrivals = fc
+  .uniqueArray(
+    fc.record({
+      metric: fc.constantFrom('kilda.a', 'kilda.b', 'kilda.größe'),
+      host: fc.constantFrom('one', 'two'),
+      ms: fc.oneof(fc.integer({ min: 1, max: LAST_POINT_MS }), fc.constantFrom(9_999, 10_000, 10_001, 19_999, 20_000)),
+      delay: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      value: fc.integer({ min: -1_000, max: 1_000 }),
+    }),
+    { minLength: 1, maxLength: 60, selector: ({ metric, host, ms }) => `${metric} ${host} ${ms}` },
+  )
+  .map((points) =>
+    points.map(({ metric, host, ms, delay, value }): Arrival => {
+      const latest = windowEnd(ms) + GRACE_MS - 1_000;
+      return { atMs: START_MS + ms + Math.floor(delay * (latest - ms)), metric, host, timeMs: START_MS + ms, value: String(value) };
+    }),
+  );
 
 const windowsDone = (count: number) => (header: { stages: { name: string; done: number }[] }) =>
   (header.stages.find(({ name }) => name === 'move')?.done ?? 0) >= count;
@@ -52,5 +76,83 @@ describe('a source that is followed', () => {
       ['count', 1],
       ['cleanup', 0],
     ]);
+  });
+
+  test.prop([arrivals, fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 12 })], { numRuns: 5 })(
+    'holds the same points as the sink, whoever writes when, and whatever is delivered twice',
+    async (points, twice) => {
+      await using fleet = await startFollowFleet(START_MS);
+      fleet.source.store.put('kilda.a', { host: 'first' }, START_MS, '1');
+      fleet.arrivals = points;
+      let step = 0;
+      const doubled = new Set(twice);
+      fleet.between = (active) => {
+        step += 1;
+        // Its lock has run out: another worker takes it up while the first one is still at it.
+        if (doubled.has(step)) for (const [id, queue] of active) fleet.transport.repeat(queue, id);
+      };
+      const id = await fleet.follow(PARAMS);
+      await fleet.run(id, elapsed(fleet, LAST_POINT_MS + 1_000));
+      await fleet.service.act(id, 'finish', 'anna');
+      const header = await fleet.run(id);
+      const report = await fleet.service.report(id);
+      expect({ state: header.state, notes: report.notes }).toEqual({ state: 'succeeded', notes: [] });
+      const { source, sink } = await fleet.contents();
+      expect(source.length).toBe(points.length + 1);
+      expect(sink).toEqual(source);
+      const { dumped, restored, verified } = report.totals;
+      expect({ dumped, restored, verified }).toEqual({ dumped: source.length, restored: source.length, verified: source.length });
+    },
+    240_000,
+  );
+
+  test('is left alone while it is paused; what closed meanwhile is moved afterwards', async () => {
+    await using fleet = await startFollowFleet(START_MS);
+    fleet.source.store.put('kilda.a', { host: 'one' }, START_MS, '0');
+    fleet.arrivals = steady('kilda.a', 'one', 1, 45);
+    const id = await fleet.follow(PARAMS);
+    await fleet.run(id, ({ reachedAt = 0 }) => reachedAt >= START_MS + WINDOW_MS);
+    await fleet.service.act(id, 'pause', 'anna');
+    await fleet.run(id, ({ state }) => state === 'paused');
+    const before = fleet.source.log.total;
+    await fleet.run(id, elapsed(fleet, 45_000));
+    expect(fleet.source.log.total).toBe(before);
+    await fleet.service.act(id, 'resume', 'anna');
+    await fleet.run(id, ({ reachedAt = 0 }) => reachedAt >= START_MS + 4 * WINDOW_MS);
+    await fleet.service.act(id, 'finish', 'anna');
+    expect(await fleet.run(id)).toMatchObject({ state: 'succeeded' });
+    const { source, sink } = await fleet.contents();
+    expect(sink).toEqual(source);
+  });
+
+  test('cancelled in the middle, the next one goes on and doubles nothing', async () => {
+    await using fleet = await startFollowFleet(START_MS);
+    fleet.source.store.put('kilda.a', { host: 'one' }, START_MS, '0');
+    fleet.arrivals = steady('kilda.a', 'one', 1, 30);
+    const first = await fleet.follow(PARAMS);
+    await fleet.run(first, ({ reachedAt = 0 }) => reachedAt >= START_MS + WINDOW_MS);
+    await fleet.service.act(first, 'cancel', 'anna');
+    expect(await fleet.run(first)).toMatchObject({ state: 'cancelled' });
+    const refused = await fleet.follow(PARAMS);
+    expect(await fleet.run(refused)).toMatchObject({ state: 'failed', error: { code: 'LSH_TSDB_SINK_NOT_EMPTY' } });
+    const next = await fleet.follow({ ...PARAMS, existing: 'fill' });
+    await fleet.run(next, ({ reachedAt = 0 }) => reachedAt >= START_MS + 3 * WINDOW_MS);
+    await fleet.service.act(next, 'finish', 'anna');
+    expect(await fleet.run(next)).toMatchObject({ state: 'succeeded' });
+    const { source, sink } = await fleet.contents();
+    expect(sink).toEqual(source);
+  });
+
+  test('changed after it was read, a point is named, and the lag is told up to what has been read back', async () => {
+    await using fleet = await startFollowFleet(START_MS);
+    fleet.source.store.put('kilda.a', { host: 'one' }, START_MS, '0');
+    const id = await fleet.follow(PARAMS);
+    await fleet.run(id, ({ reachedAt = 0 }) => reachedAt >= START_MS + WINDOW_MS);
+    expect(await fleet.service.explain(id)).toContain('behind');
+    fleet.source.store.put('kilda.a', { host: 'one' }, START_MS, '5');
+    await fleet.service.act(id, 'finish', 'anna');
+    const header = await fleet.run(id);
+    expect(header.error).toMatchObject({ code: 'LSH_TSDB_INCOMPLETE' });
+    expect((await fleet.service.report(id)).totals).toMatchObject({ dumped: 1, different: 1 });
   });
 });

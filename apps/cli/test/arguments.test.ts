@@ -93,6 +93,21 @@ describe('tsdb commands', () => {
       headline:
         'migrate metrics kilda.… from http://old:4242 to vm: 2023-03-08 00:00:00 UTC up to, not including, 2023-03-09 11:00:00 UTC.',
     });
+    const { stop: _stop, interval: _interval, ...open } = flags;
+    expect(tsdbRequest('migrate', { ...open, follow: true, grace: '20m' }, 0, '/')).toMatchObject({
+      kind: 'tsdb.follow',
+      params: {
+        source: 'http://old:4242',
+        sink: 'vm',
+        startMs: 1_678_233_600_000,
+        metricsPrefix: 'kilda.',
+        existing: 'refuse',
+        graceMs: 1_200_000,
+      },
+    });
+    for (const wrong of [{ stop: 'now' }, { verify: false }, { via: 'put' as const }, { downsample: '1m-avg' }, { rename: ['a=b'] }])
+      expect(() => tsdbRequest('migrate', { ...open, ...wrong, follow: true }, 0, '/')).toThrow('--follow does not go with');
+    expect(() => tsdbRequest('migrate', { ...flags, grace: '20m' }, 0, '/')).toThrow('--grace belongs to --follow');
     expect(Object.keys(tsdbRequest('dump', flags, 0, '/').params)).toEqual(['source', 'startMs', 'stopMs', 'metricsPrefix', 'intervalMs']);
     expect(tsdbRequest('restore', { from: 'op_1', sink: 'vm' }, 0, '/').params).toEqual({
       from: 'op_1',
