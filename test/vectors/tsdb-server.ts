@@ -28,11 +28,16 @@ export interface RecordedServer extends AsyncDisposable {
   state: ServerState;
   /** Bodies of puts in their order, with what they were answered. */
   puts: { body: string; status: number }[];
+  /** Metrics of which a query was answered in a way that asking again does not mend. */
+  refused: Set<string>;
   /** Numbers of queries and puts begin anew. */
   reset(state: ServerState): void;
   /** Called with the end of each query, ms, before it is answered. */
   beforeAnswer: ((endMs: number) => Promise<void>) | undefined;
 }
+
+/** Asking again may help. */
+const PASSING = [408, 413, 424, 429];
 
 const SECONDS = 2 ** 32;
 const inMs = (time: number): number => (time > SECONDS ? time : time * 1000);
@@ -40,7 +45,8 @@ const inMs = (time: number): number => (time > SECONDS ? time : time * 1000);
 export async function startRecordedServer(): Promise<RecordedServer> {
   let queries = 0;
   const http = createServer(async (request, response) => {
-    const url = new URL(request.url ?? '/', 'http://server');
+    // Whatever stands before it: an endpoint may have a path, and a slash at its end.
+    const url = new URL((request.url ?? '').replace(/^.*?\/+api\//, '/api/'), 'http://server');
     let body = '';
     for await (const chunk of request) body += String(chunk);
     const send = (status: number, text: string): void => {
@@ -53,10 +59,14 @@ export async function startRecordedServer(): Promise<RecordedServer> {
       send(200, JSON.stringify(names.slice(0, max)));
     } else if (url.pathname === '/api/query') {
       queries += 1;
+      const asked = request.method === 'POST' ? asParameters(body, url.searchParams) : url.searchParams;
       const status = state.fail?.[String(queries)];
-      if (status !== undefined) return send(status, JSON.stringify({ error: { code: status, message: 'recorded failure' } }));
-      await server.beforeAnswer?.(inMs(Number(url.searchParams.get('end'))));
-      const reply = replyTo(state, url.searchParams);
+      if (status !== undefined) {
+        if (status < 500 && !PASSING.includes(status)) server.refused.add(metricIn(asked, state));
+        return send(status, JSON.stringify({ error: { code: status, message: 'recorded failure' } }));
+      }
+      await server.beforeAnswer?.(inMs(Number(asked.get('end'))));
+      const reply = replyTo(state, asked);
       send(reply.status, reply.text);
     } else if (url.pathname === '/api/put' && request.method === 'POST') {
       const status = state.putfail?.[String(server.puts.length + 1)] ?? 204;
@@ -71,10 +81,12 @@ export async function startRecordedServer(): Promise<RecordedServer> {
     url: `http://127.0.0.1:${port}`,
     state: { metrics: [], series: [] },
     puts: [],
+    refused: new Set(),
     beforeAnswer: undefined,
     reset(state) {
       server.state = state;
       server.puts = [];
+      server.refused.clear();
       queries = 0;
     },
     async [Symbol.asyncDispose]() {
@@ -87,13 +99,38 @@ export async function startRecordedServer(): Promise<RecordedServer> {
   return server;
 }
 
-function replyTo({ series, rawm }: ServerState, params: URLSearchParams): { status: number; text: string } {
+/** A query that came as a body, as the parameters it would have had. */
+function asParameters(body: string, params: URLSearchParams): URLSearchParams {
+  const { start, end, msResolution, queries } = postedQuery.parse(JSON.parse(body));
+  const same = new URLSearchParams(params);
+  same.set('start', start);
+  same.set('end', end);
+  if (msResolution === true) same.set('ms', 'true');
+  same.set('m', `${queries[0].aggregator}:${queries[0].metric}`);
+  return same;
+}
+
+const postedQuery = z.object({
+  start: z.string(),
+  end: z.string(),
+  msResolution: z.boolean().optional(),
+  queries: z.tuple([z.object({ aggregator: z.string(), metric: z.string() })]),
+});
+
+function metricIn(params: URLSearchParams, { metrics }: ServerState): string {
+  const m = params.get('m') ?? '';
+  const metric = m.slice(m.indexOf(':') + 1);
+  return metrics.includes(metric) ? metric : metric.replace(/\{.*\}$/s, '');
+}
+
+function replyTo(state: ServerState, params: URLSearchParams): { status: number; text: string } {
+  const { series, rawm } = state;
   const m = params.get('m') ?? '';
   const raw = rawm?.[m];
   if (raw !== undefined) return { status: 200, text: raw };
   const [start, end] = [inMs(Number(params.get('start'))), inMs(Number(params.get('end')))];
   if (end <= start) return { status: 400, text: '{"error":{"code":400,"message":"End time must be greater than the start time"}}' };
-  const metric = m.slice(m.indexOf(':') + 1);
+  const metric = metricIn(params, state);
   const ms = params.has('ms');
   const objects = series
     .filter((one) => one.metric === metric)

@@ -1,4 +1,5 @@
 /** Recordings of `kilda-otsdb-dump` and `kilda-otsdb-restore`, step by step: the shape, and what may be held against them. */
+import { execFileSync } from 'node:child_process';
 import { z } from 'zod';
 import { ServerState } from './tsdb-server.ts';
 
@@ -63,8 +64,8 @@ export interface Window {
 export interface Truth {
   /** Points of the window, sorted. */
   points: string[];
-  /** All points of the server, for what lies outside. */
-  all: Set<string>;
+  /** All points of the server, sorted, for what lies outside. */
+  all: string[];
   /** The window holds values that are no numbers. */
   unsendable: boolean;
 }
@@ -101,20 +102,34 @@ export function truthOf({ series, rawm, metrics }: ServerState, prefix: string, 
       for (const [time, value] of pairs) add(metric, tags, inMs(Number(time)), value === null ? null : String(value));
     }
   }
-  return { points: found.filter(({ ms }) => inside(ms)).map(({ text }) => text).sort(), all: new Set(found.map(({ text }) => text)), unsendable };
+  const texts = (points: typeof found): string[] => points.map(({ text }) => text).sort();
+  return { points: texts(found.filter(({ ms }) => inside(ms))), all: texts(found), unsendable };
+}
+
+const LETTERS: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+
+/** What stands between the quotes of a Python text. */
+function unescaped(inner: string): string {
+  return inner.replace(/\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|(.))/g, (_all, ...[two, four, eight, letter]: string[]) => {
+    const code = two ?? four ?? eight;
+    return code === undefined ? (LETTERS[letter!] ?? letter!) : String.fromCodePoint(Number.parseInt(code, 16));
+  });
 }
 
 /** Rows of a dump, read without any code of ours: CSV with pipes, tags as a Python dict. */
 export function rowsOf(text: string): { points: { text: string; ms: number }[]; unreadable: number } {
   const points: { text: string; ms: number }[] = [];
   let unreadable = 0;
-  for (const line of text.split('\n').filter((each) => each.replace('\r', '') !== '')) {
+  const lines = text.split('\n');
+  for (const [at, line] of lines.entries()) {
+    if (line.replace('\r', '') === '') continue;
+    const whole = at < lines.length - 1;
     const fields = [...line.replace(/\r$/, '').matchAll(/(?:^|\|)(?:"((?:[^"]|"")*)"|([^|]*))/g)].map(([, quoted, bare]) =>
       quoted === undefined ? (bare ?? '') : quoted.replaceAll('""', '"'),
     );
     const [time = '', metric = '', tags = '', number = ''] = fields;
-    const pairs = [...tags.matchAll(/(['"])((?:\\.|(?!\1).)*)\1/g)].map(([, , inner = '']) => inner.replace(/\\(.)/g, '$1'));
-    if (!line.endsWith('\r') || fields.length !== 4 || !/^\{.*\}$/.test(tags) || pairs.length % 2 !== 0) {
+    const pairs = [...tags.matchAll(/(['"])((?:\\.|(?!\1).)*)\1/g)].map(([, , inner = '']) => unescaped(inner));
+    if (!whole || !line.endsWith('\r') || fields.length !== 4 || !/^\{.*\}$/.test(tags) || pairs.length % 2 !== 0) {
       unreadable += 1;
       continue;
     }
@@ -135,8 +150,46 @@ export function putPoints(bodies: readonly string[]): string[] {
     .sort();
 }
 
-/** The value of an option in the arguments of a step. */
+/** What is in the first list more often than in the second. */
+export function moreThan(some: readonly string[], than: readonly string[]): string[] {
+  const left = new Map<string, number>();
+  for (const text of than) left.set(text, (left.get(text) ?? 0) + 1);
+  return some.filter((text) => {
+    const count = left.get(text) ?? 0;
+    left.set(text, count - 1);
+    return count <= 0;
+  });
+}
+
+/** The value of an option in the arguments of a step, in either way it may be written. */
 export function option(argv: readonly string[], flag: string): string | undefined {
-  const at = argv.indexOf(flag);
+  const joined = argv.findLast((text) => text.startsWith(`${flag}=`));
+  if (joined !== undefined) return joined.slice(flag.length + 1);
+  const at = argv.lastIndexOf(flag);
   return at < 0 ? undefined : argv[at + 1];
+}
+
+const DUMP_FLAGS = ['--remove-metadata'];
+
+/** `OPENTSDB_ENDPOINT TIME_START`, wherever the options stand. */
+function positionals(argv: readonly string[]): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const text = argv[at]!;
+    if (!text.startsWith('-')) found.push(text);
+    else if (!text.includes('=') && !DUMP_FLAGS.includes(text)) at++;
+  }
+  return found;
+}
+
+/** The window a dump was asked for, from its arguments and its time zone alone; `stopMs` is absent when it ends with the run. */
+export function askedWindow(argv: readonly string[], zone: string): { startMs: number; stopMs?: number } {
+  const inZone = (text: string): number => {
+    const local = text.replace(' ', 'T');
+    const program = `new Date(${JSON.stringify(local.includes('T') ? local : `${local}T00:00:00`)}).getTime()`;
+    return Number(execFileSync(process.execPath, ['-p', program], { env: { TZ: zone }, encoding: 'utf8' }));
+  };
+  const stop = option(argv, '--time-stop');
+  const startMs = inZone(positionals(argv)[1] ?? '');
+  return stop === undefined ? { startMs } : { startMs, stopMs: inZone(stop) };
 }

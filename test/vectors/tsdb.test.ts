@@ -19,7 +19,7 @@ import { vectorSuite } from './harness.ts';
 import type { RecordedServer, ServerState } from './tsdb-server.ts';
 import { startRecordedServer } from './tsdb-server.ts';
 import type { Step, Window } from './tsdb-steps.ts';
-import { KillRecording, option, putPoints, Recording, rowsOf, truthOf } from './tsdb-steps.ts';
+import { askedWindow, KillRecording, moreThan, option, putPoints, Recording, rowsOf, truthOf } from './tsdb-steps.ts';
 
 /** The original's bytes, or the right result and what the original does instead. */
 const KNOWN: Readonly<Record<string, 'bytes' | { better: string }>> = {
@@ -91,8 +91,9 @@ afterAll(async () => {
 });
 
 /** The command in a process of its own, as a script would call it. */
-function command(tool: Step['tool'], argv: string[], env: Record<string, string>): Promise<Ran> {
+function command(tool: Step['tool'], argv: string[], env: Record<string, string>, cwd: string): Promise<Ran> {
   const child = spawn(process.execPath, [MAIN, COMMANDS[tool], ...argv], {
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env, LONGSHORE_API: `unix:${join(dir, 'api.sock')}`, LONGSHORE_HOME: join(dir, 'home') },
   });
@@ -130,6 +131,8 @@ async function runSteps(recording: Recording, folder: string, known: (typeof KNO
   let state: ServerState = recording.serverState;
   server.reset(state);
   const windows: Window[] = [];
+  /** Points that an earlier step has restored. */
+  let restored: string[] = [];
   let before: Record<string, string> = {};
   let prefix = 'kilda.';
   let dumped = join(folder, 'd');
@@ -138,18 +141,23 @@ async function runSteps(recording: Recording, folder: string, known: (typeof KNO
     // A server that fails by number counts anew when it is started with a state of its own.
     if (step.state !== undefined) server.reset(state);
     server.puts = [];
+    server.refused.clear();
     const argv = step.run.argv.map((text) => text.replaceAll('RUNDIR', folder).replaceAll('PORT', String(server.port)));
     dumped = option(argv, '--dump-dir') ?? dumped;
+    await mkdir(dumped, { recursive: true });
     const edited = await applyEdits(step, before, dumped);
-    const ran = await command(step.tool, argv, { ...recording.env, ...step.env });
+    if (edited) restored = [];
+    const env = { ...recording.env, ...step.env };
+    const begun = Date.now();
+    const ran = await command(step.tool, argv, env, dumped);
     const files = await filesOf(dumped);
     if (known === 'bytes') holdAgainstBytes(step, ran, files, state);
-    else if (step.tool === 'dump' && step.run.exit !== 2) {
+    else if (step.run.exit === 2) expect(ran.exit, 'wrong usage stays wrong usage').toBe(2);
+    else if (step.tool === 'dump') {
       prefix = option(argv, '--metrics-prefix') ?? prefix;
-      windows.push(windowIn(ran.stdout));
+      windows.push(windowOf(argv, env.TZ ?? process.env.TZ ?? 'UTC', ran.stdout, begun));
       holdDumpAgainstServer(state, prefix, windows, ran, files);
-    } else if (step.tool === 'restore') holdRestoreAgainstFiles(ran, files, edited);
-    else expect(ran.exit, 'wrong usage stays wrong usage').toBe(2);
+    } else restored = holdRestoreAgainstFiles(ran, files, restored);
     before = step.filesAfter;
   }
   if (known === 'bytes') return 'the original, byte for byte';
@@ -159,8 +167,7 @@ async function runSteps(recording: Recording, folder: string, known: (typeof KNO
 /** A recording whose rows changed without a dump was edited by hand between two steps; so is ours. Tells whether it was. */
 async function applyEdits(step: Step, before: Record<string, string>, folder: string): Promise<boolean> {
   if (step.tool !== 'restore') return false;
-  const edited = Object.entries(step.filesAfter).filter(([file, text]) => file.endsWith('.ndjson') && before[file] !== text);
-  await mkdir(folder, { recursive: true });
+  const edited = Object.entries(step.filesAfter).filter(([file, text]) => file.toLowerCase().endsWith('.ndjson') && before[file] !== text);
   for (const [file, text] of edited) await writeFile(join(folder, file), text);
   return edited.length > 0;
 }
@@ -185,35 +192,55 @@ function holdAgainstBytes(step: Step, ran: Ran, files: Record<string, string>, s
 const RESTORING = /^Restoring "[^"]+" \d+ entries processed \(\d+\.\d\d% completed, \d+ http requests\)$/;
 const STARTING = /^Starting dumping metrics from (.+) to (.+) \(exclusive\)\n/;
 
-function windowIn(stdout: string): Window {
+/** What was asked for, and the same in the words of the command. */
+function windowOf(argv: string[], zone: string, stdout: string, begun: number): Window {
   const [, start = '', stop = ''] = STARTING.exec(stdout) ?? [];
   expect(stdout).toMatch(STARTING);
-  return { startMs: Date.parse(start), stopMs: Date.parse(stop) };
+  const said = { startMs: Date.parse(start), stopMs: Date.parse(stop) };
+  const { startMs, stopMs } = askedWindow(argv, zone);
+  if (stopMs === undefined) {
+    expect(said.stopMs, 'it ends when the command was given').toBeGreaterThan(begun - 1_000);
+    expect(said.stopMs).toBeLessThanOrEqual(Date.now());
+  }
+  const asked = { startMs, stopMs: stopMs ?? said.stopMs };
+  expect(said, 'the window that was asked for').toEqual(asked);
+  return asked;
 }
 
+function rowsIn(files: Record<string, string>): ReturnType<typeof rowsOf> {
+  const rows = Object.entries(files)
+    .filter(([file]) => file.toLowerCase().endsWith('.ndjson'))
+    .map(([, text]) => rowsOf(text));
+  return { points: rows.flatMap(({ points }) => points), unreadable: rows.reduce((sum, { unreadable }) => sum + unreadable, 0) };
+}
+
+/** Every point of the windows, once; where the server refuses a metric for good, what there is, and an exit code that says so. */
 function holdDumpAgainstServer(state: ServerState, prefix: string, windows: Window[], ran: Ran, files: Record<string, string>): void {
   const truth = truthOf(state, prefix, windows);
-  const rows = Object.entries(files)
-    .filter(([file]) => file.endsWith('.ndjson'))
-    .map(([, text]) => rowsOf(text));
-  const points = rows.flatMap(({ points: own }) => own);
-  const inside = points.filter(({ ms }) => windows.some(({ startMs, stopMs }) => ms >= startMs && ms < stopMs));
-  expect(inside.map(({ text }) => text).sort()).toEqual(truth.points);
-  expect(points.filter(({ text }) => !truth.all.has(text))).toEqual([]);
-  expect(new Set(points.map(({ text }) => text)).size).toBe(points.length);
-  expect(rows.reduce((sum, { unreadable }) => sum + unreadable, 0)).toBe(0);
-  expect(ran.exit, ran.stderr).toBe(truth.unsendable ? 3 : 0);
+  const { points, unreadable } = rowsIn(files);
+  const texts = points.map(({ text }) => text);
+  const inside = points.filter(({ ms }) => windows.some(({ startMs, stopMs }) => ms >= startMs && ms < stopMs)).map(({ text }) => text);
+  const isRefused = (text: string): boolean => [...server.refused].some((metric) => text.startsWith(`${metric}|`));
+  expect(
+    moreThan(truth.points, inside).filter((text) => !isRefused(text)),
+    `points that are not there\n${ran.stderr}`,
+  ).toEqual([]);
+  expect(moreThan(texts, truth.all), 'points that the server does not have, or not so often').toEqual([]);
+  expect(unreadable).toBe(0);
+  for (const metric of server.refused) expect(ran.stdout).toContain(`Failed to dump metric "${metric}": `);
+  expect(ran.exit, ran.stderr).toBe(server.refused.size > 0 ? 1 : truth.unsendable ? 3 : 0);
 }
 
-function holdRestoreAgainstFiles(ran: Ran, files: Record<string, string>, edited: boolean): void {
-  const rows = Object.entries(files)
-    .filter(([file]) => file.endsWith('.ndjson'))
-    .map(([, text]) => rowsOf(text));
-  const unreadable = rows.reduce((sum, { unreadable: own }) => sum + own, 0);
-  const sent = putPoints(server.puts.filter(({ status }) => status < 300).map(({ body }) => body));
-  // What an earlier step has restored is not sent again.
-  if (sent.length > 0 || edited) expect(sent).toEqual(rows.flatMap(({ points }) => points.map(({ text }) => text)).sort());
-  expect(ran.exit, ran.stderr).toBe(unreadable > 0 ? 3 : 0);
+/** All that is in the files and was not restored before, once; or as much as the server takes, and an exit code that says so. */
+function holdRestoreAgainstFiles(ran: Ran, files: Record<string, string>, before: readonly string[]): string[] {
+  const { points, unreadable } = rowsIn(files);
+  const rows = points.map(({ text }) => text);
+  const restored = [...before, ...putPoints(server.puts.filter(({ status }) => status < 300).map(({ body }) => body))];
+  const refused = server.puts.some(({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 413 && status !== 424 && status !== 429);
+  expect(moreThan(restored, rows), 'points that no file has, or not so often').toEqual([]);
+  if (!refused) expect(moreThan(rows, restored), 'rows that were not restored').toEqual([]);
+  expect(ran.exit, ran.stderr).toBe(refused ? 1 : unreadable > 0 ? 3 : 0);
+  return restored;
 }
 
 /** One point a frame; the dumper is killed when it asks for what lies behind the recording's last frame, and started again. */
@@ -239,7 +266,7 @@ async function runKilled(recording: KillRecording, folder: string): Promise<Said
     await fleet.start(name, 'dumper');
   };
   const utc = (s: number): string => new Date(s * 1000).toISOString().slice(0, 19);
-  const ran = await command('dump', ['--dump-dir', folder, '--time-stop', utc(stopS), server.url, utc(startS)], { TZ: 'UTC' });
+  const ran = await command('dump', ['--dump-dir', folder, '--time-stop', utc(stopS), server.url, utc(startS)], { TZ: 'UTC' }, folder);
   server.beforeAnswer = undefined;
   expect(killedWith, 'the dumper was killed').toBeDefined();
   expect(killedWith!.lastRow, 'the metadata never says more than the rows').toBeGreaterThanOrEqual(killedWith!.meta);

@@ -9,8 +9,10 @@ import { defineTask, errorData } from '@longshore/core';
 import { z } from 'zod';
 import type { Frames, KildaFolder } from '../client/kilda/index.ts';
 import { DumpFile, EarlierRows, FrameRows, fileName, frameOf, kildaFolder, setAside, survey } from '../client/kilda/index.ts';
+import { labelPairs } from '../client/labels.ts';
 import type { OpenTsdbClient, Reading } from '../client/opentsdb/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
+import { countItems, viewLines } from '../client/victoriametrics/lines.ts';
 import type { FrameSummary, SourceProblem, TimeRange } from '../model.ts';
 import { rangeText } from '../plan/batches.ts';
 import { kildaPlanOf } from '../plan/kilda.ts';
@@ -201,7 +203,17 @@ async function readRange(
           context.count('queries', 1);
           const apart = reading.tags === undefined ? aggregated(summary) : undefined;
           if (apart !== undefined) {
-            // A server that groups where it was told not to: the same once more, by each of the tags it has grouped over.
+            // A server that groups where it was told not to: the same once more, by each of the tags it has grouped over. Series that do
+            // not have all of them are not in that answer.
+            const apartOnly = seriesWithout(Buffer.concat(parts), Object.keys(apart));
+            tellProblems(
+              context,
+              run.metric,
+              frame,
+              summary.problems.filter(({ kind }) => kind !== 'aggregated'),
+            );
+            context.count('pointsDumped', apartOnly.points);
+            await take(apartOnly.lines, frame.startMs);
             await readRange(context, source, run, frame, { tags: apart }, take);
             return;
           }
@@ -216,6 +228,19 @@ async function readRange(
 
 function aggregated({ aggregateTags }: FrameSummary): Record<string, string> | undefined {
   return aggregateTags === undefined ? undefined : Object.fromEntries(aggregateTags.map((tag) => [tag, '*']));
+}
+
+/** Lines of the series that lack one of the tags. */
+function seriesWithout(lines: Buffer, tags: readonly string[]): { lines: Buffer; points: number } {
+  const kept: Buffer[] = [];
+  let points = 0;
+  for (const { start, end, labelsStart, labelsEnd, timesStart, timesEnd } of viewLines(lines, 'a reply')) {
+    const names = new Set(labelPairs(lines.toString('utf8', labelsStart, labelsEnd)).map(([name]) => name));
+    if (tags.every((tag) => names.has(tag))) continue;
+    kept.push(lines.subarray(start, end));
+    points += countItems(lines, timesStart, timesEnd);
+  }
+  return { lines: Buffer.concat(kept), points };
 }
 
 function tellProblems(context: Context, metric: string, frame: TimeRange, problems: readonly SourceProblem[]): void {

@@ -12,7 +12,7 @@ import { defineTask } from '@longshore/core';
 import { pauseBefore } from '@longshore/http';
 import { z } from 'zod';
 import type { KildaFolder } from '../client/kilda/index.ts';
-import { fileLines, kildaFolder, lineText, PutBusy, PutRefused, parseRow, putBody, putObject } from '../client/kilda/index.ts';
+import { fileLines, kildaFolder, lineText, PutBusy, PutRefused, putBody, putObject, rowIn } from '../client/kilda/index.ts';
 import type { OpenTsdbSink, PutResult } from '../client/opentsdb/index.ts';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
 import { mayHaveLanded } from './put-writer.ts';
@@ -110,7 +110,7 @@ class Batch {
       const behind = at + line.length;
       const text = lineText(line);
       const whole = line.at(-1) === 10;
-      const row = text === '' ? undefined : parseRow(text);
+      const row = text === '' ? undefined : rowIn(line);
       if (row === undefined) {
         // A blank line, as a second dump of the original leaves it.
       } else if (!whole) {

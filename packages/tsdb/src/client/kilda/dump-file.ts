@@ -26,6 +26,7 @@ export interface Found {
 }
 
 const NEWLINE = 10;
+const RETURN = 13;
 const MAX_ROW_BYTES = 1 << 20;
 
 /** Lines with their ends; the last one may lack it. Throws a RangeError for a line that is longer than `most`. */
@@ -49,6 +50,14 @@ export function lineText(line: Buffer): string {
   return line.toString('utf8').replace(/\r?\n$/, '');
 }
 
+/**
+ * The row in a line that ends in a line feed. Every row ends with CR LF: one without the CR was cut off before another dump wrote its line
+ * feed, and its number may lack digits.
+ */
+export function rowIn(line: Buffer): Row | { wrong: string } {
+  return line.at(-2) === RETURN ? parseRow(lineText(line)) : { wrong: 'its line does not end in CR LF, so it was cut off' };
+}
+
 /** Reads a file to its end. `frameS`: width of the frames it was written in, s. */
 export async function survey(path: string, frameS: number): Promise<Found> {
   const found: Found = { wholeBytes: 0 };
@@ -56,7 +65,7 @@ export async function survey(path: string, frameS: number): Promise<Found> {
   let frame: number | undefined;
   for await (const line of fileLines(path, 0)) {
     const whole = line.at(-1) === NEWLINE;
-    const row = parseRow(lineText(line));
+    const row = rowIn(line);
     const wrong = 'wrong' in row ? (line.length <= 2 ? 'a blank line' : row.wrong) : undefined;
     // A row that was cut off: its frame is read again anyway.
     if (!whole) break;

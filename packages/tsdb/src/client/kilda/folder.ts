@@ -81,6 +81,9 @@ export const kildaFolder: TargetSystem<KildaFolder> = {
 
 class Folder implements KildaFolder {
   readonly path: string;
+  /** Names of files that end in another spelling, such as `.NDJSON`. */
+  readonly #spelled = new Map<string, string>();
+
   constructor(path: string) {
     this.path = path;
   }
@@ -90,10 +93,16 @@ class Folder implements KildaFolder {
   }
 
   async files(): Promise<string[]> {
-    const names = await this.#trouble('cannot be read', () => readdir(this.path));
+    const all = await this.#trouble('cannot be read', () => readdir(this.path));
+    const names = all.filter((name) => name.toLowerCase().endsWith(ROWS));
     return names
-      .filter((name) => name.toLowerCase().endsWith(ROWS))
-      .map((name) => name.slice(0, -ROWS.length))
+      .map((name) => {
+        const stem = name.slice(0, -ROWS.length);
+        if (name.endsWith(ROWS)) return stem;
+        const file = names.includes(`${stem}${ROWS}`) ? name : stem;
+        this.#spelled.set(file, name);
+        return file;
+      })
       .sort();
   }
 
@@ -106,7 +115,11 @@ class Folder implements KildaFolder {
   }
 
   rowsPath(file: string): string {
-    return join(this.path, `${file}${ROWS}`);
+    return join(this.path, this.#rowsName(file));
+  }
+
+  #rowsName(file: string): string {
+    return this.#spelled.get(file) ?? `${file}${ROWS}`;
   }
 
   async dumpMeta(file: string): Promise<DumpMeta | undefined> {
@@ -123,7 +136,7 @@ class Folder implements KildaFolder {
   }
 
   async restored(file: string): Promise<number> {
-    const name = `${file}${ROWS}.rmeta.json`;
+    const name = `${this.#rowsName(file)}.rmeta.json`;
     const found = await this.#json(name);
     if (found === undefined) return 0;
     const meta = restoreMetaText.safeParse(found);
@@ -133,7 +146,7 @@ class Folder implements KildaFolder {
   }
 
   async setRestored(file: string, offset: number): Promise<void> {
-    await this.#replace(`${file}${ROWS}.rmeta.json`, `{"offset": ${offset}}`);
+    await this.#replace(`${this.#rowsName(file)}.rmeta.json`, `{"offset": ${offset}}`);
   }
 
   async inDoubt(): Promise<string | undefined> {

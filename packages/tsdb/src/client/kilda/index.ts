@@ -1,6 +1,6 @@
 /** The door of the kilda tools' formats: folders, rows, put bodies. */
 
-export { DumpFile, EarlierRows, fileLines, frameOf, lineText, setAside, survey } from './dump-file.ts';
+export { DumpFile, EarlierRows, fileLines, frameOf, lineText, rowIn, setAside, survey } from './dump-file.ts';
 export { PutBusy, PutRefused } from './errors.ts';
 export type { FileForm, KildaFolder } from './folder.ts';
 export { fileName, kildaFolder } from './folder.ts';
