@@ -40,10 +40,37 @@ export function stringEnd(bytes: Uint8Array, at: number, end: number): number {
   for (let p = at; p < end; p++) {
     const byte = bytes[p]!;
     if (byte === QUOTE) return p;
-    if (byte === BACKSLASH) p++;
-    else if (byte < 0x20) return INVALID;
+    if (byte < 0x20) return INVALID;
+    if (byte !== BACKSLASH) continue;
+    const width = escapeWidth(bytes, p, end);
+    if (width < 0) return width;
+    p += width - 1;
   }
   return INCOMPLETE;
+}
+
+/** `at` is at a backslash: how many bytes it and what it escapes take. */
+export function escapeWidth(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 1 >= end) return INCOMPLETE;
+  const kind = bytes[at + 1]!;
+  if (kind !== LOWER_U) return SIMPLE_ESCAPES.includes(kind) ? 2 : INVALID;
+  for (let p = at + 2; p < at + 6; p++) {
+    if (p >= end) return INCOMPLETE;
+    if (!isHexDigit(bytes[p]!)) return INVALID;
+  }
+  return 6;
+}
+
+const LOWER_U = 0x75;
+const SIMPLE_ESCAPES = Buffer.from('"\\/bfnrt');
+
+function isHexDigit(byte: number): boolean {
+  return isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
+}
+
+/** Bytes of numbers and of bare words. */
+export function isWordByte(byte: number): boolean {
+  return byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST && byte !== CLOSE_OBJECT && byte !== OPEN_LIST && byte !== OPEN_OBJECT;
 }
 
 /** The position behind a whole JSON value that begins at `at`; brackets are counted, not matched. */

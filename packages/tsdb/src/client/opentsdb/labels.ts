@@ -1,4 +1,5 @@
 /** From the tags of a reply to the head of an import line. */
+import { isUtf8 } from 'node:buffer';
 import { BACKSLASH, CLOSE_OBJECT, COLON, COMMA, INCOMPLETE, INVALID, matches, OPEN_OBJECT, QUOTE, skipSpace, stringEnd } from './bytes.ts';
 
 const METRIC = Buffer.from('{"metric":');
@@ -6,6 +7,8 @@ const VALUES = Buffer.from(',"values":[');
 const NAME = Buffer.from('__name__');
 /** Far above what OpenTSDB can store (8 tags), far below the room a line has. */
 const MAX_HEAD_BYTES = 64 * 1024;
+/** Far above that too. */
+const MAX_TAGS = 256;
 
 /** The head of one series' lines, rewritten for each series: `{"metric":{"__name__":"kilda.a","host":"h1"},"values":[`. */
 export class LineHead {
@@ -16,6 +19,10 @@ export class LineHead {
   readonly #tagsAt: number;
   #labelsEnd = 0;
   #out = 0;
+  /** All bytes of the strings read so far, or-ed: 128 and above when they are more than ASCII. */
+  #bits = 0;
+  /** Where the names of the tags begin, and how long they are. */
+  readonly #names = new Int32Array(2 * MAX_TAGS);
 
   constructor(metric: string) {
     const name = `{"__name__":${JSON.stringify(metric.toWellFormed())}`;
@@ -37,6 +44,8 @@ export class LineHead {
     if (input[at] !== OPEN_OBJECT) return INVALID;
     let out = this.#tagsAt;
     this.bad = undefined;
+    this.#bits = 0;
+    let tags = 0;
     let p = skipSpace(input, at + 1, end);
     if (p < end && input[p] === CLOSE_OBJECT) {
       this.#finish(out);
@@ -48,6 +57,8 @@ export class LineHead {
       p = this.#readString(input, p, end, out);
       if (p < 0) return p;
       out = this.#out;
+      if (out > MAX_HEAD_BYTES || tags >= MAX_TAGS) return INVALID;
+      if (this.#isTwice(tags++, name, out - name)) this.bad = 'a tag that is named twice';
       if (out - name === 2) this.bad = 'a tag with an empty name';
       if (out - name === NAME.length + 2 && matches(this.bytes, name + 1, NAME)) this.bad = 'a tag named __name__';
       p = skipSpace(input, p, end);
@@ -65,8 +76,20 @@ export class LineHead {
       if (input[p] !== COMMA) return INVALID;
       p = skipSpace(input, p + 1, end);
     }
+    if (this.#bits >= 0x80 && !isUtf8(this.bytes.subarray(this.#tagsAt, out))) return INVALID;
     this.#finish(out);
     return p + 1;
+  }
+
+  #isTwice(tags: number, at: number, length: number): boolean {
+    const { bytes } = this;
+    const names = this.#names;
+    names[2 * tags] = at;
+    names[2 * tags + 1] = length;
+    for (let other = 0; other < tags; other++)
+      if (names[2 * other + 1] === length && bytes.compare(bytes, names[2 * other], names[2 * other]! + length, at, at + length) === 0)
+        return true;
+    return false;
   }
 
   /** A head without tags. */
@@ -88,12 +111,15 @@ export class LineHead {
     if (input[at] !== QUOTE) return INVALID;
     const bytes = this.bytes;
     let out = to;
+    let bits = 0;
     bytes[out++] = QUOTE;
     for (let p = at + 1; p < end; p++) {
       const byte = input[p]!;
       bytes[out++] = byte;
+      bits |= byte;
       if (byte === QUOTE) {
         this.#out = out;
+        this.#bits |= bits;
         return p + 1;
       }
       if (byte < 0x20) return INVALID;
@@ -105,8 +131,11 @@ export class LineHead {
   #readEscaped(input: Buffer, at: number, end: number, to: number): number {
     const close = stringEnd(input, at + 1, end);
     if (close < 0) return close;
+    if (!isUtf8(input.subarray(at, close + 1))) return INVALID;
     const text = rewritten(input.toString('utf8', at, close + 1));
     if (text === undefined || text.length > MAX_HEAD_BYTES) return INVALID;
+    // One spelling for all: sinks make a replacement character of half a pair.
+    if (/\\ud[89a-f]/.test(text) && !(JSON.parse(text) as string).isWellFormed()) this.bad = 'a tag that is no Unicode text';
     this.#out = to + this.bytes.write(text, Math.min(to, this.bytes.length));
     return close + 1;
   }

@@ -58,18 +58,6 @@ function problemOf(value: string): SourceProblem['kind'] | undefined {
   return /^[-+]?NaN$/i.test(bare) || value.startsWith('"') || value === 'true' || value === 'false' ? 'nan' : undefined;
 }
 
-/** Bytes of numbers and of bare words. */
-function isWordByte(found: number): boolean {
-  return (
-    found > 0x20 &&
-    found !== byte.COMMA &&
-    found !== byte.CLOSE_LIST &&
-    found !== byte.CLOSE_OBJECT &&
-    found !== byte.OPEN_LIST &&
-    found !== byte.OPEN_OBJECT
-  );
-}
-
 /** The timestamp of 13 digits that stands there. */
 function timeAt(view: DataView, at: number): number {
   const upper = fourDigits(view.getInt32(at, true) ^ FOUR_ZEROS) * 10_000 + fourDigits(view.getInt32(at + 4, true) ^ FOUR_ZEROS);
@@ -389,11 +377,11 @@ export class SeriesPoints {
     const found = bytes[at]!;
     if (found === byte.QUOTE) {
       const close = byte.stringEnd(bytes, at + 1, end);
-      if (close === byte.INVALID) this.#fail(at, 'a control character in a value');
+      if (close === byte.INVALID) this.#fail(at, 'a control character or a wrong escape in a value');
       return close < 0 ? close : close + 1;
     }
     let p = at;
-    while (p < end && isWordByte(bytes[p]!)) p++;
+    while (p < end && byte.isWordByte(bytes[p]!)) p++;
     if (p - at > MAX_NUMBER_BYTES) this.#fail(at, 'a value is too long');
     if (p >= end) return byte.INCOMPLETE;
     if (p === at) this.#fail(at, 'a value was expected');

@@ -7,6 +7,7 @@
  * Reply grammar (OpenTSDB 2.x): a list of objects with `metric`, `tags`, `aggregateTags`, `dps` and others in any order;
  * `dps` is a list of pairs with the flag `arrays`, else an object keyed by time. `NaN` may stand bare among the values.
  */
+import { isUtf8 } from 'node:buffer';
 import type { LongshoreError } from '@longshore/core';
 import type { FrameSummary, LineSink, SeriesDigest, SourceAnnotation, SourceProblem, TimeRange } from '../../model.ts';
 import { addedHashes, hashText } from '../../point-hash.ts';
@@ -18,6 +19,7 @@ import { Lines } from './lines.ts';
 import { SeriesPoints } from './points.ts';
 import { Problems } from './problems.ts';
 import { errorText } from './replies.ts';
+import { SkippedValue } from './skip.ts';
 
 export interface ScannerOptions {
   metric: string;
@@ -52,7 +54,11 @@ const KEYS: readonly (readonly [Uint8Array, Key])[] = (
 /** Between the tags and the points of nearly every object. */
 const USUAL_MIDDLE = Buffer.from(',"aggregateTags":[],"dps":');
 
+/** Of `null`. */
+const LOWER_N = 0x6e;
+
 type Key = 'other' | 'metric' | 'tags' | 'aggregateTags' | 'dps' | 'error' | 'annotations' | 'globalAnnotations' | 'stats';
+const USUAL_KEYS: readonly Key[] = ['metric', 'tags', 'aggregateTags', 'dps'];
 type State =
   | 'start'
   | 'first-element'
@@ -97,6 +103,7 @@ export class ReplyScanner {
   readonly #lines: Lines;
   readonly #problems: Problems;
   readonly #points: SeriesPoints;
+  readonly #skipped: SkippedValue;
   readonly #series = new Map<string, SeriesDigest>();
   #total = 0;
   #firstMs = Number.POSITIVE_INFINITY;
@@ -106,10 +113,9 @@ export class ReplyScanner {
   /** The reply is one object, which only an error may be. */
   #bare = false;
   #key: Key = 'other';
-  #skipDepth = 0;
-  #skipInString = false;
 
   // What the current object has shown so far.
+  readonly #keys = new Set<Key>();
   #sawMetric = false;
   #sawTags = false;
   #sawAggregateTags = false;
@@ -128,6 +134,7 @@ export class ReplyScanner {
     this.#head = new LineHead(options.metric);
     this.#lines = new Lines(sink);
     this.#problems = new Problems(options.metric);
+    this.#skipped = new SkippedValue(this.#input);
     const { frame, asked = frame, seconds = false } = options;
     this.#points = new SeriesPoints(this.#input, this.#lines, this.#head, { frame, asked, seconds }, this.#problems);
   }
@@ -183,6 +190,7 @@ export class ReplyScanner {
   /** After a failure: waits until the sink has let go of the buffers it was given. Never throws. */
   async abandon(): Promise<void> {
     await this.#lines.settled().catch(() => undefined); // the failure that ended the scan is the one to be told
+    this.#lines.release();
   }
 
   #take(chunk: Uint8Array, at: number): number {
@@ -241,6 +249,7 @@ export class ReplyScanner {
     this.#sawMetric = true;
     this.#sawTags = true;
     this.#sawAggregateTags = true;
+    for (const key of USUAL_KEYS) this.#keys.add(key);
     input.at = at + USUAL_MIDDLE.length;
     this.#state = 'value';
     this.#key = 'dps';
@@ -277,7 +286,7 @@ export class ReplyScanner {
     if (bytes[at] !== byte.QUOTE) throw this.#malformed('a key was expected');
     const close = byte.stringEnd(bytes, at + 1, end);
     if (close === byte.INCOMPLETE) return 'need-input';
-    if (close === byte.INVALID) throw this.#malformed('a control character in a key');
+    if (close === byte.INVALID) throw this.#malformed('a control character or a wrong escape in a key');
     const colon = byte.skipSpace(bytes, close + 1, end);
     if (colon >= end) return 'need-input';
     if (bytes[colon] !== byte.COLON) throw this.#malformed('a colon was expected');
@@ -286,6 +295,10 @@ export class ReplyScanner {
       if (name.length !== close - at - 1 || !byte.matches(bytes, at + 1, name)) continue;
       this.#key = key;
       break;
+    }
+    if (this.#key !== 'other') {
+      if (this.#keys.has(this.#key)) throw this.#malformed(`${this.#key} twice in one object`);
+      this.#keys.add(this.#key);
     }
     if (this.#key === 'stats') this.#sawStats = true;
     input.at = colon + 1;
@@ -324,9 +337,10 @@ export class ReplyScanner {
     if (bytes[at] !== byte.QUOTE) throw this.#malformed('the name of a metric was expected');
     const close = byte.stringEnd(bytes, at + 1, end);
     if (close === byte.INCOMPLETE) return 'need-input';
-    if (close === byte.INVALID) throw this.#malformed('a control character in a name');
+    if (close === byte.INVALID) throw this.#malformed('a control character or a wrong escape in a name');
     this.#sawMetric = true;
     if (close + 1 - at !== this.#metric.length || !byte.matches(bytes, at, this.#metric)) {
+      if (!isUtf8(bytes.subarray(at, close + 1))) throw this.#malformed('a name is not UTF-8');
       const name = rewritten(bytes.toString('utf8', at, close + 1));
       if (name !== this.#metric.toString()) this.#otherMetric = name ?? 'unreadable';
     }
@@ -337,7 +351,7 @@ export class ReplyScanner {
     const input = this.#input;
     const next = this.#head.read(input.bytes, input.at, input.end);
     if (next === byte.INCOMPLETE) return 'need-input';
-    if (next === byte.INVALID) throw this.#malformed('tags are no flat object of strings, or too long');
+    if (next === byte.INVALID) throw this.#malformed('tags are no flat object of strings, not UTF-8, or too many or too long');
     this.#sawTags = true;
     return this.#behindValue(next);
   }
@@ -345,6 +359,8 @@ export class ReplyScanner {
   /** A list of which only matters whether it is empty. */
   #scanList(): Step {
     const { bytes, at, end } = this.#input;
+    if (this.#key === 'aggregateTags' && bytes[at] !== byte.OPEN_LIST && bytes[at] !== LOWER_N)
+      throw this.#malformed('aggregateTags is no list of names');
     if (bytes[at] === byte.OPEN_LIST) {
       const inside = byte.skipSpace(bytes, at + 1, end);
       if (inside >= end) return 'need-input';
@@ -352,6 +368,7 @@ export class ReplyScanner {
         if (this.#key === 'aggregateTags') {
           const behind = byte.valueEnd(bytes, at, end);
           if (behind === byte.INCOMPLETE) return 'need-input';
+          if (behind === byte.INVALID) throw this.#malformed('aggregateTags is no list of names');
           this.#aggregated = true;
           this.#addAggregated(bytes.toString('utf8', at, behind));
         } else this.#problems.add('annotations', 1, () => bytes.toString('utf8', inside, Math.min(end, inside + 160)));
@@ -411,50 +428,18 @@ export class ReplyScanner {
   }
 
   #beginSkip(): Step {
-    this.#skipDepth = 0;
-    this.#skipInString = false;
+    this.#skipped.begin();
     this.#state = 'skip';
     return 'go';
   }
 
-  /** Skips a value of any depth, across any number of chunks. */
   #skipValue(): Step {
-    const input = this.#input;
-    const { bytes, end } = input;
-    let at = input.at;
-    for (;;) {
-      if (this.#skipInString) {
-        const close = byte.stringEnd(bytes, at, end);
-        if (close === byte.INVALID) throw this.#malformed('a control character in a string');
-        if (close === byte.INCOMPLETE) {
-          // Keeps a backslash for the byte it escapes.
-          let slashes = 0;
-          while (end - 1 - slashes >= at && bytes[end - 1 - slashes] === byte.BACKSLASH) slashes++;
-          input.at = end - (slashes % 2);
-          return 'need-input';
-        }
-        this.#skipInString = false;
-        at = close + 1;
-        if (this.#skipDepth === 0) return this.#behindValue(at);
-        continue;
-      }
-      if (at >= end) {
-        input.at = at;
-        return 'need-input';
-      }
-      const found = bytes[at]!;
-      if (found === byte.QUOTE) this.#skipInString = true;
-      else if (found === byte.OPEN_LIST || found === byte.OPEN_OBJECT) this.#skipDepth++;
-      else if (found === byte.CLOSE_LIST || found === byte.CLOSE_OBJECT) {
-        if (this.#skipDepth === 0) return this.#behindValue(at);
-        if (--this.#skipDepth === 0) return this.#behindValue(at + 1);
-      } else if (found === byte.COMMA && this.#skipDepth === 0) return this.#behindValue(at);
-      at++;
-    }
+    return this.#skipped.scan() ? this.#behindValue(this.#input.at) : 'need-input';
   }
 
   #beginObject(): void {
     this.#state = 'first-key';
+    if (this.#keys.size > 0) this.#keys.clear();
     this.#sawMetric = false;
     this.#sawTags = false;
     this.#sawAggregateTags = false;
@@ -475,7 +460,8 @@ export class ReplyScanner {
   #beginPoints(): Step {
     const input = this.#input;
     const found = input.bytes[input.at];
-    if (found !== byte.OPEN_LIST && found !== byte.OPEN_OBJECT) return this.#beginSkip(); // null: no points
+    if (found === LOWER_N) return this.#beginSkip(); // null: no points
+    if (found !== byte.OPEN_LIST && found !== byte.OPEN_OBJECT) throw this.#malformed('points were expected');
     const complete = this.#sawMetric && this.#sawTags && this.#sawAggregateTags;
     this.#points.mode = this.#objection() !== undefined ? 'drop' : complete ? 'emit' : 'hold';
     this.#points.beginPoints(found === byte.OPEN_LIST);
