@@ -19,6 +19,8 @@ describe('bodies', () => {
       '{"metric":"kilda.a","timestamp":1678233601,"value":2.5,"tags":{"2":"x","1":"y"}}',
     ]);
     expect(putTime('1678233600010')).toBe('1678233600010');
+    expect(putTime('4294967295000'), 'the last whole second in 32 bits').toBe('4294967295');
+    expect(putTime('4294967296000')).toBe('4294967296000');
   });
 
   test('text for `tsdb import` leaves out what its format cannot say, and counts it', () => {
@@ -43,6 +45,12 @@ describe('answers', () => {
     [424, '', { result: 'busy' }],
     [400, '{"error":{"code":400,"message":"Please throttle"}}', { result: 'busy' }],
     [404, '', { result: 'refused' }],
+    // What is no account of what was stored is not taken for one.
+    [200, '{"success":1,"failed":1,"erro', { result: 'busy', status: 200 }],
+    [200, '<html>please log in</html>', { result: 'busy' }],
+    [200, '{"error":{"code":500,"message":"boom"}}', { result: 'busy', reason: 'boom' }],
+    [200, '{"success":1,"failed":"1"}', { result: 'partly', failed: 1 }],
+    [200, 'ok', { result: 'taken' }],
   ])('%d %s', (status, body, expected) => expect(answer(status, body)).toMatchObject(expected));
 
   test('only what failed for a while is sent again', () => {
@@ -55,6 +63,8 @@ describe('answers', () => {
     const sorted = sortErrors(['good', 'later', 'never'].map(object), errors);
     expect(sorted.again).toEqual([object('later')]);
     expect(sorted.never).toMatchObject([{ reason: 'Unknown metric' }]);
+    expect(sorted.unnamed).toBe(0);
+    expect(sortErrors([object('good')], errors).unnamed, 'points that were not sent').toBe(2);
   });
 });
 

@@ -147,10 +147,13 @@ export class PutWriter {
       if (result.result === 'partly') {
         if (result.errors.length === 0)
           throw PutRefused({ sink: this.#sink.name, status: result.status, reason: result.reason, points: left.length });
-        const { again, never } = sortErrors(left, result.errors);
-        rejected.push(...never);
-        left = again;
-        if (left.length === 0) return rejected;
+        const { again, never, unnamed } = sortErrors(left, result.errors);
+        // More have failed than it names: which, only sending all of them again can tell.
+        if (unnamed === 0 && result.failed <= again.length + never.length) {
+          rejected.push(...never);
+          left = again;
+          if (left.length === 0) return rejected;
+        }
       }
       if (!exact && mayHaveLanded(result)) this.counts.maybeDoubled += left.length;
       failures += 1;
@@ -181,8 +184,14 @@ export function mayHaveLanded(result: PutResult): boolean {
 
 const LATER = /throttle|storage exception|timed? ?out|timeout|try again|not.*queue/i;
 
-/** Which points of a request are to be sent again, and which never. A point the answer names is found by its metric, time and tags. */
-export function sortErrors(objects: readonly string[], errors: readonly PutError[]): { again: string[]; never: RejectedPoint[] } {
+/**
+ * Which points of a request are to be sent again, and which never. A point the answer names is found by its metric, time and tags; `unnamed`:
+ * errors that belong to none of them.
+ */
+export function sortErrors(
+  objects: readonly string[],
+  errors: readonly PutError[],
+): { again: string[]; never: RejectedPoint[]; unnamed: number } {
   const byKey = new Map<string, string[]>();
   for (const { error, datapoint } of errors) {
     const key = keyOf(datapoint);
@@ -197,7 +206,7 @@ export function sortErrors(objects: readonly string[], errors: readonly PutError
     if (LATER.test(reason)) again.push(object);
     else never.push({ reason, point: object });
   }
-  return { again, never };
+  return { again, never, unnamed: errors.length - again.length - never.length };
 }
 
 function keyOf(point: unknown): string {

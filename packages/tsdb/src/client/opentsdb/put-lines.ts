@@ -17,9 +17,12 @@ export function seriesOf(labels: string): PutSeries {
   return { metric: pairs.find(([key]) => key === NAME)?.[1] ?? '', tags: pairs.filter(([key]) => key !== NAME) };
 }
 
-/** Text of a time as OpenTSDB takes it: seconds in up to 10 digits, or 13 digits of ms. */
+/** Seconds from here on (the year 2106) are taken for ms: servers look at the bits of a time, not at its digits. */
+const FIRST_LONG = 2 ** 32;
+
+/** Text of a time as OpenTSDB takes it: seconds in up to 32 bits, or ms. */
 export function putTime(ms: string): string {
-  return ms.endsWith('000') && ms.length > 3 ? ms.slice(0, -3) : ms;
+  return ms.endsWith('000') && ms.length > 3 && Number(ms) < FIRST_LONG * 1000 ? ms.slice(0, -3) : ms;
 }
 
 /** One object for each point, in the lines' order. */

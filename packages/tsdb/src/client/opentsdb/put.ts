@@ -46,7 +46,7 @@ export type PutResult =
   | { result: 'refused'; status: number; reason: string };
 
 const ANSWER_BYTES = 16 * 1024 * 1024;
-const counted = z.object({ success: z.number(), failed: z.number() });
+const counted = z.object({ success: z.coerce.number(), failed: z.coerce.number() });
 const detailed = z.object({ errors: z.array(z.object({ error: z.string(), datapoint: z.unknown() })) });
 
 export async function put(http: HttpClient, request: PutRequest): Promise<PutResult> {
@@ -88,13 +88,30 @@ export function answer(status: number, text: string, retryAfterMs?: number): Put
       failed: numbers.failed,
       errors,
     };
-  if (status >= 200 && status < 300) return { result: 'taken' };
   const reason = errorText(text);
+  if (status >= 200 && status < 300) {
+    if (numbers !== undefined || !isNoAccount(text)) return { result: 'taken' };
+    // An account that was cut off, an error, or the page of something on the way: nobody knows what was stored.
+    return { result: 'busy', status, reason };
+  }
   if (status === 413 || /chunked request not supported/i.test(reason)) return { result: 'too-large', reason };
   if (status === 400 && /data points? had errors/i.test(reason)) return { result: 'partly', status, reason, failed: 0, errors: [] };
   if (status === 408 || status === 424 || status === 429 || status >= 500 || /please throttle/i.test(reason))
     return { result: 'busy', status, reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   return { result: 'refused', status, reason };
+}
+
+/** It looks like an account of points, or like a page, and cannot be read as an account. */
+function isNoAccount(text: string): boolean {
+  const start = text.trimStart()[0];
+  if (start === '<') return true;
+  if (start !== '{' && start !== '[') return false;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && ['error', 'errors', 'failed'].some((key) => Object.hasOwn(value, key));
+  } catch {
+    return true;
+  }
 }
 
 function parsed(text: string): { failed: number; errors: PutError[] } | undefined {
@@ -107,5 +124,6 @@ function parsed(text: string): { failed: number; errors: PutError[] } | undefine
   const numbers = counted.safeParse(value);
   if (!numbers.success) return undefined;
   const details = detailed.safeParse(value);
-  return { failed: numbers.data.failed, errors: details.success ? (details.data.errors as PutError[]) : [] };
+  const errors = details.success ? (details.data.errors as PutError[]) : [];
+  return { failed: Math.max(numbers.data.failed, errors.length), errors };
 }
