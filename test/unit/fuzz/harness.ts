@@ -52,12 +52,12 @@ function setting(name: string): number | undefined {
   return number;
 }
 
-/** `few`: inputs in the suite. `one` judges a single input and throws when it was read wrongly. */
-export function fuzz(name: string, few: number, one: (dice: Dice, number: number) => void | Promise<void>): void {
+/** `few`: inputs in the suite; `most`: in a long run. `one` judges a single input and throws when it was read wrongly. */
+export function fuzz(name: string, few: number, one: (dice: Dice, number: number) => void | Promise<void>, most: number = MILLION): void {
   const many = setting('LONGSHORE_FUZZ');
   const only = setting('LONGSHORE_FUZZ_CASE');
   const seed = setting('LONGSHORE_FUZZ_SEED') ?? 1 + Math.floor(Math.random() * 1e9);
-  const count = many === undefined ? few : many === 1 ? MILLION : many;
+  const count = many === undefined ? few : many === 1 ? most : Math.min(many, most);
   test(
     `${name} (${only === undefined ? `${count} inputs` : `input ${only}`}, seed ${seed})`,
     async () => {

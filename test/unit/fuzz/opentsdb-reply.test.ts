@@ -54,7 +54,7 @@ function object(one: Naive, { points, problems }: Reading, seconds: boolean): vo
     problems[kind] = (problems[kind] ?? 0) + count;
   };
   const seen = new Set<string>();
-  let [other, aggregated] = [false, false];
+  let [other, aggregated, nameless] = [false, false, false];
   let bad = false;
   let tags: [string, string][] = [];
   const found: [number, string][] = [];
@@ -67,6 +67,7 @@ function object(one: Naive, { points, problems }: Reading, seconds: boolean): vo
       if (value.kind !== 'text') throw new Wrong();
       must(inUtf8(value.raw));
       other = value.text !== METRIC;
+      nameless = value.text === '';
     } else if (key === 'tags') {
       if (value.kind !== 'object') throw new Wrong();
       tags = value.pairs.map(([name, raw, tag]) => {
@@ -91,6 +92,8 @@ function object(one: Naive, { points, problems }: Reading, seconds: boolean): vo
     if (!seen.has('statsSummary')) add('unknown-object');
     return;
   }
+  // So a series comes that has annotations and no point.
+  if (nameless && found.length === 0) return;
   const why = objection();
   if (why !== undefined) add(why, Math.max(1, found.length));
   else {

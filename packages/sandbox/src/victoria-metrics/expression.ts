@@ -1,4 +1,7 @@
-/** The little of MetricsQL that a client needs to count what it has stored: selectors, `count_over_time`, `rollup_scrape_interval`, and sums and minima of them. */
+/**
+ * The little of MetricsQL that a client needs to count what it has stored and to find the largest value: selectors, `count_over_time`,
+ * `max_over_time`, `min_over_time`, `rollup_scrape_interval`, and sums, minima and maxima of them.
+ */
 import type { StoredSeries } from './store.ts';
 import { parseDuration } from './time.ts';
 
@@ -8,14 +11,15 @@ export class BadQuery extends Error {}
 export type Selector = (series: StoredSeries) => boolean;
 
 export type Expression =
-  | { kind: 'count' | 'intervals'; selector: Selector; windowMs: number; offsetMs: number; keepNames: boolean }
+  | { kind: Rollup; selector: Selector; windowMs: number; offsetMs: number; keepNames: boolean }
   | { kind: 'aggregate'; function: Aggregate; by: string[] | undefined; of: Expression }
   | { kind: 'number'; value: number };
 
 const TOKEN =
   /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|((?:[\p{L}_:]|\\.)(?:[\p{L}\p{N}_:.-]|\\.)*)|(\d[\w.]*)|(=~|!~|!=|[{}()[\],=]))/uy;
 
-type Aggregate = 'sum' | 'count' | 'min';
+type Rollup = 'count' | 'largest' | 'smallest' | 'intervals';
+type Aggregate = 'sum' | 'count' | 'min' | 'max';
 
 interface Token {
   kind: 'string' | 'name' | 'number' | 'sign' | 'end';
@@ -71,10 +75,12 @@ class Parser {
     }
     const word = this.#token.kind === 'name' ? this.#token.text.toLowerCase() : '';
     if (word === 'count_over_time') return this.#rollup('count');
+    if (word === 'max_over_time') return this.#rollup('largest');
+    if (word === 'min_over_time') return this.#rollup('smallest');
     if (word === 'rollup_scrape_interval') return this.#rollup('intervals');
-    if (word === 'sum' || word === 'count' || word === 'min') return this.#aggregate(word);
+    if (word === 'sum' || word === 'count' || word === 'min' || word === 'max') return this.#aggregate(word);
     throw new BadQuery(
-      `unexpected token "${this.#token.text}"; the stand-in knows count_over_time(), rollup_scrape_interval(), sum(), count() and min() alone`,
+      `unexpected token "${this.#token.text}"; the stand-in knows count_over_time(), max_over_time(), min_over_time(), rollup_scrape_interval(), sum(), count(), min() and max() alone`,
     );
   }
 
@@ -101,7 +107,7 @@ class Parser {
     return names;
   }
 
-  #rollup(kind: 'count' | 'intervals'): Expression {
+  #rollup(kind: Rollup): Expression {
     this.#next();
     this.#sign('(');
     const selector = this.#selector();
@@ -220,16 +226,16 @@ export interface Vector {
   ambiguous: boolean;
 }
 
-/** Evaluates at one time. `timesOf` gives the times of the points of a series with `from < time <= to`, in order. */
+/** Evaluates at one time. `rowsOf` gives the points of a series with `from < time <= to`, in order of time. */
 export function evaluate(
   expression: Expression,
   atMs: number,
   series: StoredSeries[],
-  timesOf: (series: StoredSeries, fromMs: number, toMs: number) => number[],
+  rowsOf: (series: StoredSeries, fromMs: number, toMs: number) => readonly (readonly [time: number, value: number])[],
 ): Vector {
   if (expression.kind === 'number') return { samples: [{ labels: new Map(), value: expression.value }], fetched: 0, ambiguous: false };
   if (expression.kind === 'aggregate') {
-    const inner = evaluate(expression.of, atMs, series, timesOf);
+    const inner = evaluate(expression.of, atMs, series, rowsOf);
     const groups = new Map<string, Sample>();
     for (const sample of inner.samples) {
       const labels = new Map(
@@ -238,8 +244,9 @@ export function evaluate(
         ),
       );
       const key = JSON.stringify([...labels]);
-      const group = groups.get(key) ?? { labels, value: expression.function === 'min' ? Number.POSITIVE_INFINITY : 0 };
+      const group = groups.get(key) ?? { labels, value: EMPTY[expression.function] };
       if (expression.function === 'min') group.value = Math.min(group.value, sample.value);
+      else if (expression.function === 'max') group.value = Math.max(group.value, sample.value);
       else group.value += expression.function === 'sum' ? sample.value : 1;
       groups.set(key, group);
     }
@@ -251,11 +258,11 @@ export function evaluate(
   const seen = new Set<string>();
   for (const one of series) {
     if (!expression.selector(one)) continue;
-    const times = timesOf(one, to - expression.windowMs, to);
-    if (times.length === 0) continue;
+    const rows = rowsOf(one, to - expression.windowMs, to);
+    if (rows.length === 0) continue;
     fetched += 1;
     const labels = one.labels.filter(([name]) => expression.keepNames || name !== '__name__');
-    const found = expression.kind === 'count' ? [['', times.length] as const] : intervals(times);
+    const found = rolledUp(expression.kind, rows);
     for (const [rollup, value] of found) {
       const of = new Map<string, string>(rollup === '' ? labels : [...labels, ['rollup', rollup]]);
       samples.push({ labels: of, value });
@@ -263,6 +270,15 @@ export function evaluate(
     }
   }
   return { samples, fetched, ambiguous: seen.size < samples.length };
+}
+
+const EMPTY: Record<Aggregate, number> = { sum: 0, count: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
+
+function rolledUp(kind: Rollup, rows: readonly (readonly [number, number])[]): (readonly [rollup: string, value: number])[] {
+  if (kind === 'count') return [['', rows.length]];
+  if (kind === 'intervals') return intervals(rows.map(([time]) => time));
+  const order = kind === 'largest' ? Math.max : Math.min;
+  return [['', rows.reduce((most, [, value]) => order(most, value), rows[0]![1])]];
 }
 
 /** Least, greatest and mean distance of neighbours, in seconds; of a single point there is none. */

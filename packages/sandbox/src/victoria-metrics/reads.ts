@@ -79,8 +79,8 @@ export class Reads {
       const { samples, fetched, ambiguous } = evaluate(parseExpression(text), at, this.#store.visible, (series, from, to) =>
         this.#store
           .read(series, from + 1, to, true)
-          .flatMap(({ times }) => [...times])
-          .sort((a, b) => a - b),
+          .flatMap(({ times, values }) => Array.from(times, (time, at) => [time, values[at]!] as const))
+          .sort(([a], [b]) => a - b),
       );
       if (ambiguous) return failed('duplicate output timeseries: {}');
       const result = samples
