@@ -108,8 +108,10 @@ function dps(value: Naive, add: (kind: string) => void, found: [number, string][
   if (value.kind === 'object') pairs = value.pairs.map(([, raw, item]) => [raw, item] as const);
   else if (value.kind === 'list')
     pairs = value.items.map((item) => {
-      if (item.kind !== 'list' || item.items.length !== 2 || item.items[0]!.kind !== 'word') throw new Wrong();
-      return [item.items[0].word, item.items[1]!] as const;
+      if (item.kind !== 'list' || item.items.length !== 2) throw new Wrong();
+      const [time, number] = item.items as [Naive, Naive];
+      if (time.kind !== 'word') throw new Wrong();
+      return [time.word, number] as const;
     });
   else throw new Wrong();
   for (const [time, item] of pairs) {
