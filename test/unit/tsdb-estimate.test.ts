@@ -12,16 +12,13 @@ const STOP_MS = START_MS + 24 * HOUR_MS;
 
 test('points of metrics of different sizes, also of rare ones, and of the series that are meant only', async () => {
   await using server = await startOpenTsdb({});
-  const series = (metric: string, host: string, stepMs: number, phaseMs: number): void =>
-    server.store.addVirtual({
-      metric,
-      tags: { host },
-      startMs: START_MS,
-      stopMs: STOP_MS,
-      stepMs,
-      phaseMs,
-      value: (ms) => String((ms * 7_919) % 1_000_003),
-    });
+  let seed = 0;
+  const series = (metric: string, host: string, stepMs: number, phaseMs: number): void => {
+    seed += 104_729;
+    const own = seed;
+    const value = (ms: number): string => String(((ms / 1000 + own) * 7_919) % 1_000_003);
+    server.store.addVirtual({ metric, tags: { host }, startMs: START_MS, stopMs: STOP_MS, stepMs, phaseMs, value });
+  };
   // 1,440 a day each; one metric of few points, none of them in the first or last ten minutes of an hour.
   for (let metric = 0; metric < 5; metric++)
     for (let host = 0; host <= metric * 4; host++) series(`kilda.m${metric}`, `h${host}`, 60_000, 0);
