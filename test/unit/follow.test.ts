@@ -59,8 +59,8 @@ describe('a source that is followed', () => {
     fleet.arrivals = [...steady('kilda.a', 'one', 1, 47), ...steady('kilda.new', 'one', 22, 47), ...late];
     const id = await fleet.follow(PARAMS);
     await fleet.run(id, windowsDone(1));
-    await fleet.run(id, elapsed(fleet, 47_000));
-    const { finish } = await fleet.service.act(id, 'finish', 'anna');
+    await fleet.run(id, elapsed(fleet, 44_000));
+    const { finish } = await fleet.service.act(id, 'finish', 'anna', { at: START_MS + 47_000 });
     const header = await fleet.run(id);
     const report = await fleet.service.report(id);
     expect({ state: header.state, error: header.error, notes: report.notes }).toEqual({ state: 'succeeded', error: undefined, notes: [] });

@@ -143,10 +143,11 @@ export function openClient(base: string, token?: string): Client {
     operations: (filter = {}) => call('GET /v1/operations', { query: filter }, { what: 'list operations' }),
     plan: (id) => call('GET /v1/operations/:id/plan', of(id), { what: `read the plan of ${id}` }),
     tasks: async (id) => (await call('GET /v1/operations/:id/tasks', of(id), { what: `list the tasks of ${id}` })).tasks,
-    act(id, action, { replan, withinMs } = {}) {
+    act(id, action, { replan, withinMs, at } = {}) {
       const options = { what: `${action} ${id}` };
       if (action === 'start') return changed(call('POST /v1/operations/:id/start', { ...of(id), body: { replan } }, options));
       if (action === 'drain') return changed(call('POST /v1/operations/:id/drain', { ...of(id), body: { withinMs } }, options));
+      if (action === 'finish') return changed(call('POST /v1/operations/:id/finish', { ...of(id), body: { at } }, options));
       return changed(call(`POST /v1/operations/:id/${action}`, of(id), options));
     },
     approve: (id, body) => changed(call('POST /v1/operations/:id/approve', { ...of(id), body }, { what: `approve ${id}` })),

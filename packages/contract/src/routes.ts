@@ -100,6 +100,9 @@ interface Changed {
 interface Within {
   withinMs?: number | undefined;
 }
+interface At {
+  at?: number | undefined;
+}
 
 /** Of a route: what stands in its path, behind its `?`, in its headers and its body, and what it answers with. */
 export interface Routes {
@@ -138,7 +141,7 @@ export interface Routes {
   'POST /v1/operations/:id/start': { params: Id; body: { replan?: boolean | undefined } | null | undefined; answer: Changed };
   'POST /v1/operations/:id/pause': { params: Id; answer: Changed };
   'POST /v1/operations/:id/resume': { params: Id; answer: Changed };
-  'POST /v1/operations/:id/finish': { params: Id; answer: Changed };
+  'POST /v1/operations/:id/finish': { params: Id; body: At | null | undefined; answer: Changed };
   'POST /v1/operations/:id/drain': { params: Id; body: Within | null | undefined; answer: Changed };
   'POST /v1/operations/:id/cancel': { params: Id; answer: Changed };
   'POST /v1/operations/:id/retry': { params: Id; answer: Changed };

@@ -126,7 +126,7 @@ export const SCHEMAS: Taking = {
   },
   'POST /v1/operations/:id/pause': one,
   'POST /v1/operations/:id/resume': one,
-  'POST /v1/operations/:id/finish': one,
+  'POST /v1/operations/:id/finish': { params: id, body: z.strictObject({ at: z.int().min(0).optional() }).nullish() },
   'POST /v1/operations/:id/drain': { params: id, body: z.strictObject({ withinMs: ms.optional() }).nullish() },
   'POST /v1/operations/:id/cancel': one,
   'POST /v1/operations/:id/retry': one,

@@ -182,6 +182,14 @@ export const NothingEndless: ErrorEntry<{ id: string }> = defineError('LSH_NOTHI
   exitCode: EXIT.refused,
 });
 
+export const EndTooEarly: ErrorEntry<{ id: string; atMs: number; earliestMs: number }> = defineError('LSH_END_TOO_EARLY', {
+  message: ({ id, atMs, earliestMs }) =>
+    `${id} cannot end at ${new Date(atMs).toISOString()}: it has begun what came due at ${new Date(earliestMs).toISOString()}`,
+  fix: ({ earliestMs }) => `Give that moment or a later one: --at ${new Date(earliestMs).toISOString()}. One to come is waited for.`,
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const NoWayBack: ErrorEntry<{ id: string; why: string }> = defineError('LSH_REVERT_FINAL', {
   message: ({ id, why }) => `${id} cannot be taken back any more: ${why}`,
   fix: 'What it did stays. The way back is an operation of its own, in the other direction.',

@@ -24,6 +24,7 @@ import { canonicalJson, withStages } from './canonical.ts';
 import type { Engine } from './engine.ts';
 import {
   ApprovalNotYours,
+  EndTooEarly,
   KeyReused,
   NoSuchLetter,
   NoSuchOperation,
@@ -80,6 +81,8 @@ export interface ActOptions {
   replan?: boolean;
   /** `drain`: what still runs then is cancelled. */
   withinMs?: number;
+  /** `finish`: what is endless ends with what has come due by then, ms since the epoch; now by default. */
+  at?: number;
 }
 
 export type Action = 'start' | 'finish' | 'pause' | 'resume' | 'drain' | 'cancel' | 'discard';
@@ -244,7 +247,7 @@ export function createService(engine: Engine): Service {
           const obstacles = (await store.plan(id))?.findings.filter((finding) => finding.level === 'error') ?? [];
           if (obstacles.length > 0 && !options.replan) throw PlanRefused({ findings: obstacles.map(({ text }) => text) });
         }
-        if (action === 'finish' && !hasEndless(found, await store.plan(id))) throw NothingEndless({ id });
+        if (action === 'finish') assertEndsAt(next, await store.plan(id));
         const events = [{ at: clock.now(), type: 'intent', text: `${action} asked by ${by}` }];
         if (!FINAL_STATES.has(next.state)) return { header: next, events };
         next.endedAt = clock.now();
@@ -455,10 +458,17 @@ const REPORT_ALWAYS = new Set(['missing', 'extra', 'different']);
 
 const REVERTABLE: ReadonlySet<OperationHeader['state']> = new Set(['succeeded', 'failed', 'cancelled']);
 
-/** Whether something of it goes on until a person asks for its end. */
-function hasEndless({ stages }: OperationHeader, plan: StoredPlan | undefined): boolean {
+/** Throws where nothing of it goes on until a person asks for its end, or more than would come due by then has been begun. */
+function assertEndsAt({ id, stages, finish }: OperationHeader, plan: StoredPlan | undefined): void {
   const over: ReadonlySet<string> = new Set(['done', 'failed', 'skipped']);
-  return plan?.stages.some(({ bulk }, at) => bulk?.endless !== undefined && !over.has(stages[at]?.state ?? 'pending')) ?? false;
+  const open = (plan?.stages ?? []).flatMap(({ bulk }, at) =>
+    bulk?.endless !== undefined && !over.has(stages[at]?.state ?? 'pending') ? [{ ...bulk.endless, cursor: stages[at]?.cursor ?? 0 }] : [],
+  );
+  if (open.length === 0) throw NothingEndless({ id });
+  for (const { from, everyMs, cursor } of open) {
+    const earliestMs = from + (cursor - 1) * everyMs;
+    if (cursor > 0 && finish!.at < earliestMs) throw EndTooEarly({ id, atMs: finish!.at, earliestMs });
+  }
 }
 
 /** It goes on, or is about to, and nobody is waited for. */
@@ -473,7 +483,7 @@ function apply(
   action: Action,
   by: string,
   now: number,
-  { replan = false, withinMs }: ActOptions,
+  { replan = false, withinMs, at = now }: ActOptions,
 ): OperationHeader | undefined {
   const { id, state } = found;
   const refuse = (): never => {
@@ -524,7 +534,7 @@ function apply(
     case 'finish':
       if (found.finish !== undefined) return undefined;
       if (FINAL_STATES.has(state) || found.ending !== undefined || found.revert || found.intent === 'cancel') return refuse();
-      next.finish = { by, at: now };
+      next.finish = { by, at };
       return next;
     case 'drain':
       if (found.intent === 'cancel') return undefined;

@@ -39,6 +39,19 @@ describe('an endless stage', () => {
     expect((await h.service.done(id)).find(({ id: task }) => task === 'last')?.output).toEqual({ finishAt: finish!.at });
   });
 
+  test('ends at the moment that is given: one to come is waited for, one before what was begun is refused', async () => {
+    const from = h.clock.now();
+    h.stages.push(endless(from), stage('count', [one('last')]));
+    const id = await h.submit();
+    await h.settle(id, ({ stages }) => stages[0]?.done === 3);
+    const early = h.service.act(id, 'finish', 'anna', { at: from + 2 * EVERY_MS - 1 });
+    await expect(early).rejects.toMatchObject({ code: 'LSH_END_TOO_EARLY' });
+    await h.service.act(id, 'finish', 'anna', { at: from + 4 * EVERY_MS });
+    const header = await h.settle(id);
+    expect(header.stages[0]).toMatchObject({ state: 'done', total: 5, done: 5 });
+    expect(header.endedAt).toBeGreaterThanOrEqual(from + 4 * EVERY_MS);
+  });
+
   test('does all that had come due when it was asked, however far behind it was', async () => {
     const from = h.clock.now();
     h.stages.push(endless(from));

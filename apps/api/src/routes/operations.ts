@@ -5,7 +5,7 @@ import { userOf } from '../caller.ts';
 import type { Api } from './api.ts';
 
 const PAGE = 50;
-const ACTIONS = ['pause', 'resume', 'finish', 'cancel'] as const;
+const ACTIONS = ['pause', 'resume', 'cancel'] as const;
 
 export function operationRoutes(api: Api, service: Service): void {
   api.post('/v1/operations', { schema: SCHEMAS['POST /v1/operations'] }, async (request, reply) => {
@@ -60,6 +60,11 @@ export function operationRoutes(api: Api, service: Service): void {
   api.post('/v1/operations/:id/drain', { schema: SCHEMAS['POST /v1/operations/:id/drain'] }, async (request, reply) => {
     const withinMs = request.body?.withinMs;
     const header = await service.act(request.params.id, 'drain', userOf(request), withinMs === undefined ? {} : { withinMs });
+    return reply.code(202).send({ header });
+  });
+  api.post('/v1/operations/:id/finish', { schema: SCHEMAS['POST /v1/operations/:id/finish'] }, async (request, reply) => {
+    const at = request.body?.at;
+    const header = await service.act(request.params.id, 'finish', userOf(request), at === undefined ? {} : { at });
     return reply.code(202).send({ header });
   });
   api.post('/v1/operations/:id/approve', { schema: SCHEMAS['POST /v1/operations/:id/approve'] }, async (request, reply) => {

@@ -3,6 +3,7 @@ import type { OperationEvent, OperationHeader, OperationState } from '@longshore
 import { FINAL_STATES } from '@longshore/core';
 import { duration } from '@longshore/operations';
 import { Command, Option } from 'commander';
+import { parseTime } from '../arguments/time.ts';
 import type { Client } from '../client.ts';
 import type { ApiOption } from '../connection.ts';
 import { connectFleet, withApi } from '../connection.ts';
@@ -111,12 +112,16 @@ export function operationCommands(terminal: Terminal): Command[] {
         ),
       ),
     ),
-    examples(one('finish', 'end what would go on for ever; what has come due is done, and it goes on with what comes next'), [
-      'longshore finish op_ab12cd34',
-    ]).action(
-      withClient(async (client, id, { json }: Flags) =>
+    examples(
+      one('finish', 'end what would go on for ever; what has come due is done, and it goes on with what comes next').option(
+        '--at <time>',
+        'the end is at that moment; one to come is waited for (default: now)',
+      ),
+      ['longshore finish op_ab12cd34', 'longshore finish op_ab12cd34 --at 2023-03-08T12:00:00Z'],
+    ).action(
+      withClient(async (client, id, { json, at }: Flags & { at?: string }) =>
         tellState(
-          await client.act(id, 'finish'),
+          await client.act(id, 'finish', at === undefined ? {} : { at: parseTime(at, Date.now()) }),
           json,
           terminal,
           `what has come due is done, then it goes on to its end; \`longshore watch ${id}\` shows it`,
