@@ -99,14 +99,14 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Sent again under one idempotency key, so that a lost answer does not become a second operation. */
 const SUBMIT_RETRY = { attempts: 5, firstPauseMs: 200, maxPauseMs: 3_000 };
 
-/** `token` for an API that asks for one. */
-export function openClient(base: string, token?: string): Client {
+/** `token` for an API that asks for one; `given` is where the address comes from, should it be none. */
+export function openClient(base: string, token?: string, given = 'the address of the API'): Client {
   const user =
     userInfo()
       .username.replace(/[^\w.@+-]/g, '_')
       .slice(0, 64) || 'unknown';
   const headers = token === undefined ? { 'x-longshore-user': user, host: 'localhost' } : { authorization: `Bearer ${token}` };
-  const http = openHttp({ base, headers, allow: { linkLocal: true } });
+  const http = openHttp({ base, given, headers, allow: { linkLocal: true } });
 
   const send = async (request: ApiRequest, { what = request.route }: CallOptions): Promise<unknown> => {
     const { method, path, headers: own, body, text } = request;

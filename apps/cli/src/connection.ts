@@ -50,7 +50,7 @@ export async function connectFleet(option: ApiOption & { detach?: boolean }, ter
   const api = option.api ?? (option.inProcess ? undefined : process.env.LONGSHORE_API);
   if (option.inProcess && option.api) throw InProcessOnly({ flag: '--api' });
   if (option.inProcess && option.detach) throw InProcessOnly({ flag: '--detach' });
-  if (api) return openClient(api, tokenOf(option));
+  if (api) return openClient(api, tokenOf(option), option.api ? '--api' : 'LONGSHORE_API');
   if (option.inProcess || process.env.LONGSHORE_IN_PROCESS === '1') return startInProcess(fleetHome(), (line) => terminal.say(line));
   const { api: address } = await joinFleet(fleetHome(), {}, (line) => terminal.say(line));
   return openClient(address);

@@ -76,6 +76,10 @@ test.each([
   await expect(client.workers()).rejects.toMatchObject({ data: { exitCode: 5 } });
 });
 
+test('an address that is none is called by what it was given with', () => {
+  expect(() => openClient('nonsense', undefined, '--api')).toThrow('--api cannot be used: it is not a URL');
+});
+
 test('nobody there is an error with exit code 5', async () => {
   await using client = openClient(`unix:${join(tmpdir(), 'longshore-nobody-listens')}`);
   await expect(client.ready()).rejects.toMatchObject({ code: 'LSH_HTTP_UNREACHABLE', data: { exitCode: 5 } });

@@ -17,17 +17,18 @@ export interface Base {
 
 export type Query = Record<string, string | number | undefined | readonly string[]>;
 
-/** Reads `http:`, `https:` and `unix:/path/to.sock[:/prefix]`. Throws LSH_HTTP_BASE; the text itself, which may hold a password, is never repeated. */
-export function parseBase(text: string): Base {
+/** Reads `http:`, `https:` and `unix:/path/to.sock[:/prefix]`. Throws LSH_HTTP_BASE; the text itself, which may hold a password, is never repeated: `given` names it. */
+export function parseBase(text: string, given = 'the base address'): Base {
   if (text.startsWith('unix:')) {
     const [socketPath = '', prefix = ''] = text.slice('unix:'.length).split(':');
-    if (!socketPath.startsWith('/')) throw BadBase({ reason: 'the path of the socket must be absolute' });
+    if (!socketPath.startsWith('/')) throw BadBase({ given, reason: 'the path of the socket must be absolute' });
     const origin = `unix:${socketPath}`;
     return { origin, connectTo: 'http://localhost', host: origin, port: '', socketPath, prefix: trimSlashes(prefix), query: '' };
   }
-  if (!URL.canParse(text)) throw BadBase({ reason: 'it is not a URL' });
+  if (!URL.canParse(text)) throw BadBase({ given, reason: 'it is not a URL' });
   const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw BadBase({ reason: `${url.protocol} is not http:, https: or unix:` });
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw BadBase({ given, reason: `${url.protocol} is not http:, https: or unix:` });
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const base: Base = {
@@ -38,7 +39,7 @@ export function parseBase(text: string): Base {
     prefix: trimSlashes(url.pathname),
     query: url.search.slice(1),
   };
-  if (url.username !== '' || url.password !== '') base.authorization = basic(url.username, url.password);
+  if (url.username !== '' || url.password !== '') base.authorization = basic(url.username, url.password, given);
   return base;
 }
 
@@ -68,12 +69,12 @@ function trimSlashes(path: string): string {
   return path.replace(/\/+$/, '');
 }
 
-function basic(username: string, password: string): string {
+function basic(username: string, password: string, given: string): string {
   let plain: string;
   try {
     plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   } catch {
-    throw BadBase({ reason: 'its user name or password is not well percent-encoded' });
+    throw BadBase({ given, reason: 'its user name or password is not well percent-encoded' });
   }
   return `Basic ${Buffer.from(plain).toString('base64')}`;
 }

@@ -17,6 +17,8 @@ import { holdPool } from './pools.ts';
 export interface HttpOptions {
   /** `http://[user:password@]host[:port][/prefix][?query]`, `https://…`, or `unix:/path/to.sock[:/prefix]`. */
   base: string;
+  /** What the base is called when it cannot be read: a flag, a setting. */
+  given?: string;
   /** Connections at most, one request each at a time; further requests wait. */
   connections?: number;
   /** Sent with every request; a request's own headers go before these. */
@@ -65,7 +67,7 @@ const DISCARD_BYTES = 128 * 1024;
 
 /** Opens no connection yet. Throws LSH_HTTP_BASE for a base it cannot read. */
 export function openHttp(options: HttpOptions): HttpClient {
-  const base = parseBase(options.base);
+  const base = parseBase(options.base, options.given);
   const rule = options.allow ?? {};
   const refused = refusedHost(base.host, base.port, base.socketPath === undefined ? rule : { ...rule, linkLocal: true });
   const timeout = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;

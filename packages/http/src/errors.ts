@@ -3,9 +3,9 @@
 import type { ErrorEntry } from '@longshore/core';
 import { defineError, EXIT, LongshoreError } from '@longshore/core';
 
-export const BadBase: ErrorEntry<{ reason: string }> = defineError('LSH_HTTP_BASE', {
-  message: ({ reason }) => `the base address cannot be used: ${reason}`,
-  fix: 'Give an address such as http://host:4242/prefix, https://host, or unix:/path/to.sock.',
+export const BadBase: ErrorEntry<{ given: string; reason: string }> = defineError('LSH_HTTP_BASE', {
+  message: ({ given, reason }) => `${given} cannot be used: ${reason}`,
+  fix: 'Give an address such as http://host:port/prefix, https://host, or unix:/path/to.sock.',
   retryable: false,
   exitCode: EXIT.usage,
 });

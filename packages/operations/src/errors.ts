@@ -249,6 +249,14 @@ export const NoSuchStage: ErrorEntry<{ id: string; stage: string; known: string[
   exitCode: EXIT.usage,
 });
 
+export const NoneWaits: ErrorEntry<{ id: string; known: string[] }> = defineError('LSH_STAGE_NONE_WAITS', {
+  message: ({ id, known }) =>
+    `no stage of ${id} waits for approval now; still to begin ${known.length > 0 ? `are ${known.join(', ')}` : 'is none'}`,
+  fix: ({ id }) => `\`longshore explain ${id}\` tells where it stands; \`--stage <name>\` approves one that comes later.`,
+  retryable: false,
+  exitCode: EXIT.usage,
+});
+
 export const FleetDraining: ErrorEntry<{ by: string; untilMs: number }> = defineError('LSH_FLEET_DRAINING', {
   message: ({ by, untilMs }) =>
     `the fleet is being drained, as ${by} asked, until ${new Date(untilMs).toISOString()}: it takes nothing new`,

@@ -45,9 +45,8 @@ export function explain({ header, tasks, guards, plan, totals, absent = [], now 
   if (UNDER_WAY.has(header.state) && stage && !notBegun(header)) {
     const title = plan?.stages[header.stage]?.title ?? stage.name;
     const failed = stage.failed > 0 ? `, ${count(stage.failed)} failed` : '';
-    lines.push(
-      `Stage ${header.stage + 1} of ${header.stages.length} (${title}): ${count(stage.done)} of ${count(stage.total)} done${failed}.`,
-    );
+    const stands = stage.state === 'pending' ? 'not begun' : `${count(stage.done)} of ${count(stage.total)} done${failed}`;
+    lines.push(`Stage ${header.stage + 1} of ${header.stages.length} (${title}): ${stands}.`);
     if (plan?.stages[header.stage]?.bulk?.endless)
       lines.push(
         header.finish

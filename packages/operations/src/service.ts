@@ -26,6 +26,7 @@ import {
   ApprovalNotYours,
   EndTooEarly,
   KeyReused,
+  NoneWaits,
   NoSuchLetter,
   NoSuchOperation,
   NoSuchSpool,
@@ -264,8 +265,9 @@ export function createService(engine: Engine): Service {
         if (settings.fourEyes && by === (found.revert ?? { by: found.owner }).by) throw ApprovalNotYours({ id, by });
         const ahead = found.stages.filter(({ state }) => state === 'pending').map(({ name }) => name);
         const wanted = stages ?? found.awaits?.stages ?? [];
+        if (wanted.length === 0) throw NoneWaits({ id, known: ahead });
         const unknown = wanted.find((stage) => !ahead.includes(stage));
-        if (unknown !== undefined || wanted.length === 0) throw NoSuchStage({ id, stage: unknown ?? '(none waits)', known: ahead });
+        if (unknown !== undefined) throw NoSuchStage({ id, stage: unknown, known: ahead });
         const now = clock.now();
         const given = wanted.map((stage) => ({ stage, by, reason, at: now, expiresAt: now + lifeMs }));
         const next = { ...structuredClone(found), approvals: [...(found.approvals ?? []), ...given] };

@@ -279,8 +279,11 @@ describe('an approval', () => {
     h.stages.push(stage('copy', [one('copy')]), dangerous('cut'));
     const id = await submit('cutover');
     await h.settle(id, () => h.begun.includes('copy'));
-    for (const stages of [['nowhere'], ['copy'], undefined])
-      await expect(approve(id, stages)).rejects.toMatchObject({ code: 'LSH_STAGE_UNKNOWN' });
+    for (const stages of [['nowhere'], ['copy']]) await expect(approve(id, stages)).rejects.toMatchObject({ code: 'LSH_STAGE_UNKNOWN' });
+    await expect(approve(id)).rejects.toMatchObject({
+      code: 'LSH_STAGE_NONE_WAITS',
+      message: `no stage of ${id} waits for approval now; still to begin are cut`,
+    });
     await h.service.act(id, 'cancel', 'anna');
     await h.settle(id);
     await expect(approve(id, ['cut'])).rejects.toMatchObject({ code: 'LSH_OPERATION_STATE' });

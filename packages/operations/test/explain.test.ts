@@ -174,6 +174,12 @@ Next: \`longshore resume op_ab12cd34\` goes on, \`longshore cancel op_ab12cd34\`
     );
   });
 
+  test('paused before the next stage', () => {
+    const [first, second] = header().stages;
+    const stages = [first!, { ...second!, state: 'pending' as const, total: 0, done: 0 }];
+    expect(text({ state: 'paused', intent: 'pause', stages })).toContain('Stage 2 of 2 (dump and restore, window by window): not begun.\n');
+  });
+
   test('in need of a person', () => {
     const away = {
       ...error,
