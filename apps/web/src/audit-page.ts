@@ -66,7 +66,7 @@ export function AuditPage({ me }: { me: Me }): Content {
         <input type="search" placeholder="Search who, what, of which, why" value=${words} onInput=${(event: { currentTarget: HTMLInputElement }) => setWords(event.currentTarget.value)} />
       </label>
     </div>
-    ${value && found.length === 0 ? html`<p class="soft">Nothing.</p>` : null}
+    ${value && found.length === 0 ? html`<p class="soft">${words === '' ? 'Nothing was asked of the fleet in this time.' : 'Nothing in this time has these words.'}</p>` : null}
     ${
       found.length > 0
         ? html`<table class="stack">

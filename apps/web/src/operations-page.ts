@@ -146,7 +146,11 @@ function Row({ header, speed }: { header: OperationHeader; speed: Speed | undefi
     unit === 'batch' || stages === 0
       ? `${count(done)} of ${count(total)} ${units}`
       : `stage ${Math.min(header.stage + 1, stages)} of ${stages}`;
-  const tone = header.state === 'failed' || header.state === 'needs-attention' ? 'bad' : header.state === 'succeeded' ? 'ok' : 'busy';
+  const tone = ['failed', 'needs-attention'].includes(header.state)
+    ? 'bad'
+    : ['succeeded', 'reverted'].includes(header.state)
+      ? 'ok'
+      : 'busy';
   const label = `${Math.floor(share * 100)} %, ${count(done)} of ${count(total)} ${units}${failed > 0 ? `, ${count(failed)} failed` : ''}`;
   return html`<tr data-operation=${header.id}>
     <td data-label="">

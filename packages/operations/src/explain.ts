@@ -234,8 +234,9 @@ function nextCommand(header: OperationHeader): string {
       if (header.startedAt === undefined) return 'nothing is left to do.';
       return `\`longshore report ${id}\` tells what was done; \`longshore revert ${id} --plan\` shows what taking it back would do.`;
     case 'succeeded':
-    case 'reverted':
       return `\`longshore report ${id}\` tells what was done and what is missing.`;
+    case 'reverted':
+      return `\`longshore journal ${id}\` tells what was done and taken back.`;
     case 'discarded':
       return 'nothing is left to do.';
     default:
