@@ -104,4 +104,4 @@ export type {
   TaskRecord,
   TaskSpec,
 } from './words.ts';
-export { APPROVAL_POLICIES, assertTransition, FINAL_STATES, isAtRest, lagMs, ROLES } from './words.ts';
+export { APPROVAL_POLICIES, assertTransition, FINAL_STATES, isAtRest, isHeldBack, lagMs, ROLES } from './words.ts';

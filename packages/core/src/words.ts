@@ -433,6 +433,11 @@ export function isAtRest({ state, mode, intent }: Pick<OperationHeader, 'state' 
   return FINAL_STATES.has(state) || (state === 'planned' && mode === 'plan' && intent === undefined);
 }
 
+/** A person has paused it before it began: nothing of it runs, and it holds nothing. */
+export function isHeldBack({ state, startedAt }: Pick<OperationHeader, 'state' | 'startedAt'>): boolean {
+  return state === 'paused' && startedAt === undefined;
+}
+
 /** How far what is endless is behind, ms; once its end was asked for, behind that. Undefined of what ends by itself, or has not begun. */
 export function lagMs({ reachedAt, finish }: Pick<OperationHeader, 'reachedAt' | 'finish'>, now: number): number | undefined {
   return reachedAt === undefined ? undefined : Math.max(0, Math.min(now, finish?.at ?? now) - reachedAt);

@@ -6,7 +6,7 @@
  */
 
 import type { ErrorData, OperationHeader, Store, StoredPlan, Tally, TaskRecord } from '@longshore/core';
-import { ACTION_MS, FINAL_STATES, LIVE_UNITS } from '@longshore/core';
+import { ACTION_MS, FINAL_STATES, isHeldBack, LIVE_UNITS } from '@longshore/core';
 import { auditDecision } from './audit.ts';
 import { begin } from './begin.ts';
 import type { Decision } from './decide.ts';
@@ -93,11 +93,12 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
       header.quietUntil = Math.max(header.quietUntil ?? 0, now + (kind.actionMs ?? ACTION_MS));
 
     const isOver = header.endedAt !== undefined;
-    // It waits for a person again, and keeps nobody else from the target.
-    const letsGo = !isOver && header.leases === undefined && snapshot.header.leases !== undefined;
+    // It waits for a person again, and keeps nobody else from the target. Leases may have been taken for it that no header speaks of.
+    const stepsAside = isHeldBack(header) && (mayHaveTaken || !isHeldBack(snapshot.header));
+    const letsGo = stepsAside || (!isOver && header.leases === undefined && snapshot.header.leases !== undefined);
     if (isOver || letsGo) decision.change.release = isOver && header.quietUntil !== undefined ? { quietUntil: header.quietUntil } : {};
-    // It ended while they were asked for here, and got them again.
-    if (isOver && mayHaveTaken) decision.changed = true;
+    // It ended, or was paused, while they were asked for here, and got them again.
+    if ((isOver || stepsAside) && mayHaveTaken) decision.changed = true;
     if (decision.changed) {
       header.updatedAt = now;
       if (!(await store.commit(id, decision.change))) continue;
@@ -106,8 +107,7 @@ export async function advanceAndCount(engine: Engine, id: string, options: { swe
       if (header.order !== snapshot.header.order) await transport.publish(id);
     }
     if (isOver) knownPlans(store).delete(id);
-    const stepsAside = header.state === 'paused' && snapshot.header.state !== 'paused' && header.startedAt === undefined;
-    if (isOver || letsGo || stepsAside) await letOthersBegin(engine);
+    if (isOver || letsGo) await letOthersBegin(engine);
     await addJobs(engine, id, decision.jobs, now);
     if (options.sweep) await addJobs(engine, id, silentTasks(input.snapshot, decision, now), now);
     if (decision.wantsLeases && decision.changed && header.endedAt === undefined && header.leases !== undefined) continue;

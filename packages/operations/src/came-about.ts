@@ -3,7 +3,9 @@
  * close the guard read that it is replaced. To end as failed would say of the target what is not so: it goes on with what is left.
  */
 import type { GuardRecord } from '@longshore/core';
+import { withStages } from './canonical.ts';
 import type { Draft } from './draft.ts';
+import { withoutEmitted } from './retry.ts';
 import { freshStage } from './stage-state.ts';
 
 /** Told by the closing of a guard: another guard in its place is one more that is to be closed, and says nothing of the kind. */
@@ -27,7 +29,13 @@ export function goOnFromThere(draft: Draft): void {
   const stage = plan?.stages[at];
   if (stage === undefined || stage.bulk || header.ending === undefined || header.revert) return;
   const why = header.error?.message ?? 'it was cancelled';
-  header.stages = header.stages.map((one, index) => (index < at ? one : freshStage(one.name)));
+  const left = withoutEmitted(plan!, at, new Set(stage.tasks?.map(({ id }) => id)), at);
+  if (left.length < plan!.stages.length) {
+    draft.plan = withStages(plan!, left);
+    draft.planChanged = true;
+    header.planHash = draft.plan.hash;
+  }
+  header.stages = left.map(({ name }, index) => (index < at ? header.stages[index]! : freshStage(name)));
   header.stage = at;
   delete header.ending;
   delete header.intent;

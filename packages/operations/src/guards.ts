@@ -47,6 +47,9 @@ export function watchGuards(draft: Draft, input: DecideInput): 'quiet' | 'waitin
     }
     return 'closing';
   }
+  // What found it replaced has not told so yet, and nothing is put away before it has: the operation may go on from there.
+  if ([...draft.tasks.values()].some(({ closes }) => closes !== undefined && draft.guards.get(closes)?.state === 'replaced'))
+    return 'closing';
   const [taken, unsure] = [lookAtTaken(draft, input), lookAgain(draft, input)];
   if (taken || unsure) return 'waiting';
   letGoOn(draft);

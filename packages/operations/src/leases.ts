@@ -1,6 +1,6 @@
 /** An operation takes what it needs exclusively before anything runs; and it waits for its turn where only so many may run. */
 import type { ErrorData, OperationHeader, Store, StoredPlan } from '@longshore/core';
-import { isAtRest } from '@longshore/core';
+import { isAtRest, isHeldBack } from '@longshore/core';
 import type { Engine } from './engine.ts';
 import { LeaseHeld, TargetChanged } from './errors.ts';
 
@@ -40,12 +40,12 @@ async function workedUntil(store: Store, { operation, token }: { operation: stri
   return Math.max(token, holder?.endedAt ?? 0, holder?.quietUntil ?? 0);
 }
 
-/** Clears away what operations that are over have left, whatever a scheduler killed at the wrong moment did not do. */
+/** Clears away what operations that are over, or held back, have left, whatever a scheduler killed at the wrong moment did not do. */
 export async function acquire(store: Store, id: string, plan: StoredPlan, now: number): ReturnType<Store['acquireLeases']> {
   let got = await store.acquireLeases(id, plan.leases, now);
   for (let left = STALE_HOLDERS; 'heldBy' in got && got.freeAt === undefined && left > 0; left -= 1) {
     const holder = await store.header(got.heldBy);
-    if (holder && !isAtRest(holder)) break;
+    if (holder && !isAtRest(holder) && !isHeldBack(holder)) break;
     await store.releaseLeases(got.heldBy, holder?.quietUntil);
     got = await store.acquireLeases(id, plan.leases, now);
   }

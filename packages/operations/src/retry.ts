@@ -62,7 +62,7 @@ function openerOf(plan: StoredPlan, at: number): number {
 }
 
 /** Stages that a task has emitted which runs again go: it emits them again. */
-function withoutEmitted(plan: StoredPlan, first: number, again: ReadonlySet<string>, failed: number): StageSpec[] {
+export function withoutEmitted(plan: StoredPlan, first: number, again: ReadonlySet<string>, failed: number): StageSpec[] {
   const rerun = new Set(again);
   return plan.stages.filter((stage, at) => {
     if (at < first) return true;

@@ -6,8 +6,9 @@ import type { DecideInput, Draft } from './draft.ts';
 import { PLAN_TASK, PLANNING } from './draft.ts';
 
 /**
- * A pause that comes before anything has begun: the planning is given up, no lease is asked for. Resumed, it stands where it stood, and looks
- * at its targets once more where it has looked already. True while it lasts.
+ * A pause that comes before anything has begun: the planning is given up, no lease is asked for, and what it has is given back (in
+ * `advance`), since it keeps nobody else from the target while it waits for a person. Resumed, it stands where it stood, and looks at its
+ * targets once more where it had its leases already. True while it lasts.
  */
 export function heldBack(draft: Draft): boolean {
   const { header } = draft;
@@ -15,13 +16,14 @@ export function heldBack(draft: Draft): boolean {
   if (header.startedAt !== undefined) return false;
   if (state === 'paused' && header.intent !== 'pause') {
     draft.state(header.planHash === undefined ? 'submitted' : 'planned');
-    if (header.leases !== undefined) header.recheck ??= { replan: false };
   } else if (header.intent === 'pause' && state === 'planned' && header.mode === 'plan') {
     // It has come to rest by itself, and the next `start` is not to find it paused.
     delete header.intent;
     draft.touched = true;
   } else if (header.intent === 'pause' && (state === 'submitted' || state === 'planned')) {
     for (const id of draft.tasks.keys()) draft.forget(id);
+    if (header.leases !== undefined) header.recheck ??= { replan: false };
+    delete header.leases;
     draft.state('paused');
   }
   return header.state === 'paused';

@@ -250,6 +250,31 @@ describe('a guard that ends otherwise', () => {
     },
   );
 
+  test('is found replaced by what was to close it: stages that were emitted in there are emitted once', async () => {
+    begin();
+    h.behaviours.set('allow k', async ({ guard }) => {
+      await guard.replaced('k', 'the clients are elsewhere');
+      return undefined;
+    });
+    h.behaviours.set('find', async ({ emit }) => {
+      emit([stage('more', [one('more')])]);
+      return undefined;
+    });
+    h.behaviours.set('work', async ({ clock }) => {
+      await clock.sleep(5_000);
+      if (h.begun.filter((name) => name === 'work').length === 1) throw Flaky(false);
+      return undefined;
+    });
+    h.stages.push(
+      stage('deny', [denies('deny', 'k')], { guard: { opens: ['k'] } }),
+      stage('work', [one('find'), one('work')], { guard: { ends: ['k'] }, concurrency: 2 }),
+    );
+    const header = await h.settle(await h.submit());
+    expect([header.state, header.error]).toEqual(['succeeded', undefined]);
+    expect(header.stages.map(({ name, state }) => `${name} ${state}`)).toEqual(['deny done', 'work done', 'more done']);
+    expect(h.begun.filter((name) => name === 'more')).toHaveLength(1);
+  });
+
   test('is found replaced by what was to close it, once: an operation that fails there again has failed', async () => {
     begin();
     h.behaviours.set('allow k', async ({ guard }) => {

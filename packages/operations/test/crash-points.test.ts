@@ -18,7 +18,6 @@ const ELSEWHERE: Partial<Record<keyof Store, string>> = {
   sample: 'for pictures only: nothing follows from it',
   reserve: 'the spool of bulk cargo',
   releaseReservation: 'the spool of bulk cargo',
-  agree: 'the names that series are given in a sink',
   setShared: 'the sink gate and the drain of a fleet',
   announce: 'the host of a worker, again and again',
   leave: 'the host of a worker, as it stops',

@@ -143,6 +143,35 @@ export const SCENARIOS: readonly Scenario[] = [
     ends: 'reverted',
   },
   {
+    name: 'is held back before it begins, and cancelled when it asks',
+    script: { shape: { ...LONG, survey: false, replaces: false }, manners: steady() },
+    async play(stage) {
+      await stage.until(
+        () => stage.state === 'paused',
+        () => stage.world.ask((service) => service.act(stage.id, 'pause', 'person')),
+      );
+      await stage.until(
+        () => !['paused', 'submitted', 'planned'].includes(stage.state),
+        () => stage.world.ask((service) => service.act(stage.id, 'resume', 'person')),
+      );
+      await stage.until(() => stage.state === 'awaiting-approval');
+      await stage.until(
+        () => stage.state === 'cancelled',
+        () => stage.world.ask((service) => service.act(stage.id, 'cancel', 'person')),
+      );
+    },
+    ends: 'cancelled',
+  },
+  {
+    name: 'fails when its switch has been made, and goes on',
+    script: { shape: { ...LONG, survey: false, replaces: false }, manners: steady({ route: { ...STEADY, fatal: 'after' } }), late: true },
+    async play(stage) {
+      await stage.approveAll();
+      await stage.settle();
+    },
+    ends: 'succeeded',
+  },
+  {
     name: 'is cancelled inside its guard',
     script: { shape: { ...LONG, survey: false, replaces: false }, manners: steady({ drain: { ...STEADY, ms: 60_000 } }) },
     async play(stage) {

@@ -1,5 +1,6 @@
 /** A person who submits, or starts, and at once changes his mind gets what he asked for: nothing has begun yet, and nothing begins. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { advance } from '../src/index.ts';
 import type { Harness } from './engine.ts';
 import { harness, turns } from './engine.ts';
 import { LEASES, one, stage } from './engine-tasks.ts';
@@ -50,16 +51,18 @@ describe('a pause that comes before it has begun', () => {
     expect(h.begun).toEqual(['a']);
   });
 
-  test('holds a stored plan that was just started, with its lease; resumed, it is compared once more', async () => {
+  test('holds a stored plan that was just started, and gives its lease back; resumed, it is compared once more', async () => {
     const id = await stored();
     const gate = slowPlanning();
     await h.service.act(id, 'start', 'anna');
     await h.settle(id, ({ leases }) => leases !== undefined);
     await h.service.act(id, 'pause', 'anna');
-    await h.settle(id, (header) => header.state === 'paused');
+    const paused = await h.settle(id, (header) => header.state === 'paused');
     gate.resolve(undefined);
     await turns();
-    expect(h.begun).toEqual([]);
+    expect([h.begun, paused.leases]).toEqual([[], undefined]);
+    expect(await h.store.acquireLeases('another', LEASES, h.clock.now())).toHaveProperty('tokens');
+    await h.store.releaseLeases('another');
     h.found.fingerprint = { size: 8 };
     await h.service.act(id, 'resume', 'anna');
     expect(await h.settle(id, ({ error }) => error !== undefined)).toMatchObject({
@@ -70,6 +73,39 @@ describe('a pause that comes before it has begun', () => {
     expect(h.begun).toEqual([]);
     await h.service.act(id, 'start', 'anna', { replan: true });
     expect((await h.settle(id)).state).toBe('succeeded');
+  });
+
+  test('keeps nobody from the target, though a scheduler had taken its leases and said so nowhere', async () => {
+    const id = await h.submit();
+    await h.service.act(id, 'pause', 'anna');
+    await h.store.acquireLeases(id, LEASES, h.clock.now());
+    await h.settle(id, (header) => header.state === 'paused');
+    expect(await h.store.acquireLeases('another', LEASES, h.clock.now())).toHaveProperty('tokens');
+    await h.store.releaseLeases('another');
+    // One that slept takes them when it is paused already, and dies.
+    await h.store.acquireLeases(id, LEASES, h.clock.now());
+    const other = await h.submit();
+    expect((await h.settle(other)).state).toBe('succeeded');
+    await h.service.act(id, 'resume', 'anna');
+    expect((await h.settle(id)).state).toBe('succeeded');
+  });
+
+  test('gives back what was taken for it while it was being paused', async () => {
+    const id = await h.submit();
+    const acquire = h.store.acquireLeases.bind(h.store);
+    h.store.acquireLeases = async (...given) => {
+      const got = await acquire(...given);
+      h.store.acquireLeases = acquire;
+      // Others see the pause through before this scheduler commits.
+      await h.service.act(id, 'pause', 'anna');
+      await advance(h.engine, id);
+      await acquire(...given);
+      return got;
+    };
+    await h.settle(id, (header) => header.state === 'paused');
+    await turns();
+    expect(await h.store.acquireLeases('another', LEASES, h.clock.now())).toHaveProperty('tokens');
+    expect(h.begun).toEqual([]);
   });
 
   test('is obeyed right after start, too, and taken back as fast', async () => {

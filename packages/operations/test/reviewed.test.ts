@@ -57,7 +57,7 @@ test('inside a guard a silent worker has its task taken up by another long befor
   expect(header.state).toBe('succeeded');
   const [guard] = (await h.service.get(id)).guards;
   const events = await h.store.events(id, undefined, 1_000, 0);
-  expect(events.find(({ text }) => text.endsWith(': closed'))!.at - guard!.openedAt).toBeLessThan(MAX_MS / 2);
+  expect(events.find(({ text }) => text.endsWith(': no more'))!.at - guard!.openedAt).toBeLessThan(MAX_MS / 2);
   expect(events.find(({ type }) => type === 'worker')?.text).toContain('w0 is silent; work goes');
 });
 

@@ -35,6 +35,7 @@ export class GuardedWork {
   readonly #processOf: (worker: string) => Process;
   readonly #tries: Map<string, number> = new Map();
   readonly #script: Script;
+  readonly #agreed: Map<string, string> = new Map();
 
   constructor(seed: number, target: SimulatedTarget, processOf: (worker: string) => Process, script: Script = {}) {
     this.#script = script;
@@ -99,9 +100,20 @@ export class GuardedWork {
     return (await journal.entries()).find((entry) => entry.key === key);
   }
 
+  /** Who came first to a counter: once an attempt was told, all are told the same. */
+  async #agree({ store, operation, task, generation }: Context, field: string): Promise<void> {
+    const stands = await store.agree(operation.id, new Map([[field, `${task.id} ${generation}`]]));
+    const fact = `${operation.id}/${field}`;
+    const told = stands.get(field)!;
+    const before = this.#agreed.get(fact) ?? told;
+    this.#agreed.set(fact, before);
+    if (told !== before) throw new Error(`agree: ${fact} is ${told}, and was ${before}`);
+  }
+
   readonly #add = async (context: Context): Promise<Json> => {
     const { clock, journal, generation, signal } = context;
     const field = counterOf(context.params.name);
+    await this.#agree(context, field);
     const { observe, write } = this.#client(context, field, false);
     const key = `${context.params.table}.${field}`;
     const earlier = await this.#entry(journal, key);
@@ -182,7 +194,10 @@ export class GuardedWork {
       deadlineMs: 20_000,
       ...(always ? { always } : {}),
     });
-    await guard.close(params.key!);
+    const { number } = context.operation.params as { number: number };
+    const late = always && this.#script.late && (await this.#client(context, 'route', false).observe()) === `r${number}`;
+    if (late) await guard.replaced(params.key!, 'the route leads elsewhere');
+    else await guard.close(params.key!);
     return undefined;
   };
 

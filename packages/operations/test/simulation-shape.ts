@@ -62,6 +62,8 @@ export function mannerOf(seed: number, number: number, name: string): Manner {
 export interface Script {
   shape?: Partial<Shape>;
   manners?: { [task: string]: Partial<Manner> };
+  /** What closes the denial finds that the route has been switched: it has come about. */
+  late?: true;
 }
 
 export function stagesOf(shape: Shape): StageSpec[] {
