@@ -116,6 +116,24 @@ describe('a dump goes into every sink', () => {
     expect(refused.header.error).toMatchObject({ code: 'LSH_TSDB_SINK_NOT_EMPTY' });
   }, 60_000);
 
+  test('files of two dumps of one window, into one folder: the first ones stay', async () => {
+    await using from = await source();
+    const sink = pathToFileURL(join(path, 'out')).href;
+    const dumps = [];
+    for (const match of ['kilda.9*', 'kilda.flow*'])
+      dumps.push(await operations.run('tsdb.dump', { source: from.url, ...WINDOW, startMs: START_MS + HOUR_MS, match: [match] }));
+    const [one, other] = dumps.map(({ id }) => id) as [string, string];
+    expect((await operations.run('tsdb.restore', { from: one, sink, via: 'lines' })).header.state).toBe('succeeded');
+    const [file] = await readdir(join(path, 'out'));
+    const before = await readFile(join(path, 'out', file!), 'utf8');
+    const refused = await operations.run('tsdb.restore', { from: other, sink, via: 'lines' });
+    expect({ state: refused.header.state, left: refused.totals.restored ?? 0 }).toEqual({ state: 'failed', left: 0 });
+    expect(await readdir(join(path, 'out'))).toEqual([file]);
+    expect(await readFile(join(path, 'out', file!), 'utf8')).toBe(before);
+    const elsewhere = await operations.run('tsdb.restore', { from: other, sink: `${sink}-2`, via: 'lines' });
+    expect(elsewhere.header.error).toMatchObject({ code: 'LSH_TSDB_OTHER_SINK' });
+  }, 60_000);
+
   test.each(['lines', 'text'] as const)(
     'files, as %s',
     async (via) => {

@@ -29,6 +29,27 @@ export const SinkNotEmpty: ErrorEntry<{ sink: string; metrics: number; points: n
   },
 );
 
+export const FileTaken: ErrorEntry<{ path: string }> = defineError('LSH_TSDB_FILE_TAKEN', {
+  message: ({ path }) => `${path} is there already, and holds something else`,
+  fix: 'It was left as it is. Write into a folder of its own, or put the file away first.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+/** What a restore cannot take over: windows that were read twice, or files that are no batches yet. */
+export const NotRestored: ErrorEntry<{ from: string; way: 'follow' | 'kilda' }> = defineError('LSH_TSDB_NOT_RESTORED', {
+  message: ({ from, way }) =>
+    way === 'follow'
+      ? `${from} has followed its source: its folders hold windows twice, so they cannot be restored by themselves`
+      : `the folders of ${from} hold files of kilda-otsdb-dump, which are restored by what reads these`,
+  fix: ({ way }) =>
+    way === 'follow'
+      ? 'Run `longshore tsdb migrate --existing fill` over its time: it sends what is missing.'
+      : 'Run the migration again, which goes on with its folders, or `longshore kilda-otsdb-restore` for one of them.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const OtherSink: ErrorEntry<{ from: string; before: string; now: string }> = defineError('LSH_TSDB_OTHER_SINK', {
   message: ({ from, before, now }) => `part of the dump ${from} has already been sent to ${before}, so the rest cannot go to ${now}`,
   fix: ({ before }) => `Restore it into ${before}, or dump again for the other sink.`,

@@ -41,3 +41,21 @@ test('an address with credentials is refused, since parameters are stored and sh
   expect(given('https://vm:8428/select/0/prometheus?x=a@b')).toBe(true);
   expect(given('vm-new')).toBe(true);
 });
+
+test.each([
+  ['windows that were read twice', { follow: { graceMs: 0, select: { prefixes: [], match: [], exclude: [] } } }, 'LSH_TSDB_NOT_RESTORED'],
+  ['files of kilda-otsdb-dump', { folders: { prefix: 'x-', timeZone: 'UTC', kildaFrameS: 180 } }, 'LSH_TSDB_NOT_RESTORED'],
+  ['batches', {}, undefined],
+])('a restore of %s: whether its plan may be run', async (_what, kept, code) => {
+  const dumped = {
+    state: 'failed',
+    live: false,
+    spools: ['local'],
+    planData: { startMs: 0, stopMs: 1, intervalMs: 1, metrics: ['m'], ...kept },
+  };
+  const restore = kindOf('tsdb.restore');
+  const params = restore.params.parse({ from: 'op_dump', sink: 'file:///out' });
+  const context = { params, operationOf: async () => dumped, liveSpools: async () => ['local'] };
+  const { findings } = await restore.plan(context as unknown as Parameters<typeof restore.plan>[0]);
+  expect(findings?.find(({ level }) => level === 'error')?.error?.code).toBe(code);
+});

@@ -52,6 +52,13 @@ test('a tag of few values is gone by first, and each request has room', () => {
   expect(JSON.stringify(partReading(small, {})).length).toBeLessThan(PART_TEXT_BYTES);
 });
 
+test('a value with a star is taken in any case, as the source takes it, and one without only as it is', () => {
+  const found = (filter: string) => ['web1', 'WEB2', 'db1'].filter((host) => hasTags({ tags: { host } }, { host: filter }));
+  expect(found('web*')).toEqual(['web1', 'WEB2']);
+  expect(found('*B*')).toEqual(['web1', 'WEB2', 'db1']);
+  expect(found('WEB1|db1')).toEqual(['db1']);
+});
+
 test('a listing names each series once, and anything else is no listing', () => {
   const one = { tsuid: '01', metric: 'm', tags: { h: '1' } };
   expect(listedSeries({ results: [one, one] })).toEqual([{ tsuid: '01', tags: { h: '1' } }]);

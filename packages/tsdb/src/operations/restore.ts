@@ -2,6 +2,7 @@
 
 import type { KindDefinition, StageSpec, TaskContext } from '@longshore/core';
 import { defineKind } from '@longshore/core';
+import { NotRestored } from '../errors.ts';
 import { RestoreParams } from '../params.ts';
 import { planData } from '../plan/batches.ts';
 import { asParams, countsAgain, proving, writingOf } from '../tasks/writing.ts';
@@ -23,6 +24,10 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
     const { params } = context;
     const { from, sink, settleMs } = params;
     const { spools, batches, findings } = await surveyDump(context, from);
+    if (batches?.follow !== undefined || batches?.folders?.kildaFrameS !== undefined) {
+      const error = NotRestored({ from, way: batches.follow === undefined ? 'kilda' : 'follow' });
+      findings.push({ level: 'error', text: error.message, error: error.data });
+    }
     const writing = writingOf(params, params.via === 'auto' ? await viaOf(context) : params.via);
     const summary = [`the dump ${from} from ${spools.join(', ') || 'nowhere'}`];
     if (batches !== undefined) summary.push(...(await surveyWriting(context, writing, batches, findings)));

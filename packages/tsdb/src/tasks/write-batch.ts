@@ -2,17 +2,18 @@
  * Writes one ready batch into a file that other tools read: VictoriaMetrics' JSON lines, or the text of OpenTSDB's `tsdb import`.
  *
  * Changes: one file, which gets its name when it is whole and on the disk. Twice is harmless: it is written anew, with the same contents.
+ * One of that name with other contents, such as another operation's of the same window, stays.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { z } from 'zod';
 import { kildaFolder } from '../client/kilda/index.ts';
 import { importText } from '../client/opentsdb/index.ts';
-import { FileNotWhole } from '../errors.ts';
+import { FileNotWhole, FileTaken } from '../errors.ts';
 import { batchPlanOf, batchRange } from '../plan/batches.ts';
 import { tellAnnotations } from './annotations.ts';
 import type { Tallies } from './settings.ts';
@@ -70,10 +71,15 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
       } finally {
         await draft.close();
       }
-      const back = createHash('sha256');
-      for await (const part of createReadStream(`${path}.part`) as AsyncIterable<Buffer>) back.update(part);
-      if (back.digest('hex') !== hash.digest('hex')) throw FileNotWhole({ path });
+      const written = hash.digest('hex');
+      if ((await hashOf(`${path}.part`)) !== written) throw FileNotWhole({ path });
+      const before = await hashOf(path);
+      if (before !== undefined && before !== written) {
+        await rm(`${path}.part`);
+        throw FileTaken({ path });
+      }
       await rename(`${path}.part`, path);
+      await settleNames(folder.path);
       for (const { chunk, points } of batch.entries) {
         if (points === 0) continue;
         await batch.sending([chunk], context.generation, context.clock.now());
@@ -87,6 +93,28 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
     return undefined;
   },
 });
+
+/** Undefined when there is no such file. */
+async function hashOf(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) hash.update(part);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return hash.digest('hex');
+}
+
+/** The names in a folder are on the disk: what the spool still has may go after that. */
+async function settleNames(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
 
 /** Named by its window and its number, so that a folder of them sorts by time. */
 function fileNameOf({ params, plan }: TaskContext<WriteBatchParams>): string {

@@ -38,14 +38,17 @@ export function listedSeries(reply: unknown): ListedSeries[] | undefined {
   return [...found.values()].sort((a, b) => (a.tsuid < b.tsuid ? -1 : 1));
 }
 
-/** Whether a series is one of those a query with these tags would give: `*` any value, `web*` such as begin so, `a|b` one of them. */
+/** Whether a series is one of those a query with these tags would give: `*` any value, `web*` such as begin so in any case, `a|b` one of them. */
 export function hasTags({ tags }: Pick<ListedSeries, 'tags'>, wanted: Readonly<Record<string, string>>): boolean {
   return Object.entries(wanted).every(([key, filter]) => {
     const value = tags[key];
     if (value === undefined) return false;
     if (!filter.includes('*')) return filter.split('|').includes(value);
-    const rule = filter.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-    return new RegExp(`^${rule.join('.*')}$`, 's').test(value);
+    const rule = filter
+      .toLowerCase()
+      .split('*')
+      .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+    return new RegExp(`^${rule.join('.*')}$`, 's').test(value.toLowerCase());
   });
 }
 

@@ -55,8 +55,14 @@ export function frameQuery(metric: string, frame: TimeRange, reading: Reading = 
     const query = { ...times, tsuid: names.map((some) => `${parts}:${some}`), ms: 'true', ...flags };
     return { method: 'GET', path: '/api/query', query, asked };
   }
+  // In `m=` a value with a star is taken in any case (`TagVFilter.getFilter`).
   if (NOT_IN_M.test(metric) || tags.some((tag) => tag.some((text) => NOT_IN_TAGS.test(text)))) {
-    const filters = tags.map(([tagk, filter]) => ({ type: filter.includes('*') ? 'wildcard' : 'literal_or', tagk, filter, groupBy: true }));
+    const filters = tags.map(([tagk, filter]) => ({
+      type: filter.includes('*') ? 'iwildcard' : 'literal_or',
+      tagk,
+      filter,
+      groupBy: true,
+    }));
     const queries = [
       { aggregator, metric, ...(downsample === undefined ? {} : { downsample }), ...(filters.length === 0 ? {} : { filters }) },
     ];
