@@ -25,7 +25,7 @@ export const BadWindow: ErrorEntry<{ start: string; stop: string }> = defineErro
 
 export const BadTarget: ErrorEntry<{ flag: string; text: string; why: string }> = defineError('LSH_TARGET_INVALID', {
   message: ({ flag, text, why }) => `${flag} ${text}: ${why}`,
-  fix: 'Give the name of a target in longshore.yaml, or an address such as http://tsdb.example:4242.',
+  fix: 'Give the name of a target in longshore.yaml, or the address of one, without a password in it.',
   retryable: false,
   exitCode: EXIT.usage,
 });

@@ -30,6 +30,13 @@ export const MigrationHalfway: ErrorEntry<{ place: string; command: string; why:
   exitCode: EXIT.attention,
 });
 
+export const NoKeyspace: ErrorEntry<{ keyspace: string; server: string; known: string[] }> = defineError('LSH_VITESS_NO_KEYSPACE', {
+  message: ({ keyspace, server, known }) => `${server} has no keyspace ${keyspace}; it has ${known.join(', ') || 'none'}`,
+  fix: 'Check the name, and whether this is the right cluster.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
 export const WorkflowExists: ErrorEntry<{ keyspace: string; workflow: string }> = defineError('LSH_VITESS_WORKFLOW_EXISTS', {
   message: ({ keyspace, workflow }) => `${keyspace} has a workflow ${workflow} already, which is not of this operation`,
   fix: 'Nothing was changed. Give another name, or bring that workflow to its end.',

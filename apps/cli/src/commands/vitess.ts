@@ -2,6 +2,7 @@
 import type { Json } from '@longshore/core';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { BadUsage } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { milliseconds, names, wholeNumber } from './options.ts';
 import type { OperationRequest, RunningFlags } from './system.ts';
@@ -52,6 +53,19 @@ function given(values: { [key: string]: Json | undefined }): { [key: string]: Js
   return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, Json] => entry[1] !== undefined));
 }
 
+/** All that is missing is named at once. */
+function allNeeded(command: string, flags: { [flag: string]: unknown }): void {
+  const missing = Object.keys(flags).filter((flag) => flags[flag] === undefined);
+  if (missing.length < 2) return;
+  const list = `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}`;
+  throw BadUsage({ problem: `the flags ${list} are missing`, command: `longshore ${command}` });
+}
+
+/** A count that goes to vtworker as text. */
+function count(text: string): string {
+  return String(wholeNumber(0, 1_000_000)(text));
+}
+
 const cluster = (command: Command): Command =>
   command.option('--cluster <target>', 'vtctld: a name in longshore.yaml, or host:port', target('--cluster', 'grpc'));
 
@@ -86,7 +100,7 @@ const legacyOptions = (command: Command): Command =>
   command
     .option('--vtctld_endpoint <host:port>', 'vtctld, or the name of a target')
     .option('--vtworker_endpoint <host:port>', 'vtworker, or the name of a target')
-    .option('--min_healthy_rdonly_tablets <n>', 'rdonly tablets that must be left to serve while one is used')
+    .option('--min_healthy_rdonly_tablets <n>', 'rdonly tablets that must be left to serve while one is used', count)
     .option('--canary', 'the first shard of each phase alone, then the rest; with --approvals every-stage a person looks in between')
     .option('--concurrency <n>', 'tasks of a phase at a time (a vtworker runs one all the same)', wholeNumber(1, 64))
     .option('--no-preflight', 'do not look at the topology first, as the original does not');
@@ -94,6 +108,7 @@ const legacyOptions = (command: Command): Command =>
 function legacyParams(command: string, flags: LegacyFlags, required: string[], optional: string[]): { [key: string]: Json } {
   const { canary, concurrency, preflight } = flags;
   const of = (key: string): string | undefined => flags[key] as string | undefined;
+  allNeeded(command, Object.fromEntries(required.map((key) => [`--${key}`, of(key)])));
   return given({
     ...Object.fromEntries(required.map((key) => [key, needed(command, `--${key}`, of(key))])),
     ...Object.fromEntries(optional.map((key) => [key, of(key)])),
@@ -117,6 +132,12 @@ export function vitessCommand(terminal: Terminal): Command {
         .option('--source-shards <shards>', 'shards that serve now, with commas', names)
         .option('--target-shards <shards>', 'shards that shall serve, with commas', names),
     request: (flags): OperationRequest => {
+      allNeeded('vitess reshard', {
+        '--cluster': flags.cluster,
+        '--keyspace': flags.keyspace,
+        '--source-shards': flags.sourceShards,
+        '--target-shards': flags.targetShards,
+      });
       const keyspace = needed('vitess reshard', '--keyspace', flags.keyspace);
       const sourceShards = needed('vitess reshard', '--source-shards', flags.sourceShards);
       const targetShards = needed('vitess reshard', '--target-shards', flags.targetShards);
@@ -142,6 +163,11 @@ export function vitessCommand(terminal: Terminal): Command {
         .option('--target-keyspace <name>', 'where they go')
         .option('--tables <names>', 'which, with commas; otherwise all', names),
     request: (flags): OperationRequest => {
+      allNeeded('vitess move-tables', {
+        '--cluster': flags.cluster,
+        '--source-keyspace': flags.sourceKeyspace,
+        '--target-keyspace': flags.targetKeyspace,
+      });
       const sourceKeyspace = needed('vitess move-tables', '--source-keyspace', flags.sourceKeyspace);
       const targetKeyspace = needed('vitess move-tables', '--target-keyspace', flags.targetKeyspace);
       const params = {
@@ -161,6 +187,7 @@ export function vitessCommand(terminal: Terminal): Command {
     examples: ['longshore vitess status --cluster vt --keyspace customer'],
     options: (command) => cluster(command).option('--keyspace <name>', 'the keyspace'),
     request: (flags): OperationRequest => {
+      allNeeded('vitess status', { '--cluster': flags.cluster, '--keyspace': flags.keyspace });
       const keyspace = needed('vitess status', '--keyspace', flags.keyspace);
       const params = { cluster: needed('vitess status', '--cluster', flags.cluster), keyspace };
       return { kind: 'vitess.status', params, headline: `look at ${keyspace}.` };

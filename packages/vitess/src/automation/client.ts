@@ -21,7 +21,7 @@ export class AutomationClient implements AsyncDisposable {
   readonly #connection: Connection;
 
   constructor(server: string, clock: Clock, signal: AbortSignal) {
-    const target: Target = { name: server, system: 'vitess', address: server, settings: {}, secrets: {} };
+    const target: Target = { name: 'the automation', system: 'vitess', address: server, settings: {}, secrets: {} };
     this.#connection = new Connection(target, { clock, signal });
   }
 

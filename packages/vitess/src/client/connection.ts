@@ -4,6 +4,7 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { Clock, Target } from '@longshore/core';
 import { BadAddress } from './errors.ts';
 import type { Method } from './protocol.ts';
+import { isServiceError } from './status.ts';
 
 /** The topology of a large keyspace is a few MB. */
 const MAX_REPLY_BYTES = 64 << 20;
@@ -53,7 +54,7 @@ export class Connection implements AsyncDisposable {
       request,
       this.#metadata,
       this.#options(deadlineMs),
-      (error, reply) => (error ? reject(error) : resolve(reply)),
+      (error, reply) => (error ? reject(plain(error)) : resolve(reply)),
     );
     const cancel = (): void => call.cancel();
     this.#signal.addEventListener('abort', cancel, { once: true });
@@ -79,6 +80,8 @@ export class Connection implements AsyncDisposable {
     this.#signal.addEventListener('abort', cancel, { once: true });
     try {
       for await (const reply of call as AsyncIterable<object>) yield reply as Reply;
+    } catch (error) {
+      throw plain(error);
     } finally {
       this.#signal.removeEventListener('abort', cancel);
       call.cancel();
@@ -92,4 +95,11 @@ export class Connection implements AsyncDisposable {
   #options(deadlineMs: number): CallOptions {
     return { deadline: this.#clock.now() + deadlineMs };
   }
+}
+
+/** Of a server that cannot be reached grpc-js tells what its resolver noted around what went wrong; only that is kept. */
+function plain(error: unknown): unknown {
+  if (isServiceError(error))
+    error.details = error.details.replace(/^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:.*$/s, '$1');
+  return error;
 }

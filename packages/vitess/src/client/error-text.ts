@@ -38,7 +38,8 @@ export const ERROR_TEXTS: readonly { text: RegExp; is: ErrorEntry<Said> }[] = [
   { text: /error in connecting to mysql db/, is: MysqlDown },
   { text: /node already exists:/, is: NodeExists },
   { text: /node doesn't exist:/, is: NodeMissing },
-  { text: /unknown command/, is: UnknownCommand },
+  // The other two are gRPC's own, of a server in Go and of one in JavaScript.
+  { text: /unknown (command|service|method)|does not implement the method/, is: UnknownCommand },
 ];
 
 const ANSWER_SHOWN = 400;

@@ -1,27 +1,28 @@
 /** Reads the state of a keyspace and puts it into the report. Changes nothing; twice is harmless. */
 import type { Json, LongshoreError, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
-import { MysqlDown, NodeMissing, NoPrimary, Unreachable } from '../client/errors.ts';
+import { MysqlDown, NoPrimary, Unreachable } from '../client/errors.ts';
 import type { Workflow, WorkflowStatus } from '../client/messages.ts';
 import { aliasName } from '../client/messages.ts';
 import { vtctld } from '../client/vtctld.ts';
+import { NoKeyspace } from '../errors.ts';
 import { keyspaceTopology } from '../operations/snapshot.ts';
 import { StatusParams } from '../params.ts';
 import { statusLines } from '../plan/status.ts';
-import { PATIENT } from './settings.ts';
+import { SOON } from './settings.ts';
 
 export const status: TaskDefinition<StatusParams> = defineTask({
   name: 'vitess.read-status',
   role: 'migrator',
   params: StatusParams,
-  retry: PATIENT,
+  retry: SOON,
   targets: ({ cluster }) => [cluster],
 
   async run(context) {
     const { cluster, keyspace } = context.params;
     await using client = context.target(cluster, vtctld);
     const found = await keyspaceTopology(client, keyspace);
-    if (!found) throw NodeMissing({ what: `read the status of ${keyspace}`, server: client.server, answer: `no keyspace ${keyspace}` });
+    if (!found) throw NoKeyspace({ keyspace, server: client.server, known: await client.keyspaces() });
     const { served } = found;
     const shards = Object.values(found.shards).map(({ name, shard }) => ({
       name,

@@ -1,6 +1,6 @@
 /** Tables of Vitess's plans and reports: shards before and after, rows copied and compared. */
-import type { StoredPlan } from '@longshore/core';
-import type { KindView, Table } from '../view.ts';
+import type { DoneRecord, StoredPlan } from '@longshore/core';
+import type { Answer, KindView, Table } from '../view.ts';
 
 interface ShardData {
   keyspace?: string;
@@ -31,10 +31,18 @@ const SUCCESS: Readonly<Record<string, string>> = {
   'vitess.vertical-split': 'the tables are served from the destination keyspace; no comparison found a difference.',
 };
 
+/** Who serves and what is unsafe, a line each. Undefined when it could not be read. */
+function statusLines(kind: string, done: readonly DoneRecord[]): Answer | undefined {
+  if (kind !== 'vitess.status') return undefined;
+  const { lines } = (done.find(({ output }) => output != null)?.output ?? {}) as { lines?: { level: string; text: string }[] };
+  return lines && { columns: ['level', 'what'], rows: lines.map(({ level, text }) => [level, text]) };
+}
+
 export const vitessView: KindView = {
   kinds: 'vitess.',
   rowName: 'table',
   planTables: shardTable,
+  answer: statusLines,
   success: (kind) => SUCCESS[kind],
   afterCancel: 'Clients are served from where they were; `longshore revert` takes back what was done.',
 };
