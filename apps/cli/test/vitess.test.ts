@@ -9,7 +9,10 @@ describe('wrong usage is one sentence', () => {
     ['reshard --cluster vt --keyspace k --source-shards -', 'The flag --target-shards is missing.'],
     ['move-tables --cluster vt', 'The flags --source-keyspace and --target-keyspace are missing.'],
     ['status --keyspace k', 'The flag --cluster is missing.'],
-    ['vertical-split --tables t --source_keyspace s', 'The flags --dest_keyspace, --shard_list, --vtctld_endpoint and --vtworker_endpoint are missing.'],
+    [
+      'vertical-split --tables t --source_keyspace s',
+      'The flags --dest_keyspace, --shard_list, --vtctld_endpoint and --vtworker_endpoint are missing.',
+    ],
     ['horizontal-resharding --concurrency 0', "'--concurrency <n>' argument '0' is invalid. It must be a whole number from 1 to 64."],
     ['horizontal-resharding --min_healthy_rdonly_tablets few', "argument 'few' is invalid. It must be a whole number"],
     ['reshard --load lag', "argument 'lag' is invalid. It must be a metric with its limit, such as lag=5, or off."],
