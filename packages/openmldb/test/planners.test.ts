@@ -10,6 +10,9 @@ import { arbitraryShape, clusterOf, counts, fewestMoves, placementsAfter, spread
 
 const SMALL = { tablets: 12, partitions: 40 };
 const arbitraryCluster = arbitraryShape(SMALL).map(clusterOf);
+/** Up to 200 tablets and 20,000 partitions: few draws, each of many checks. */
+const LARGE = { tablets: 160, partitions: 4_000 };
+const largeCluster = arbitraryShape(LARGE).map(clusterOf);
 const endpointsOf = ({ tablets }: ClusterSnapshot): string[] => tablets.map(({ endpoint }) => endpoint);
 const databases = ({ tables }: ClusterSnapshot): string[] => [...new Set(tables.map(({ db }) => db))];
 
@@ -88,6 +91,21 @@ describe('scale-out', () => {
     },
   );
 
+  test.prop([largeCluster], { numRuns: 6 })('is safe, even and short on clusters of any size', (cluster) => {
+    const { changes } = planScaleOut(cluster);
+    expectSafe(cluster, changes);
+    const [before, after] = [placementsAfter(cluster, []), placementsAfter(cluster, changes)];
+    for (const db of databases(cluster)) {
+      const of = (all: typeof after): number[] =>
+        counts(
+          endpointsOf(cluster),
+          all.filter((one) => one.db === db).flatMap(({ placement }) => placement.replicas),
+        );
+      expect(spread(of(after))).toBeLessThanOrEqual(1);
+      expect(moved(changes, db)).toBe(fewestMoves(of(before)));
+    }
+  });
+
   test('twenty thousand partitions on two hundred tablets', () => {
     const cluster = clusterOf({
       tablets: 180,
@@ -163,6 +181,23 @@ describe('scale-in', () => {
         for (const given of goal.replicas.filter((endpoint) => !before.replicas.includes(endpoint)))
           for (const other of staying)
             if (!goal.replicas.includes(other)) expect(load.get(other)!).toBeGreaterThanOrEqual(load.get(given)! - 1);
+    },
+  );
+
+  test.prop([largeCluster, fc.integer({ min: 1, max: 40 })], { numRuns: 6 })(
+    'empties tablets of clusters of any size',
+    (cluster, number) => {
+      const leaving = new Set(leavingOf(cluster, number));
+      const { changes, obstacles } = planScaleIn(cluster, [...leaving]);
+      if (obstacles.length > 0) {
+        expect(changes).toEqual([]);
+        return;
+      }
+      expectSafe(cluster, changes);
+      const left = placementsAfter(cluster, changes).filter(({ placement }) =>
+        placement.replicas.some((endpoint) => leaving.has(endpoint)),
+      );
+      expect(left).toEqual([]);
     },
   );
 
