@@ -46,7 +46,7 @@ describe('what contradicts itself is told where it stands', () => {
     ['redis:\n  sentinels: [a]\n', 'line 2, column 14: redis.sentinels: the name of the master is missing'],
     ['redis:\n  cluster: [a]\n  master: m\n', 'line 3, column 11: redis.master: it belongs to `sentinels`'],
     ['redis:\n  cluster: [a, "b:c"]\n', 'line 2, column 16: redis.cluster.1: a server is given as host:port'],
-    ['redis:\n  cluster: []\n', 'line 2, column 12: redis.cluster: '],
+    ['redis:\n  cluster: []\n', 'line 2, column 12: redis.cluster must have at least 1 items'],
     ['redis:\n  cluster: [a]\n  password: hunter2\n', 'line 3, column 13: redis.password: a secret is given by reference'],
     ['redis:\n  password: env:A\n', 'line 2, column 13: redis.password: it belongs to'],
     ['redis:\n  url: unix:/s\n  password: env:A\n', 'line 3, column 13: redis.password: it belongs to'],
