@@ -30,7 +30,8 @@ const LATE_MS = 6_000;
 /** Writes a point of each series every so often, every fourth one late, until it is told to stop; then what is still due. */
 function keepWriting(url: string, prefix: string) {
   let going = true;
-  const sent = { points: 0, late: 0 };
+  /** `mostLateMs`: how long after its time a point was in the source, at most. */
+  const sent = { points: 0, late: 0, mostLateMs: 0 };
   const waiting: { metric: string; timestamp: number; value: number; tags: { host: string } }[] = [];
   const put = async (points: typeof waiting): Promise<void> => {
     if (points.length === 0) return;
@@ -41,6 +42,7 @@ function keepWriting(url: string, prefix: string) {
     });
     if (reply.status !== 204) throw new Error(`the source answered a put with ${reply.status}: ${await reply.text()}`);
     sent.points += points.length;
+    for (const { timestamp } of points) sent.mostLateMs = Math.max(sent.mostLateMs, Date.now() - timestamp);
   };
   const run = async (): Promise<void> => {
     for (let round = 0; going; round += 1) {
@@ -136,7 +138,9 @@ describe.skipIf(absent.length > 0)(`a source that is written to${absent.map(({ r
       const found = await contents(prefix, startMs);
       expect({ state: header.state, error: header.error }).toEqual({ state: 'succeeded', error: undefined });
       expect(found.source.length).toBe(writer.sent.points);
-      expect(found.sink).toEqual(found.source);
+      expect(found.sink, `the latest point came ${writer.sent.mostLateMs} ms after its time, the grace is ${GRACE_MS} ms`).toEqual(
+        found.source,
+      );
       const { dumped, restored, verified, late = 0 } = report.totals;
       expect({ dumped, restored, verified }).toEqual({
         dumped: writer.sent.points,
