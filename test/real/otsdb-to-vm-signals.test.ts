@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startVictoriaMetrics, type VictoriaMetricsStandIn } from '@longshore/sandbox';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { wrapperCommand, wrapperEnvironment } from '../support/otsdb-to-vm.ts';
 import { type RecordedServer, startRecordedServer } from '../vectors/tsdb-server.ts';
 
 const MAIN = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
@@ -27,14 +28,7 @@ interface Running {
 function longshore(argv: string[]): Running {
   const child = spawn(process.execPath, [MAIN, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      TZ: 'UTC',
-      LONGSHORE_API: '',
-      LONGSHORE_HOME: join(dir, 'home'),
-      marker_for_execution: join(dir, 'marker'),
-      background_log: join(dir, 'background.log'),
-    },
+    env: wrapperEnvironment(dir),
   });
   let text = '';
   let waiting: { for: string; resolve: () => void }[] = [];
@@ -77,27 +71,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const command = (from: RecordedServer, to: VictoriaMetricsStandIn): string[] => [
-  'otsdb-to-vm',
-  ...[
-    '-s',
-    from.url,
-    '-d',
-    to.url,
-    '-sd',
-    '2022-01-01',
-    '-ed',
-    '2022-01-01T02:59:59',
-    '-i',
-    'hour',
-    '-m',
-    'kilda.',
-    '-dsf',
-    storage,
-    '--settle',
-    '1s',
-  ],
-];
+const command = (from: RecordedServer, to: VictoriaMetricsStandIn): string[] => wrapperCommand(from.url, to.url, storage);
 
 /** The second and third hour are not answered before the gate is opened. */
 function gate(from: RecordedServer): { reached: Promise<void>; open(): void } {

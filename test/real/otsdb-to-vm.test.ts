@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { wrapperCommand, wrapperEnvironment } from '../support/otsdb-to-vm.ts';
 import { startRecordedServer } from '../vectors/tsdb-server.ts';
 import { putPoints } from '../vectors/tsdb-steps.ts';
 
@@ -23,14 +24,7 @@ let storage: string;
 function longshore(argv: string[]): Promise<{ exit: number; text: string }> {
   const child = spawn(process.execPath, [MAIN, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      TZ: 'UTC',
-      LONGSHORE_API: '',
-      LONGSHORE_HOME: join(dir, 'home'),
-      marker_for_execution: join(dir, 'marker'),
-      background_log: join(dir, 'background.log'),
-    },
+    env: wrapperEnvironment(dir),
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr])
@@ -60,27 +54,7 @@ const source = async () => {
   server.store.put('kilda.a', { host: 'h2' }, START_MS + HOURS * HOUR_MS - 1, '0.5');
   return server;
 };
-const options = (from: string, to: string): string[] => [
-  'otsdb-to-vm',
-  ...[
-    '-s',
-    from,
-    '-d',
-    to,
-    '-sd',
-    '2022-01-01',
-    '-ed',
-    '2022-01-01T02:59:59',
-    '-i',
-    'hour',
-    '-m',
-    'kilda.',
-    '-dsf',
-    storage,
-    '--settle',
-    '1s',
-  ],
-];
+const options = (from: string, to: string): string[] => wrapperCommand(from, to, storage);
 
 test('a clean start uploads, all hours, also the one its end lies in; read back; no folder is left', async () => {
   await using from = await source();

@@ -14,6 +14,7 @@ import { advance, createRegistry, createService, jobId, runTask, sweep } from '@
 import type { OpenTsdbStandIn, VictoriaMetricsStandIn } from '@longshore/sandbox';
 import { startOpenTsdb, startVictoriaMetrics } from '@longshore/sandbox';
 import { tsdb } from '@longshore/tsdb';
+import { announceBoth } from './announce.ts';
 
 const STEP_MS = 250;
 const SWEEP_STEPS = 20;
@@ -82,22 +83,7 @@ export async function startFollowFleet(startMs: number): Promise<FollowFleet> {
       }),
     );
   const announce = async (): Promise<void> => {
-    for (const role of ['dumper', 'restorer'] as const)
-      await store.announce(
-        {
-          worker: role,
-          role,
-          host: 'h',
-          pid: 1,
-          startedAt: 0,
-          seenAt: clock.now(),
-          tasks: [],
-          concurrency: LANES,
-          busy: 0,
-          spools: ['local'],
-        },
-        1e12,
-      );
+    await announceBoth(store, clock.now(), LANES);
   };
   /** What goes over the wire and to the disk takes the time of the machine: this clock stands still meanwhile. */
   const quiet = async (): Promise<void> => {

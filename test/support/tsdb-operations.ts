@@ -4,6 +4,7 @@ import type { Consumer, Json, Log, Note, OperationHeader, StoredPlan, Tally } fr
 import { memoryStore, memoryTransport, systemClock, systemRandom } from '@longshore/core';
 import { advance, createRegistry, createService, runTask, sweep } from '@longshore/operations';
 import { tsdb } from '@longshore/tsdb';
+import { announceBoth } from './announce.ts';
 
 export interface Ended {
   id: string;
@@ -41,22 +42,7 @@ export async function tsdbOperations(path: string): Promise<TsdbOperations> {
   );
   consumers.push(transport.consumeRings(2, (id) => advance(engine, id)));
   consumers.push(transport.consumeSweeps(500, () => sweep(engine)));
-  for (const role of ['dumper', 'restorer'] as const)
-    await store.announce(
-      {
-        worker: role,
-        role,
-        host: 'h',
-        pid: 1,
-        startedAt: 0,
-        seenAt: systemClock.now(),
-        tasks: [],
-        concurrency: 4,
-        busy: 0,
-        spools: ['local'],
-      },
-      1e12,
-    );
+  await announceBoth(store, systemClock.now(), 4);
   return {
     async run(kind, params, mode = 'run') {
       const { id } = await service.submit({ kind, params, mode, owner: 'tester' });

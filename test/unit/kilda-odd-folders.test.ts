@@ -46,6 +46,18 @@ test('of a row that was cut in its number, and ended by the line feed of a later
   expect([points.length, points.text(0), points.text(1)]).toEqual([2, '1.0', '3.0']);
 });
 
+test('a restore that broke off is remembered until its own sink has everything, whatever goes elsewhere meanwhile', async () => {
+  await writeFile(join(path, 'kilda.a.ndjson'), row(0, '1'));
+  await using one = await startOpenTsdb();
+  await using other = await startOpenTsdb();
+  const mark = join(path, '.restoring.json');
+  await writeFile(mark, JSON.stringify({ sinks: [one.url] }));
+  await restore(other.url);
+  expect(JSON.parse(await readFile(mark, 'utf8'))).toEqual({ sinks: [one.url] });
+  await restore(one.url);
+  await expect(readFile(mark)).rejects.toThrow('ENOENT');
+});
+
 test('files are found however their ending is spelled, and each has its own place to go on', async () => {
   await writeFile(join(path, 'one.NDJSON'), row(0, '1'));
   await writeFile(join(path, 'two.NdJson'), row(1, '2'));

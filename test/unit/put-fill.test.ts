@@ -175,7 +175,7 @@ test('a batch that another kilda-otsdb-restore may have sent is sent again and s
   // What a worker leaves that is killed between the answer and its note.
   await attempt('tsdb.kilda-restore-folder', 1, params);
   await rm(join(folder, 'kilda.a.ndjson.rmeta.json'));
-  await writeFile(join(folder, '.restoring.json'), JSON.stringify({ sink: listener.url }));
+  await writeFile(join(folder, '.restoring.json'), JSON.stringify({ sinks: [listener.url] }));
   const told = await attempt('tsdb.kilda-restore-folder', 2, params);
   expect(told.tallies).toEqual({ restored: POINTS, maybeDoubled: POINTS });
   expect(behind.store().points, 'it is true').toBe(2 * POINTS);

@@ -37,23 +37,27 @@ function moved(changes: readonly Change[], db: string): number {
     .reduce((sum, { before, goal }) => sum + goal.replicas.filter((endpoint) => !before.replicas.includes(endpoint)).length, 0);
 }
 
+/** Replicas are even in every database, and no more of them have moved than had to. */
+function expectEven(cluster: ClusterSnapshot, changes: readonly Change[]): void {
+  const [before, after] = [placementsAfter(cluster, []), placementsAfter(cluster, changes)];
+  for (const db of databases(cluster)) {
+    const of = (all: typeof after): number[] =>
+      counts(
+        endpointsOf(cluster),
+        all.filter((one) => one.db === db).flatMap(({ placement }) => placement.replicas),
+      );
+    expect(spread(of(after))).toBeLessThanOrEqual(1);
+    expect(moved(changes, db)).toBe(fewestMoves(of(before)));
+  }
+}
+
 describe('scale-out', () => {
   test.prop([arbitraryCluster])('evens replicas out in every database, with the fewest moves', (cluster) => {
     const { changes, leftAlone } = planScaleOut(cluster);
     expect(leftAlone).toEqual([]);
     expectSafe(cluster, changes);
     for (const { before, goal } of changes) expect(goal.replicas.length).toBe(before.replicas.length);
-    const after = placementsAfter(cluster, changes);
-    const before = placementsAfter(cluster, []);
-    for (const db of databases(cluster)) {
-      const of = (all: typeof after): number[] =>
-        counts(
-          endpointsOf(cluster),
-          all.filter((one) => one.db === db).flatMap(({ placement }) => placement.replicas),
-        );
-      expect(spread(of(after))).toBeLessThanOrEqual(1);
-      expect(moved(changes, db)).toBe(fewestMoves(of(before)));
-    }
+    expectEven(cluster, changes);
   });
 
   test.prop([arbitraryCluster])('evens leaders out as far as the replicas allow', (cluster) => {
@@ -94,16 +98,7 @@ describe('scale-out', () => {
   test.prop([largeCluster], { numRuns: 6 })('is safe, even and short on clusters of any size', (cluster) => {
     const { changes } = planScaleOut(cluster);
     expectSafe(cluster, changes);
-    const [before, after] = [placementsAfter(cluster, []), placementsAfter(cluster, changes)];
-    for (const db of databases(cluster)) {
-      const of = (all: typeof after): number[] =>
-        counts(
-          endpointsOf(cluster),
-          all.filter((one) => one.db === db).flatMap(({ placement }) => placement.replicas),
-        );
-      expect(spread(of(after))).toBeLessThanOrEqual(1);
-      expect(moved(changes, db)).toBe(fewestMoves(of(before)));
-    }
+    expectEven(cluster, changes);
   });
 
   test('twenty thousand partitions on two hundred tablets', () => {

@@ -42,6 +42,11 @@ export const migrate: KindDefinition<MigrateParams> = defineKind({
     const kilda = params.folders?.kildaFrameS !== undefined;
     if (kilda && batches.reading !== undefined)
       findings.push({ level: 'error', text: 'files of kilda-otsdb-dump hold every series and every point: leave out tags and downsample' });
+    if (kilda && (writing.via === 'lines' || writing.via === 'text'))
+      findings.push({
+        level: 'error',
+        text: 'files of kilda-otsdb-dump go into a VictoriaMetrics or over /api/put, not into other files: leave out via',
+      });
     if (kilda) summary.push('through files as kilda-otsdb-dump writes them, one for each metric');
     summary.push(...(await surveyWriting(context, writing, batches, findings)));
     const where = await placement(context, ['dumper', 'restorer'], findings);

@@ -31,15 +31,17 @@ export interface FollowDumpParams {
 
 type Context = TaskContext<FollowDumpParams>;
 
-const params = z.strictObject({ source: z.string(), window: z.string(), tally: z.enum(TALLIES) });
+const reads: Pick<TaskDefinition<FollowDumpParams>, 'role' | 'queue' | 'params' | 'retry' | 'undo'> = {
+  role: 'dumper',
+  queue: 'dump',
+  params: z.strictObject({ source: z.string(), window: z.string(), tally: z.enum(TALLIES) }),
+  retry: FOLLOWING,
+  undo: { none: 'it fills a folder in the spool, which the cleanup takes away; the source is only read' },
+};
 
 export const followDump: TaskDefinition<FollowDumpParams> = defineTask({
   name: 'tsdb.follow-dump',
-  role: 'dumper',
-  queue: 'dump',
-  params,
-  retry: FOLLOWING,
-  undo: { none: 'it fills a folder in the spool, which the cleanup takes away; the source is only read' },
+  ...reads,
 
   async run(context) {
     const { window } = context.params;
@@ -62,11 +64,7 @@ async function begin({ checkpoint, clock }: Context): Promise<{ readAtMs: number
 
 export const followReread: TaskDefinition<FollowDumpParams> = defineTask({
   name: 'tsdb.follow-reread',
-  role: 'dumper',
-  queue: 'dump',
-  params,
-  retry: FOLLOWING,
-  undo: { none: 'it fills a folder in the spool, which the cleanup takes away; the source is only read' },
+  ...reads,
 
   async run(context) {
     const { window } = context.params;

@@ -16,6 +16,7 @@ import { FOLLOWING, readAtOf, ruleOf, windowOf } from './follow-dump.ts';
 import { bringIn, restoreBatch } from './restore-batch.ts';
 import type { Tallies } from './settings.ts';
 import { TALLIES } from './settings.ts';
+import { tellRestored } from './tell-restored.ts';
 
 export const followRestore: TaskDefinition<Parameters<typeof bringIn>[0]['params']> = {
   ...restoreBatch,
@@ -119,10 +120,5 @@ function tell(context: TaskContext<FollowCloseParams>, metric: string, was: numb
   if (points === 0) return;
   context.tally(metric, 'dumped', points);
   if (points > was) context.tally(metric, 'late', points - was);
-  context.tally(metric, 'restored', points);
-  if (compared === undefined) return;
-  const { matched, missing, extra, different, precisionLost } = compared;
-  context.tally(metric, 'verified', matched + precisionLost);
-  for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
-    if (value > 0) context.tally(metric, column, value);
+  tellRestored(context, metric, points, compared);
 }

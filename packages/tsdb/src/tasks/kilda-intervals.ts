@@ -16,7 +16,7 @@ import type { DumpFolder, Spool } from '@longshore/spool';
 import { listBatches, openForDump, openForRestore, openSpool, spaceGate, tombstonesOf } from '@longshore/spool';
 import { z } from 'zod';
 import type { KildaFolder } from '../client/kilda/index.ts';
-import { fileLines, fileName, kildaFolder, lineText, parseRow } from '../client/kilda/index.ts';
+import { fileLines, fileName, kildaFolder, lineText, rowIn } from '../client/kilda/index.ts';
 import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
 import { batchAt, batchName, batchPlanOf, rangeText } from '../plan/batches.ts';
@@ -178,11 +178,10 @@ async function takeMetric(
   for await (const line of fileLines(path, 0)) {
     context.signal.throwIfAborted();
     const text = lineText(line);
-    const row = text === '' ? undefined : parseRow(text);
+    const row = text === '' ? undefined : rowIn(line);
     if (row === undefined) {
       // A blank line, as a second dump of the original leaves it.
-    } else if (line.at(-1) !== 10) leftOut('it is cut off in the middle');
-    else if ('wrong' in row) leftOut(row.wrong);
+    } else if ('wrong' in row) leftOut(row.wrong);
     // Of another window, whose folder has it: the original begins with a whole frame. Or taken up already.
     else if (row.timestampMs >= range.stopMs || row.timestampMs < range.startMs) {
       // Nothing is lost of it.

@@ -43,8 +43,10 @@ export const kildaRestoreFolder: TaskDefinition<KildaRestoreFolderParams> = defi
     await using sink = context.target(context.params.sink, openTsdbSink);
     const batch = new Batch(context, folder, sink);
     // Whoever was lost, or gave up, may have sent a batch that it could not note.
-    if ((await folder.inDoubt()) === sink.identity) batch.inDoubt = batch.mayHaveLanded = true;
-    await folder.setInDoubt(sink.identity);
+    const doubts = await folder.inDoubt();
+    const others = doubts.filter((one) => one !== sink.identity);
+    if (others.length < doubts.length) batch.inDoubt = batch.mayHaveLanded = true;
+    await folder.setInDoubt([...others, sink.identity]);
     try {
       for (const file of await folder.files()) {
         context.signal.throwIfAborted();
@@ -53,7 +55,7 @@ export const kildaRestoreFolder: TaskDefinition<KildaRestoreFolderParams> = defi
       await batch.finish();
       batch.inDoubt = false;
     } finally {
-      if (!batch.inDoubt) await folder.setInDoubt(undefined);
+      if (!batch.inDoubt) await folder.setInDoubt(others);
     }
     return undefined;
   },

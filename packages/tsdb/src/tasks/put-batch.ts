@@ -22,6 +22,7 @@ import { waitOut } from './restore-batch.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
 import { openNamed } from './sink-names.ts';
+import { tellRestored } from './tell-restored.ts';
 
 export interface PutBatchParams {
   sink: string;
@@ -79,7 +80,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     }
     for (const { metric, chunk, points } of batch.entries) {
       const progress = batch.progress(chunk);
-      tell(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
+      tellOnce(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
     }
     if (params.tally !== 'none') tellAnnotations(context, batch, (await putFacts(context)).serves === 'opentsdb');
     return { output: { points: batch.totals.points } };
@@ -215,15 +216,9 @@ async function compareAll(context: Context, batch: ReadyBatch, reader: PutReader
 }
 
 function tellRemoved(context: Context, tombstone: Tombstone): void {
-  for (const { metric, points, compared } of tombstone.metrics) tell(context, metric, points, compared);
+  for (const { metric, points, compared } of tombstone.metrics) tellOnce(context, metric, points, compared);
 }
 
-function tell(context: Context, metric: string, points: number, compared: ComparedPoints | undefined): void {
-  if (context.params.tally === 'none' || points === 0) return;
-  context.tally(metric, 'restored', points);
-  if (compared === undefined) return;
-  const { matched, missing, extra, different, precisionLost } = compared;
-  context.tally(metric, 'verified', matched + precisionLost);
-  for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
-    if (value > 0) context.tally(metric, column, value);
+function tellOnce(context: Context, metric: string, points: number, compared: ComparedPoints | undefined): void {
+  if (context.params.tally !== 'none' && points > 0) tellRestored(context, metric, points, compared);
 }

@@ -21,6 +21,7 @@ import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
 import { SinkGate } from './sink-gate.ts';
 import { openNamed } from './sink-names.ts';
 import { groupChunks, SinkWriter } from './sink-writer.ts';
+import { tellRestored } from './tell-restored.ts';
 
 export interface RestoreBatchParams {
   sink: string;
@@ -231,21 +232,15 @@ async function record(context: Context, batch: ReadyBatch, entry: ChunkEntry, co
 function tell(context: Context, batch: ReadyBatch): void {
   for (const { metric, chunk, points } of batch.entries) {
     const progress = batch.progress(chunk);
-    tellRestored(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
+    tellOnce(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
   }
 }
 
 /** An earlier attempt has done it all and was lost before it could tell; its folder has been put away meanwhile. */
 function tellRemoved(context: Context, tombstone: Tombstone): void {
-  for (const { metric, points, compared } of tombstone.metrics) tellRestored(context, metric, points, compared);
+  for (const { metric, points, compared } of tombstone.metrics) tellOnce(context, metric, points, compared);
 }
 
-function tellRestored(context: Context, metric: string, points: number, compared: ComparedPoints | undefined): void {
-  if (context.params.tally === 'none' || points === 0) return;
-  context.tally(metric, 'restored', points);
-  if (compared === undefined) return;
-  const { matched, missing, extra, different, precisionLost } = compared;
-  context.tally(metric, 'verified', matched + precisionLost);
-  for (const [column, value] of Object.entries({ precisionLost, missing, extra, different }))
-    if (value > 0) context.tally(metric, column, value);
+function tellOnce(context: Context, metric: string, points: number, compared: ComparedPoints | undefined): void {
+  if (context.params.tally !== 'none' && points > 0) tellRestored(context, metric, points, compared);
 }

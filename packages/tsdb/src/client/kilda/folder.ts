@@ -5,7 +5,7 @@
  *   <metric>.ndjson               the rows (see `rows.ts`)
  *   <metric>.dmeta.json           {"start": 1678233960.0, "end": 1678234139.0}: the last frame that had data
  *   <metric>.ndjson.rmeta.json    {"offset": 303}: bytes that have been restored
- *   .restoring.json               {"sink": "http://vm:4242"}: ours; a restore has begun, and what became of its last request is not known
+ *   .restoring.json               {"sinks": ["http://vm:4242"]}: ours; restores that have begun, and what became of their last request is not known
  */
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
@@ -51,14 +51,14 @@ export interface KildaFolder extends AsyncDisposable {
   removeDumpMeta(file: string): Promise<void>;
   restored(file: string): Promise<number>;
   setRestored(file: string, offset: number): Promise<void>;
-  /** The sink that a restore may have sent more to than is noted as restored; undefined when there is none. */
-  inDoubt(): Promise<string | undefined>;
-  /** Notes that such a restore begins, or, with undefined, that nothing is in doubt. */
-  setInDoubt(sink: string | undefined): Promise<void>;
+  /** Sinks to which a restore may have sent more than is noted as restored. */
+  inDoubt(): Promise<string[]>;
+  /** Notes which those are; with none, that nothing is in doubt. */
+  setInDoubt(sinks: readonly string[]): Promise<void>;
 }
 
 const dumpMetaText = z.object({ start: z.number(), end: z.number() });
-const doubtText = z.object({ sink: z.string() });
+const doubtText = z.object({ sinks: z.array(z.string()) });
 const DOUBT = '.restoring.json';
 const restoreMetaText = z.object({ offset: z.int().min(0) });
 const ROWS = '.ndjson';
@@ -149,13 +149,13 @@ class Folder implements KildaFolder {
     await this.#replace(`${this.#rowsName(file)}.rmeta.json`, `{"offset": ${offset}}`);
   }
 
-  async inDoubt(): Promise<string | undefined> {
+  async inDoubt(): Promise<string[]> {
     const found = doubtText.safeParse(await this.#json(DOUBT));
-    return found.success ? found.data.sink : undefined;
+    return found.success ? found.data.sinks : [];
   }
 
-  async setInDoubt(sink: string | undefined): Promise<void> {
-    if (sink !== undefined) await this.#replace(DOUBT, JSON.stringify({ sink }));
+  async setInDoubt(sinks: readonly string[]): Promise<void> {
+    if (sinks.length > 0) await this.#replace(DOUBT, JSON.stringify({ sinks }));
     else await this.#trouble('cannot be changed', () => rm(join(this.path, DOUBT), { force: true }));
   }
 
