@@ -293,6 +293,41 @@ describe('what is no plain point', () => {
     expect(kinds(result)).toEqual({ annotations: 1 });
   });
 
+  const annotated = (list: string): string => `[{"metric":"kilda.a","tags":{},"aggregateTags":[],"annotations":${list},"dps":[]}]`;
+  const one = `{"tsuid":"01","startTime":${T / 1000}}`;
+
+  test('annotations that are wanted stand in a list, with a comma between any two', async () => {
+    const { summary } = await scanText(annotated(` [ ${one} , ${one} ] `), { annotations: true });
+    expect(summary).toMatchObject({ found: [{ tsuid: '01', startMs: T }, { tsuid: '01' }], problems: [] });
+    for (const none of ['[]', 'null'])
+      expect((await scanText(annotated(none), { annotations: true })).summary).toMatchObject({ found: [] });
+  });
+
+  test.each([
+    [`[,${one}]`, 'an annotation was expected'],
+    [`[${one},]`, 'an annotation was expected'],
+    [`[${one},,${one}]`, 'an annotation was expected'],
+    [`[${one}${one}]`, 'a comma was expected between annotations'],
+    [`[${one} 5]`, 'a comma was expected between annotations'],
+    ['["text"]', 'an annotation was expected'],
+    ['[{"tsuid":"01","startTime":1e}]', 'an annotation is none'],
+    [`[{"tsuid":"01","startTime":"${T}"}]`, 'an annotation is none'],
+    ['{}', 'annotations is no list'],
+    ['5', 'annotations is no list'],
+  ])('annotations %s are refused', async (list, reason) => {
+    await expect(scanText(annotated(list), { annotations: true })).rejects.toMatchObject({
+      code: 'LSH_TSDB_MALFORMED_REPLY',
+      message: expect.stringMatching(new RegExp(`${reason}.*at byte \\d+`)),
+    });
+  });
+
+  test.each(['null"', 'Infinity"', 'nan"'])('a value that ends in a quote without one before it, %s, is refused', async (value) => {
+    await expect(scanText(object(`[[${T},1],[${T + 1},${value}]]`))).rejects.toMatchObject({
+      code: 'LSH_TSDB_MALFORMED_REPLY',
+      message: expect.stringContaining('a value is no number'),
+    });
+  });
+
   test('the metric may be spelled with escapes', async () => {
     const result = await scanText(object(`[[${T},1]]`, '"metric":"kilda\\u002ea","tags":{"a\\/b":"\\u00e9\\n"},"aggregateTags":[]'));
     expect(result.summary.problems).toEqual([]);

@@ -15,18 +15,27 @@ type Point = [labels: string, ms: number, value: string];
 interface Reading {
   points: Point[];
   problems: Record<string, number>;
+  /** As JSON: labels or null, tsuid, start in ms, fields. */
+  annotations: string[];
+}
+/** How a reply was asked for. */
+interface Asked {
+  seconds: boolean;
+  annotations: boolean;
 }
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
 const ONCE = ['metric', 'tags', 'aggregateTags', 'dps', 'error', 'annotations', 'globalAnnotations', 'statsSummary'];
 const LONGEST = 256;
 
-const words = (word: string, [key]: readonly string[]): boolean => {
-  if (word.length > LONGEST) return false;
-  if (NUMBER.test(word) || word === 'null' || word === 'true' || word === 'false') return true;
-  if (key === 'dps') return /^([-+]?(NaN|Inf|Infinity)|\d+)$/i.test(word);
-  return key !== 'aggregateTags' && /^(NaN|-?Infinity)$/.test(word);
-};
+const wordsOf =
+  (asked: Asked) =>
+  (word: string, [key]: readonly string[]): boolean => {
+    if (word.length > LONGEST) return false;
+    if (NUMBER.test(word) || word === 'null' || word === 'true' || word === 'false') return true;
+    if (key === 'dps') return /^([-+]?(NaN|Inf|Infinity)|\d+)$/i.test(word);
+    return key !== 'aggregateTags' && !(key === 'annotations' && asked.annotations) && /^(NaN|-?Infinity)$/.test(word);
+  };
 
 class Wrong extends Error {}
 const must = (condition: boolean): void => {
@@ -35,12 +44,12 @@ const must = (condition: boolean): void => {
 const inUtf8 = (raw: string): boolean => isUtf8(Buffer.from(raw, 'latin1'));
 
 /** Undefined: no reply, or an error in it. */
-function plainly(bytes: Buffer, seconds: boolean): Reading | undefined {
-  const reply = naiveJson(bytes.toString('latin1'), words);
-  const reading: Reading = { points: [], problems: {} };
+function plainly(bytes: Buffer, asked: Asked): Reading | undefined {
+  const reply = naiveJson(bytes.toString('latin1'), wordsOf(asked));
+  const reading: Reading = { points: [], problems: {}, annotations: [] };
   try {
     must(reply?.kind === 'list');
-    for (const one of (reply as Extract<Naive, { kind: 'list' }>).items) object(one, reading, seconds);
+    for (const one of (reply as Extract<Naive, { kind: 'list' }>).items) object(one, reading, asked);
   } catch (error) {
     if (error instanceof Wrong) return undefined;
     throw error;
@@ -48,7 +57,30 @@ function plainly(bytes: Buffer, seconds: boolean): Reading | undefined {
   return reading;
 }
 
-function object(one: Naive, { points, problems }: Reading, seconds: boolean): void {
+/** As `JSON.parse` has it. */
+function plainValue(value: Naive): unknown {
+  if (value.kind === 'text') {
+    must(inUtf8(value.raw));
+    return value.text;
+  }
+  if (value.kind === 'list') return value.items.map(plainValue);
+  if (value.kind === 'word') return JSON.parse(value.word);
+  for (const [, raw] of value.pairs) must(inUtf8(raw));
+  return Object.fromEntries(value.pairs.map(([key, , item]) => [key, plainValue(item)]));
+}
+
+/** Undefined when it is of another time. */
+function annotation(item: Naive): { tsuid: string; startMs: number; fields: object } | undefined {
+  must(item.kind === 'object');
+  const { tsuid, ...fields } = plainValue(item) as Record<string, unknown>;
+  const { startTime } = fields;
+  if (typeof tsuid !== 'string' || typeof startTime !== 'number') throw new Wrong();
+  must(Number.isSafeInteger(startTime));
+  const startMs = startTime < 2 ** 32 ? startTime * 1000 : startTime;
+  return startMs >= FRAME.startMs && startMs < FRAME.stopMs ? { tsuid, startMs, fields } : undefined;
+}
+
+function object(one: Naive, { points, problems, annotations }: Reading, asked: Asked): void {
   if (one.kind !== 'object') throw new Wrong();
   const add = (kind: string, count = 1): void => {
     problems[kind] = (problems[kind] ?? 0) + count;
@@ -58,6 +90,7 @@ function object(one: Naive, { points, problems }: Reading, seconds: boolean): vo
   let bad = false;
   let tags: [string, string][] = [];
   const found: [number, string][] = [];
+  const noted: NonNullable<ReturnType<typeof annotation>>[] = [];
   const objection = (): string | undefined => (other ? 'other-metric' : aggregated ? 'aggregated' : bad ? 'bad-label' : undefined);
   for (const [, key, value] of one.pairs) {
     if (ONCE.includes(key)) must(!seen.has(key));
@@ -83,9 +116,12 @@ function object(one: Naive, { points, problems }: Reading, seconds: boolean): vo
       must(value.kind === 'list' || (value.kind === 'word' && value.word === 'null'));
       aggregated = value.kind === 'list' && value.items.length > 0;
     } else if (key === 'annotations' || key === 'globalAnnotations') {
-      if (value.kind === 'list' && value.items.length > 0) add('annotations');
+      must(value.kind === 'list' || (value.kind === 'word' && value.word === 'null'));
+      if (value.kind !== 'list') continue;
+      if (key === 'annotations' && asked.annotations) noted.push(...value.items.flatMap((item) => annotation(item) ?? []));
+      else if (value.items.length > 0) add('annotations');
     } else if (key === 'dps') {
-      dps(value, objection() === undefined ? add : () => undefined, found, seconds);
+      dps(value, objection() === undefined ? add : () => undefined, found, asked.seconds);
     }
   }
   if (!seen.has('metric')) {
@@ -93,11 +129,14 @@ function object(one: Naive, { points, problems }: Reading, seconds: boolean): vo
     return;
   }
   // So a series comes that has annotations and no point.
-  if (nameless && found.length === 0) return;
+  const untold = nameless && found.length === 0;
   const why = objection();
+  const labels = JSON.stringify([['__name__', METRIC], ...tags]);
+  const told = !untold && seen.has('tags') && why === undefined ? labels : null;
+  for (const { tsuid, startMs, fields } of noted) annotations.push(JSON.stringify([told, tsuid, startMs, fields]));
+  if (untold) return;
   if (why !== undefined) add(why, Math.max(1, found.length));
   else {
-    const labels = JSON.stringify([['__name__', METRIC], ...tags]);
     for (const [ms, number] of found) points.push([labels, ms, number]);
   }
 }
@@ -139,9 +178,9 @@ function dps(value: Naive, add: (kind: string) => void, found: [number, string][
 
 type Outcome = Reading | { code: string; at: number | undefined };
 
-async function scanned(parts: Buffer[], seconds: boolean): Promise<Outcome> {
+async function scanned(parts: Buffer[], asked: Asked): Promise<Outcome> {
   const lines: Buffer[] = [];
-  const scanner = new ReplyScanner({ metric: METRIC, frame: FRAME, what: 'the test', seconds }, async (bytes) => {
+  const scanner = new ReplyScanner({ metric: METRIC, frame: FRAME, what: 'the test', ...asked }, async (bytes) => {
     lines.push(Buffer.from(bytes));
   });
   try {
@@ -153,7 +192,15 @@ async function scanned(parts: Buffer[], seconds: boolean): Promise<Outcome> {
     const points = Buffer.concat(lines).toString('latin1').split('\n').slice(0, -1).flatMap(pointsIn);
     expect(summary.points).toBe(points.length);
     expect(summary.series.reduce((sum, series) => sum + series.points, 0)).toBe(points.length);
-    return { points, problems: Object.fromEntries(summary.problems.map(({ kind, count }) => [kind, count])) };
+    const annotations = summary.found.map(({ labels, tsuid, startMs, fields }) =>
+      JSON.stringify([
+        labels === undefined ? null : labelsIn(naiveJson(Buffer.from(labels).toString('latin1'), () => false)),
+        tsuid,
+        startMs,
+        fields,
+      ]),
+    );
+    return { points, annotations, problems: Object.fromEntries(summary.problems.map(({ kind, count }) => [kind, count])) };
   } catch (error) {
     await scanner.abandon();
     if (!(error instanceof LongshoreError)) throw error;
@@ -162,13 +209,18 @@ async function scanned(parts: Buffer[], seconds: boolean): Promise<Outcome> {
   }
 }
 
+function labelsIn(labels: Naive | undefined): string {
+  if (labels?.kind !== 'object') throw new Error('no labels');
+  return JSON.stringify(labels.pairs.map(([name, , value]) => [name, (value as { text: string }).text]));
+}
+
 /** The points of an import line. */
 function pointsIn(line: string): Point[] {
   const read = naiveJson(line, (word) => NUMBER.test(word));
   if (read?.kind !== 'object') throw new Error(`no line: ${line}`);
   const [metric, values, times] = read.pairs.map(([, , value]) => value);
   if (metric?.kind !== 'object' || values?.kind !== 'list' || times?.kind !== 'list') throw new Error(`no line: ${line}`);
-  const labels = JSON.stringify(metric.pairs.map(([name, , value]) => [name, (value as { text: string }).text]));
+  const labels = labelsIn(metric);
   expect(times.items.length).toBe(values.items.length);
   return times.items.map((time, at) => [labels, Number((time as { word: string }).word), (values.items[at] as { word: string }).word]);
 }
@@ -196,6 +248,10 @@ const EXTRAS = [
   '"tsuids":["000001"]',
   '"annotations":[{"tsuid":"01","notes":"a \\"b\\" ]}","custom":{"x":[1,2.5,null]}}]',
   '"annotations":[]',
+  '"annotations":null',
+  '"annotations":{}',
+  '"annotations":[{"tsuid":"01","startTime":1678233600,"notes":"größe \\u00e9"}, {"startTime":1678233600123,"endTime":0,"tsuid":"02"}]',
+  '"annotations":[{"tsuid":"01","startTime":1678237200},{"custom":{"x":"]}"},"tsuid":"03","startTime":1678233601.0}]',
   '"globalAnnotations":[{}]',
   '"query":{"aggregator":"none","x":[[],{},[{"y":"\\\\"}]]}',
   '"stats":{"a":NaN,"b":-1.5e3,"c":true}',
@@ -240,18 +296,18 @@ fuzz(
   async (dice) => {
     const whole = reply(dice);
     const bytes = dice.oneIn(10) ? whole : damaged(whole, dice);
-    const seconds = dice.oneIn(4);
-    const outcome = await scanned([bytes], seconds);
+    const asked = { seconds: dice.oneIn(4), annotations: dice.oneIn(2) };
+    const outcome = await scanned([bytes], asked);
     const shown = bytes.toString('latin1');
     // How long a number may be depends on the room there is for it.
     if (/[^\s,[\]{}]{257}/.test(shown)) return;
-    const expected = plainly(bytes, seconds);
+    const expected = plainly(bytes, asked);
     if ('code' in outcome) {
       expect(expected, `${outcome.code} at ${outcome.at}: ${shown}`).toBeUndefined();
       expect(outcome.code).toMatch(/^LSH_TSDB_(MALFORMED_REPLY|TRUNCATED_REPLY|ERROR_IN_REPLY)$/);
       if (outcome.code === 'LSH_TSDB_MALFORMED_REPLY') expect(outcome.at).toBeLessThanOrEqual(bytes.length);
     } else expect(outcome, shown).toEqual(expected);
-    const inPieces = await scanned(pieces(bytes, dice), seconds);
+    const inPieces = await scanned(pieces(bytes, dice), asked);
     // The place may be that of the token or one in it.
     expect('code' in inPieces ? inPieces.code : inPieces, `in pieces: ${shown}`).toEqual('code' in outcome ? outcome.code : outcome);
   },

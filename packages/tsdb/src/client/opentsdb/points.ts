@@ -44,15 +44,20 @@ function fourDigits(word: number): number {
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
 
+/** A value that begins with a quote ends with one, else it would not have been taken for a value. */
+function unquoted(value: string): string {
+  return value.startsWith('"') ? value.slice(1, -1) : value;
+}
+
 /** The text of a number, also of one in quotes; undefined for anything else. */
 function plainNumber(value: string): string | undefined {
-  const bare = value.startsWith('"') ? value.slice(1, -1) : value;
+  const bare = unquoted(value);
   return bare.length <= MAX_NUMBER_BYTES && NUMBER.test(bare) ? bare : undefined;
 }
 
 /** What kind of no number a value is; undefined when it should not be in a reply at all. */
 function problemOf(value: string): SourceProblem['kind'] | undefined {
-  const bare = value.replace(/^"|"$/g, '');
+  const bare = unquoted(value);
   if (bare === 'null') return 'null';
   if (/^[-+]?Inf(inity)?$/i.test(bare)) return 'infinite';
   return /^[-+]?NaN$/i.test(bare) || value.startsWith('"') || value === 'true' || value === 'false' ? 'nan' : undefined;

@@ -70,7 +70,9 @@ type State =
   | 'value'
   | 'skip'
   | 'points'
-  | 'annotations'
+  | 'first-annotation'
+  | 'annotation'
+  | 'next-annotation'
   | 'emit-held'
   | 'done';
 type Step = 'go' | 'need-input' | 'need-output';
@@ -83,9 +85,15 @@ export interface FoundAnnotation extends Omit<SourceAnnotation, 'labels'> {
 
 export type ScannedFrame = Omit<FrameSummary, 'replyBytes' | 'annotations'> & { found: FoundAnnotation[] };
 
-/** Times of up to 10 digits are seconds, as everywhere in OpenTSDB. */
-function annotationIn(text: string): FoundAnnotation | undefined {
-  const value: unknown = JSON.parse(text);
+/** Undefined when it is none. Times of up to 10 digits are seconds, as everywhere in OpenTSDB. */
+function annotationIn(bytes: Buffer): FoundAnnotation | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
   if (typeof value !== 'object' || value === null) return undefined;
   const { tsuid, ...fields } = value as Record<string, unknown>;
   const { startTime } = fields;
@@ -219,8 +227,10 @@ export class ReplyScanner {
     switch (this.#state) {
       case 'points':
         return this.#scanPoints();
-      case 'annotations':
-        return this.#scanAnnotation();
+      case 'first-annotation':
+      case 'annotation':
+      case 'next-annotation':
+        return this.#scanAnnotation(this.#state);
       case 'value':
         return this.#scanValue();
       case 'skip':
@@ -359,8 +369,8 @@ export class ReplyScanner {
   /** A list of which only matters whether it is empty. */
   #scanList(): Step {
     const { bytes, at, end } = this.#input;
-    if (this.#key === 'aggregateTags' && bytes[at] !== byte.OPEN_LIST && bytes[at] !== LOWER_N)
-      throw this.#malformed('aggregateTags is no list of names');
+    if (bytes[at] !== byte.OPEN_LIST && bytes[at] !== LOWER_N)
+      throw this.#malformed(this.#key === 'aggregateTags' ? 'aggregateTags is no list of names' : `${this.#key} is no list`);
     if (bytes[at] === byte.OPEN_LIST) {
       const inside = byte.skipSpace(bytes, at + 1, end);
       if (inside >= end) return 'need-input';
@@ -380,28 +390,33 @@ export class ReplyScanner {
 
   #beginAnnotations(): Step {
     this.#input.at++;
-    this.#state = 'annotations';
+    this.#state = 'first-annotation';
     return 'go';
   }
 
-  /** One of the list, or its end. */
-  #scanAnnotation(): Step {
+  /** One of the list, the comma behind it, or its end. */
+  #scanAnnotation(state: 'first-annotation' | 'annotation' | 'next-annotation'): Step {
     const input = this.#input;
     const { bytes, end } = input;
-    const at = byte.skipSpace(bytes, input.at, end);
+    input.at = byte.skipSpace(bytes, input.at, end);
+    const { at } = input;
     if (at >= end) return 'need-input';
-    if (bytes[at] === byte.CLOSE_LIST) return this.#behindValue(at + 1);
-    if (bytes[at] === byte.COMMA) {
+    if (bytes[at] === byte.CLOSE_LIST && state !== 'annotation') return this.#behindValue(at + 1);
+    if (state === 'next-annotation') {
+      if (bytes[at] !== byte.COMMA) throw this.#malformed('a comma was expected between annotations');
       input.at = at + 1;
+      this.#state = 'annotation';
       return 'go';
     }
+    if (bytes[at] !== byte.OPEN_OBJECT) throw this.#malformed('an annotation was expected');
     const behind = byte.valueEnd(bytes, at, end);
     if (behind === byte.INCOMPLETE) return 'need-input';
-    const found = behind < 0 ? undefined : annotationIn(bytes.toString('utf8', at, behind));
+    const found = behind < 0 ? undefined : annotationIn(bytes.subarray(at, behind));
     if (found === undefined) throw this.#malformed('an annotation is none');
     const { startMs, stopMs } = this.#options.frame;
     if (found.startMs >= startMs && found.startMs < stopMs) this.#own.push(found);
     input.at = behind;
+    this.#state = 'next-annotation';
     return 'go';
   }
 
