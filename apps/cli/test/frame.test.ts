@@ -112,6 +112,19 @@ test('one line for logs', () => {
   );
 });
 
+test.each([
+  ['metrics', 5, stage('inspect', 'running', 2, 5), undefined, '2 of 5 metrics'],
+  ['metrics', 1, stage('inspect', 'running', 0, 1), undefined, '0 of 1 metric'],
+  ['files', 5, stage('inspect', 'running', 0, 1), 3, '3 of 5 files'],
+  ['files', 5, stage('inspect', 'done', 1, 1), undefined, '5 of 5 files'],
+] as const)('what looks at %s counts those', (unit, expected, one, done, shown) => {
+  const looking: OperationHeader = { ...header, kind: 'tsdb.inspect', stage: 0, stages: [one], counters: {}, expect: { [unit]: expected } };
+  const at = done === undefined ? [] : [task('inspect', { state: 'running', progress: { done, total: expected, unit } })];
+  const numbers = numbersOf({ header: looking, tasks: at, guards: [] });
+  expect(statusLine({ ...picture, header: looking, tasks: at, numbers })).toContain(`, ${shown}`);
+  expect(statusLine({ ...picture, header: looking, tasks: at, numbers })).not.toContain('batch');
+});
+
 test('before the plan, after the end, and while the fleet is silent', () => {
   const fresh: OperationHeader = { ...header, state: 'submitted', stages: [], counters: {}, expect: {} };
   const { startedAt: _started, ...unstarted } = fresh;

@@ -120,7 +120,7 @@ function useSpeeds(operations: readonly OperationHeader[]): Map<string, Speed> {
     kept.current.set(header.id, samples.slice(-SAMPLES_KEPT));
     const { perSecond, leftMs } = speedOf(samples);
     if (!perSecond?.[0]) continue;
-    const text = `${short(perSecond[0])} ${restored === undefined ? (unit === 'batch' ? 'batches' : 'tasks') : 'points'}/s`;
+    const text = `${short(perSecond[0])} ${restored === undefined ? unit : 'points'}/s`;
     speeds.set(header.id, { text, ...(leftMs === undefined ? {} : { leftMs }) });
   }
   return speeds;
@@ -139,19 +139,18 @@ function Table({ operations, speeds }: { operations: OperationHeader[]; speeds: 
 
 function Row({ header, speed }: { header: OperationHeader; speed: Speed | undefined }): Content {
   const { done, failed, total, unit, share } = progressOf(header);
-  const units = unit === 'batch' ? 'batches' : 'tasks';
   const about = aboutOf(header.params);
   const stages = header.stages.length;
   const far =
-    unit === 'batch' || stages === 0
-      ? `${count(done)} of ${count(total)} ${units}`
+    unit !== 'tasks' || stages === 0
+      ? `${count(done)} of ${count(total)} ${unit}`
       : `stage ${Math.min(header.stage + 1, stages)} of ${stages}`;
   const tone = ['failed', 'needs-attention'].includes(header.state)
     ? 'bad'
     : ['succeeded', 'reverted'].includes(header.state)
       ? 'ok'
       : 'busy';
-  const label = `${Math.floor(share * 100)} %, ${count(done)} of ${count(total)} ${units}${failed > 0 ? `, ${count(failed)} failed` : ''}`;
+  const label = `${Math.floor(share * 100)} %, ${count(done)} of ${count(total)} ${unit}${failed > 0 ? `, ${count(failed)} failed` : ''}`;
   return html`<tr data-operation=${header.id}>
     <td data-label="">
       <a href=${linkTo('operations', header.id)}><b>${header.kind}</b> <code>${header.id}</code></a>

@@ -5,12 +5,18 @@ export interface Progress {
   done: number;
   failed: number;
   total: number;
-  unit: 'batch' | 'task';
+  /** What is counted, as the plan names it. */
+  unit: 'batches' | 'metrics' | 'files' | 'tasks';
   /** 0 to 1. */
   share: number;
   /** Of time series: points in all, attempts that still run included. */
   dumped?: number;
   restored?: number;
+}
+
+function unitOf({ kind, expect }: OperationHeader): Progress['unit'] {
+  const named = (['batches', 'metrics', 'files'] as const).find((one) => expect[one] !== undefined);
+  return named ?? (kind.startsWith('tsdb.') ? 'batches' : 'tasks');
 }
 
 /**
@@ -19,7 +25,8 @@ export interface Progress {
  */
 export function progressOf(header: OperationHeader, tasks: readonly TaskView[] = [], plan: readonly StageSpec[] = []): Progress {
   const { stages, expect, counters } = header;
-  const inBatches = expect.batches !== undefined || header.kind.startsWith('tsdb.');
+  const unit = unitOf(header);
+  const inBatches = unit !== 'tasks';
   const main = stages.reduce((best, stage) => (stage.total > (best?.total ?? -1) ? stage : best), stages[0]);
   const begun = inBatches ? (main ? [main] : []) : stages;
   const counted = begun.map((stage) => {
@@ -28,14 +35,20 @@ export function progressOf(header: OperationHeader, tasks: readonly TaskView[] =
     return { ...stage, total };
   });
   const sum = (key: 'done' | 'failed' | 'skipped' | 'total'): number => counted.reduce((all, stage) => all + stage[key], 0);
-  const total = inBatches ? Math.max(sum('total'), expect.batches ?? 0) : sum('total');
-  const done = sum('done');
+  const total = inBatches ? Math.max(sum('total'), expect[unit] ?? 0) : sum('total');
+  // One task may go through all files.
+  const inOne = inBatches && main?.total === 1 && total > 1;
+  const done = inOne
+    ? main.done === 1
+      ? total
+      : (tasks.find(({ progress }) => progress?.unit === unit)?.progress?.done ?? 0)
+    : sum('done');
   // Stages that have not begun do not know their number of tasks yet.
   const unknown = inBatches ? 0 : counted.filter((stage) => stage.state === 'pending' && stage.total === 0).length;
   const weight = total > 0 ? (done + sum('failed') + sum('skipped')) / total : 0;
   const known = stages.length - unknown;
   const share = header.state === 'succeeded' ? 1 : stages.length > 0 ? (weight * known) / stages.length : 0;
-  const progress: Progress = { done, failed: sum('failed'), total, unit: inBatches ? 'batch' : 'task', share: Math.min(1, share) };
+  const progress: Progress = { done, failed: sum('failed'), total, unit, share: Math.min(1, share) };
   if (header.kind.startsWith('tsdb.')) {
     const running = (part: string): number =>
       tasks.reduce((all, task) => all + (task.progress?.unit === 'points' && task.task.includes(part) ? task.progress.done : 0), 0);

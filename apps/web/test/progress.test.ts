@@ -43,7 +43,18 @@ test('of time series the largest stage counts, and points of attempts that still
     }),
     tasks,
   );
-  expect(found).toMatchObject({ done: 4, failed: 1, total: 10, unit: 'batch', share: 0.5, dumped: 200, restored: 105 });
+  expect(found).toMatchObject({ done: 4, failed: 1, total: 10, unit: 'batches', share: 0.5, dumped: 200, restored: 105 });
+});
+
+test('what is looked at is counted in what the plan counts it in', () => {
+  const looking = (expected: Record<string, number>, total: number, done: number) =>
+    header({ kind: 'tsdb.inspect', expect: expected, stages: [stage('inspect', { state: 'running', total, done })] });
+  expect(progressOf(looking({ metrics: 5 }, 5, 2))).toMatchObject({ done: 2, total: 5, unit: 'metrics' });
+  const tasks: TaskView[] = [
+    { id: 'inspect', task: 'tsdb.inspect-folder', state: 'running', failures: 0, progress: { done: 3, total: 5, unit: 'files' } },
+  ];
+  expect(progressOf(looking({ files: 5 }, 1, 0), tasks)).toMatchObject({ done: 3, total: 5, unit: 'files' });
+  expect(progressOf(looking({ files: 5 }, 1, 1))).toMatchObject({ done: 5, total: 5, unit: 'files' });
 });
 
 test('stages that have not begun are known from the plan, and without it only weigh as stages', () => {

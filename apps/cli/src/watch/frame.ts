@@ -170,7 +170,7 @@ function eventLines({ events }: Picture): Line[] {
 
 /** `3,000 moves` */
 export function inUnits({ total, unit }: Pick<Picture['numbers'], 'total' | 'unit'>): string {
-  const one: Readonly<Record<string, string>> = { batches: 'batch', tasks: 'task', stages: 'stage' };
+  const one: Readonly<Record<string, string>> = { batches: 'batch', metrics: 'metric', files: 'file', tasks: 'task', stages: 'stage' };
   return plural(total, one[unit] ?? unit, unit);
 }
 

@@ -30,7 +30,7 @@ export interface Numbers {
   /** Done and planned of whatever the operation is counted in. */
   done: number;
   total: number;
-  /** `batches`, what the plan expects so many of (`moves`), `tasks` of the stage with most of them, else `stages`. */
+  /** What the plan expects so many of (`batches`, `metrics`, `moves`), `tasks` of the stage with most of them, else `stages`. */
   unit: string;
   share: number;
 }
@@ -48,8 +48,7 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
   const begun = stages.slice(0, header.stage + 1);
   const main = begun.reduce((best, stage) => (stage.total >= (best?.total ?? 0) && stage.total > 0 ? stage : best), begun[0]);
   const points = (counters.points ?? 0) + running('.restore');
-  const inBatches = expect.batches !== undefined || header.kind.startsWith('tsdb.');
-  const { done, total, unit } = progressIn(header, inBatches, main);
+  const { done, total, unit } = progressIn(header, main, tasks);
   const share = expect.points ? points / expect.points : total > 0 ? done / total : 0;
   return {
     points,
@@ -64,13 +63,24 @@ export function numbersOf({ header, tasks }: OperationView): Numbers {
   };
 }
 
+/** Of time series what is counted stands in the plan; of those that are found on the way, as in a dump, they are batches. */
+const SERIES_UNITS = ['batches', 'metrics', 'files'];
+
 function progressIn(
-  { counters, expect, stages }: OperationHeader,
-  inBatches: boolean,
+  { kind, counters, expect, stages }: OperationHeader,
   main: OperationHeader['stages'][number] | undefined,
+  tasks: OperationView['tasks'],
 ): Pick<Numbers, 'done' | 'total' | 'unit'> {
   const over = (main?.done ?? 0) + (main?.failed ?? 0) + (main?.skipped ?? 0);
-  if (inBatches) return { done: over, total: Math.max(main?.total ?? 0, expect.batches ?? 0), unit: 'batches' };
+  const unit = SERIES_UNITS.find((one) => expect[one] !== undefined) ?? (kind.startsWith('tsdb.') ? 'batches' : undefined);
+  if (unit !== undefined) {
+    const expected = expect[unit] ?? 0;
+    if (main?.total !== 1 || expected <= 1) return { done: over, total: Math.max(main?.total ?? 0, expected), unit };
+    // One task goes through all of them, and may tell how far it is in something else.
+    const told = tasks.find(({ progress }) => progress !== undefined)?.progress;
+    if (over === 1 || told === undefined || told.unit === unit)
+      return { done: over === 1 ? expected : (told?.done ?? 0), total: expected, unit };
+  }
   // Of these the end is known, also where stages come one after another while it runs.
   const counted = Object.entries(expect).find(([what, number]) => number > 1 && counters[what] !== undefined);
   if (counted) return { done: counters[counted[0]] ?? 0, total: counted[1], unit: counted[0] };

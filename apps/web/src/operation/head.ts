@@ -23,9 +23,9 @@ export function Head({ view, plan, samples, me, changed }: HeadProps): Content {
   const { done, failed, total, unit, share } = progress;
   const live = tasks.filter(({ state }) => state === 'running').length;
   const unitShare = (number: number): number => (total > 0 ? number / total : 0);
-  const label = `${Math.floor(share * 100)} %: ${count(done)} of ${count(total)} ${unit === 'batch' ? 'batches' : 'tasks'} done, ${count(failed)} failed, ${count(live)} running`;
+  const label = `${Math.floor(share * 100)} %: ${count(done)} of ${count(total)} ${unit} done, ${count(failed)} failed, ${count(live)} running`;
   const parts =
-    unit === 'batch'
+    unit !== 'tasks'
       ? [
           { share: unitShare(done), tone: 'ok' },
           { share: unitShare(failed), tone: 'bad' },
@@ -55,8 +55,7 @@ function figures({ header, tasks }: OperationView, plan: StoredPlan | undefined,
   const { counters } = header;
   const over = header.endedAt !== undefined;
   const all: Figure[] = [];
-  const things = unit === 'batch' ? 'batches' : 'tasks';
-  if (total > 0) all.push(header.startedAt === undefined ? [things, count(total)] : [`${things} done`, `${count(done)} / ${count(total)}`]);
+  if (total > 0) all.push(header.startedAt === undefined ? [unit, count(total)] : [`${unit} done`, `${count(done)} / ${count(total)}`]);
   if (failed > 0) all.push(['failed', html`<span class="bad">✗ ${count(failed)}</span>`]);
   if (dumped) all.push(['points dumped', short(dumped)]);
   if (restored) all.push(['restored', short(restored)]);
@@ -65,7 +64,7 @@ function figures({ header, tasks }: OperationView, plan: StoredPlan | undefined,
   if (sent > 0) all.push(['bytes', bytes(sent)]);
   const { perSecond, leftMs } = over || header.state !== 'running' ? {} : speedOf(samples);
   const speed = restored === undefined ? perSecond?.[0] : Math.max(...(perSecond ?? [0]));
-  if (speed) all.push(['speed', `${short(speed)}/s`, restored === undefined ? (unit === 'batch' ? 'batches' : 'tasks') : 'points']);
+  if (speed) all.push(['speed', `${short(speed)}/s`, restored === undefined ? unit : 'points']);
   if (leftMs !== undefined) all.push(['left', `≈ ${roughly(leftMs)}`]);
   if (over && restored && header.startedAt !== undefined)
     all.push(['on average', `${short((restored * 1000) / Math.max(1, header.endedAt! - header.startedAt))}/s`, 'points']);
