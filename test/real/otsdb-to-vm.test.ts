@@ -1,6 +1,6 @@
 /** otsdb-to-vm as a script calls it, with a fleet of its own: the losses of the original, one by one. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,7 +90,8 @@ test('a listener that only takes points gets every point, and the outcome is "no
 
 test('with --kilda-files the folders hold the files of kilda-otsdb-dump, and are restored from these', async () => {
   await using from = await source();
-  await using to = await startVictoriaMetrics({});
+  // A request that it has refused is over.
+  await using to = await startVictoriaMetrics({ queueMs: 0 });
   // What the original has left half-done and, in the second hour, done: a row cut off, and a point it has not seen.
   const [first, second] = ['00:00:00_2022.01.01_01:00:00', '01:00:00_2022.01.01_02:00:00'].map((name) =>
     join(storage, `opentsdb-data-2022.01.01_${name}`),
@@ -101,11 +102,10 @@ test('with --kilda-files the folders hold the files of kilda-otsdb-dump, and are
   await mkdir(`${second}_dump_done`);
   await writeFile(join(`${second}_dump_done`, 'kilda.a.ndjson'), [6, 7, 8, 9, 10].map(row).join(''));
   const hours = options(from.url, to.url);
-  // Nothing of a folder is taken at first, so that all of them can be seen; the probe, before there is any, is.
-  const refusal = to.knobs.always(({ path }) => path === '/api/v1/import' && existsSync(`${first}_dump_done`), {
-    kind: 'status',
-    status: 503,
-  });
+  // Nothing of a folder is taken at first, so that all of them can be seen; the probe, before any is taken up as a batch, is.
+  const before = readdirSync(storage);
+  const takenUp = (): boolean => readdirSync(storage).some((name) => name.startsWith('op_') && !before.includes(name));
+  const refusal = to.knobs.always(({ path }) => path === '/api/v1/import' && takenUp(), { kind: 'status', status: 503, retryAfter: 1 });
   const running = longshore([...hours, '--kilda-files', '--settle', '1s']);
   await refusal.struck();
   const files = async (): Promise<Record<string, string>> => {

@@ -69,7 +69,7 @@ test('what a sink has lost is not sent again while an interrupted upload of it m
   expect(emptied.log.matching('/api/v1/import')).toHaveLength(1);
   emptied.store().flush();
   expect(emptied.store().points).toBe(60);
-  expect(await store.permits(`sink:${emptied.url}`, clock.now())).toEqual([]);
+  expect(await store.permits(`sink:${emptied.url}/`, clock.now())).toEqual([]);
   expect(await listBatches(spool, OPERATION)).toEqual([]);
 });
 

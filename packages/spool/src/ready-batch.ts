@@ -214,6 +214,13 @@ export class ReadyBatch {
     await this.#log.sending(list, generation, untilMs);
   }
 
+  /** Notes that the request for these chunks is over without an acknowledgement, and when its effect, if any, has come at the latest. */
+  async ended(chunks: number | number[], generation: number, untilMs: number): Promise<void> {
+    const list = typeof chunks === 'number' ? [chunks] : chunks;
+    for (const chunk of list) this.#entry(chunk);
+    await this.#log.ended(list, generation, untilMs);
+  }
+
   /** Notes a clean acknowledgement of what this attempt sent. Of a chunk another attempt has begun to send since, it is not noted. */
   async acknowledged(chunks: number | number[], generation: number): Promise<void> {
     const list = typeof chunks === 'number' ? [chunks] : chunks;

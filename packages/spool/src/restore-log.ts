@@ -2,7 +2,8 @@
  * What was sent of a batch: an append-only log beside its manifest. A chunk is *sending* from before its first byte
  * leaves until the sink has acknowledged it; whoever finds it so must look it up in the sink, after `untilMs`, before
  * sending it again. The last line about a chunk counts, but an acknowledgement only for the sending of its own attempt:
- * a worker woken from the dead does not end a newer one's.
+ * a worker woken from the dead does not end a newer one's. A request that has *ended* without one leaves the chunk
+ * *sending*, until the time that its end allows.
  */
 import { dirname } from 'node:path';
 import type { Json } from '@longshore/core';
@@ -43,6 +44,8 @@ export class RestoreLog {
   readonly #chunks = new Map<number, ChunkProgress>();
   /** All that is said of chunks without a line of their own. */
   #others: ChunkProgress = { state: 'unsent' };
+  /** Until when sendings of attempts before the one in a chunk's state may take effect. */
+  readonly #earlierMs = new Map<number, number>();
   #appender: Promise<LineAppender> | undefined;
   /** What makes the states of some chunks unknown. */
   doubt: Error | undefined;
@@ -81,6 +84,8 @@ export class RestoreLog {
     const { k, chunk, chunks, generation, untilMs, compared } = line;
     if (k === 'sending' && Array.isArray(chunks) && typeof generation === 'number' && typeof untilMs === 'number') {
       for (const each of chunks) if (typeof each === 'number') this.#sending(each, generation, untilMs);
+    } else if (k === 'ended' && Array.isArray(chunks) && typeof generation === 'number' && typeof untilMs === 'number') {
+      for (const each of chunks) if (typeof each === 'number') this.#ended(each, generation, untilMs);
     } else if (k === 'acked' && typeof chunk === 'number' && typeof generation === 'number') {
       this.#acknowledged(chunk, generation);
     } else if (k === 'verified' && typeof chunk === 'number' && Array.isArray(compared)) {
@@ -98,7 +103,16 @@ export class RestoreLog {
   #sending(chunk: number, generation: number, untilMs: number): void {
     const known = this.#chunks.get(chunk);
     const until = known?.state === 'sending' ? Math.max(known.untilMs, untilMs) : untilMs;
+    if (known?.state !== 'sending') this.#earlierMs.delete(chunk);
+    else if (known.generation !== generation) this.#earlierMs.set(chunk, known.untilMs);
     this.#chunks.set(chunk, { state: 'sending', generation, untilMs: until, sends: this.#sends(chunk) + 1 });
+  }
+
+  #ended(chunk: number, generation: number, untilMs: number): void {
+    const known = this.#chunks.get(chunk);
+    if (known?.state !== 'sending' || known.generation !== generation) return;
+    const until = Math.min(known.untilMs, Math.max(untilMs, this.#earlierMs.get(chunk) ?? 0));
+    this.#chunks.set(chunk, { ...known, untilMs: until });
   }
 
   #acknowledged(chunk: number, generation: number): void {
@@ -120,6 +134,15 @@ export class RestoreLog {
     const appender = await this.#append({ k: 'sending', dump: this.#dump, chunks, generation, untilMs });
     await appender.sync();
     for (const chunk of chunks) this.#sending(chunk, generation, untilMs);
+  }
+
+  /**
+   * The request of this attempt is over, and no acknowledgement came of it; what it may still do it does until `untilMs`. Not flushed: if it is
+   * lost, the chunk waits for longer.
+   */
+  async ended(chunks: number[], generation: number, untilMs: number): Promise<void> {
+    await this.#append({ k: 'ended', dump: this.#dump, chunks, generation, untilMs });
+    for (const chunk of chunks) this.#ended(chunk, generation, untilMs);
   }
 
   /** Not flushed: if it is lost, the chunk is looked up once more. */

@@ -167,6 +167,33 @@ test('the restore log is replayed; an acknowledgement ends only its own sending'
   await expect(third.markVerified()).rejects.toThrow('chunk 1 of batch b1 is sending, not verified');
 });
 
+test('a request that has ended without an acknowledgement is waited for until then, not for its longest time', async () => {
+  const spool = await temporarySpool();
+  await dumpBatch(spool, 'b1', 4);
+  const first = await openReady(spool, 'b1');
+  await first.sending([0, 1, 2], 1, 5000);
+  await first.ended([0], 1, 700);
+  const second = await openReady(spool, 'b1');
+  expect(second.progress(0)).toEqual({ state: 'sending', generation: 1, untilMs: 700, sends: 1 });
+  // What another attempt may still do does not end with it; nor does an attempt end the requests of the next.
+  await second.sending([0, 1], 2, 9000);
+  await second.ended([0, 1], 2, 800);
+  await second.sending(2, 2, 9000);
+  await first.ended(2, 1, 700);
+  // A later end says nothing new.
+  await second.sending(3, 2, 900);
+  await second.ended(3, 2, 1000);
+  const third = await openReady(spool, 'b1');
+  const sending = { state: 'sending', generation: 2 };
+  for (const batch of [second, third])
+    expect([0, 1, 2, 3].map((chunk) => batch.progress(chunk))).toEqual([
+      { ...sending, untilMs: 800, sends: 2 },
+      { ...sending, untilMs: 5000, sends: 2 },
+      { ...sending, untilMs: 9000, sends: 2 },
+      { ...sending, untilMs: 900, sends: 1 },
+    ]);
+});
+
 test('a verified batch becomes a tombstone that still counts every series', async () => {
   const spool = await temporarySpool();
   for (const name of ['b1', 'b2']) {

@@ -91,7 +91,7 @@ class Node {
       case '/flags':
         return { status: 200, headers: TEXT, body: this.#flags() };
       case '/metrics':
-        return { status: 200, headers: TEXT, body: this.#counters.print(this.#settings.countersLagMs) };
+        return { status: 200, headers: TEXT, body: this.#metrics() };
       case '/internal/force_flush':
         for (const { store } of this.#tenants.values()) store.flush();
         return { status: 200, body: '' };
@@ -139,6 +139,11 @@ class Node {
     return label === undefined ? undefined : reads.labelValues(params, decodeURIComponent(label));
   }
 
+  #metrics(): string {
+    const { countersLagMs, queueMs } = this.#settings;
+    return `flag{name="insert.maxQueueDuration", value="${queueMs}ms", is_set="true"} 1\n${this.#counters.print(countersLagMs)}`;
+  }
+
   #flags(): string {
     const days = Math.round(this.#settings.retentionMs / 86_400_000);
     const dedup = this.#settings.dedupMs > 0 ? `-dedup.minScrapeInterval="${this.#settings.dedupMs}ms"\n` : '';
@@ -157,6 +162,7 @@ export async function startVictoriaMetrics(options: VictoriaMetricsOptions = {})
     dedupMs: 0,
     cluster: false,
     nativeExport: 'true',
+    queueMs: 60_000,
     maxLineBytes: version === '1.79' ? Number.POSITIVE_INFINITY : 10_485_760,
     ...given,
   };

@@ -20,6 +20,8 @@ export interface VictoriaMetricsSettings {
   /** Longest line of `/api/v1/import`; the old version has no limit. */
   maxLineBytes: number;
   nativeExport: NativeExport;
+  /** What it says of how long a request may wait in it. */
+  queueMs: number;
 }
 
 /**

@@ -87,8 +87,7 @@ export async function bringIn(context: Context, batch: ReadyBatch): Promise<void
     if (SinkPushesBack.is(error)) await gate.pushedBack(error.data.retryAfterMs ?? PUSHED_BACK_MS);
     throw error;
   } finally {
-    // A place that is not given back runs out by itself: until then the upload may still take effect.
-    if (writer.settled) await gate.leave();
+    await gate.leave(writer.doubtUntilMs);
   }
 }
 

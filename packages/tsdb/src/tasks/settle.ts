@@ -114,8 +114,7 @@ async function settleThese(context: Context, spool: Spool, names: string[], doub
     try {
       await mend(context, writer, batch);
     } finally {
-      // As with restores: a place that is not given back says that something may still be written.
-      if (writer.settled) await gate.leave();
+      await gate.leave(writer.doubtUntilMs);
     }
   }
 }

@@ -68,8 +68,11 @@ export class SinkGate {
     return this.#store.takePermit(`sink:${this.#sink}`, this.#holder, width, this.#takenAt, this.#permitMs);
   }
 
-  async leave(): Promise<void> {
-    await this.#store.dropPermit(`sink:${this.#sink}`, this.#holder);
+  /** Gives the place back; not before `untilMs`, up to which what was sent from it may take effect. */
+  async leave(untilMs: number): Promise<void> {
+    const now = this.#clock.now();
+    if (untilMs <= now) await this.#store.dropPermit(`sink:${this.#sink}`, this.#holder);
+    else await this.#store.takePermit(`sink:${this.#sink}`, this.#holder, SINK_LIMIT, now, untilMs - now);
   }
 
   /** Until when uploads of others may still take effect, by holder (`operation/batch`). */

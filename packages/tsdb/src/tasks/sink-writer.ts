@@ -75,8 +75,8 @@ export class SinkWriter {
   readonly #context: Context;
   readonly #facts: SinkFacts;
   readonly #names: SinkNames;
-  /** False while the outcome of the last upload is not known. */
-  settled = true;
+  /** Until when the last upload may take effect, ms since the epoch; 0 when it is known what came of it. */
+  doubtUntilMs = 0;
 
   constructor(context: Context, sink: VictoriaMetricsClient, facts: SinkFacts) {
     this.#context = context;
@@ -97,16 +97,10 @@ export class SinkWriter {
     const bodies: Buffer[] = [];
     for (const { chunk } of group) bodies.push(encoding === 'zstd' ? await batch.readChunk(chunk) : await batch.readLines(chunk));
     const body = bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies);
-    await batch.sending(
-      group.map(({ chunk }) => chunk),
-      generation,
-      this.#untilMs(),
-    );
-    await this.#import(body);
-    await batch.acknowledged(
-      group.map(({ chunk }) => chunk),
-      generation,
-    );
+    const chunks = group.map(({ chunk }) => chunk);
+    await batch.sending(chunks, generation, this.#untilMs());
+    await this.#import(batch, chunks, body);
+    await batch.acknowledged(chunks, generation);
     for (const { points } of group) count('points', points);
     count('bytesSent', body.length);
   }
@@ -125,7 +119,7 @@ export class SinkWriter {
     if (lines.length > 0) {
       const plain = Buffer.concat(lines);
       const body = this.#facts.encoding === 'zstd' ? zstdCompressSync(plain) : plain;
-      await this.#import(body);
+      await this.#import(batch, [entry.chunk], body);
       count('points', points);
       count('bytesSent', body.length);
     }
@@ -174,13 +168,15 @@ export class SinkWriter {
 
   /**
    * An upload is not aborted when the task is: cut off, its outcome would be unknown for a minute or more, while its own deadline ends it
-   * in seconds.
+   * in seconds. When one has ended badly, what it may still do is over sooner than was noted before it began: that is noted, too.
    */
-  async #import(body: Uint8Array): Promise<void> {
+  async #import(batch: ReadyBatch, chunks: number[], body: Uint8Array): Promise<void> {
     const { encoding, queueMs } = this.#facts;
-    this.settled = false;
+    this.doubtUntilMs = this.#untilMs();
     const result = await this.sink.importLines(body, encoding, { queueMs });
-    this.settled = result.result === 'acknowledged' || result.result === 'not-sent';
-    if (result.result !== 'acknowledged') throw result.error;
+    this.doubtUntilMs = 'settledAtMs' in result ? result.settledAtMs : 0;
+    if (result.result === 'acknowledged') return;
+    await batch.ended(chunks, this.#context.generation, this.doubtUntilMs);
+    throw result.error;
   }
 }
