@@ -79,8 +79,9 @@ export async function* scanLines(file: SpoolFile, path: string, from = 0): Async
       if (held > MAX_LINE_BYTES) parts = [];
       else parts.push(block.subarray(start));
     }
-    // What is held lies in it, or more than it can take has come.
-    if (parts.length > 0 || count === into.length) room = Buffer.allocUnsafe(BLOCK);
+    // What is held lies in the block: the rest of it is filled before there is another.
+    if (count === into.length) room = Buffer.allocUnsafe(BLOCK);
+    else if (parts.length > 0) room = into.subarray(count);
   }
   if (lineStart < position) yield { offset: lineStart, end: position, value: undefined };
 }

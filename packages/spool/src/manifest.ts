@@ -106,8 +106,10 @@ export function totalsOf(state: Pick<ManifestState, 'entries' | 'labels'>): Batc
 
 type Line = { [key: string]: Json };
 
-const isCount = (value: Json | undefined): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-const isTime = (value: Json | undefined): value is number => typeof value === 'number' && Number.isFinite(value);
+export const isCount = (value: Json | undefined): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+export const isTime = (value: Json | undefined): value is number => typeof value === 'number' && Number.isFinite(value);
+const isHash = (value: Json | undefined): value is string => typeof value === 'string' && /^[\da-f]{16}$/.test(value);
+const isText = (value: Json): value is string => typeof value === 'string';
 
 export function ownerLine(owner: Owner, operation: string, batch: string, meta: Json, after: number): Line {
   return { k: 'owner', v: 1, operation, batch, generation: owner.generation, nonce: owner.nonce, after, meta };
@@ -138,6 +140,7 @@ function parseEntry(line: Line): ChunkEntry | undefined {
   if (!isTime(startMs) || !isTime(stopMs)) return undefined;
   if (!isCount(chunk) || !isCount(offset) || !isCount(length) || !isCount(crc32)) return undefined;
   if (!isCount(lineBytes) || !isCount(points) || !isCount(series)) return undefined;
+  if (points > 0 !== length > 0 || points > 0 !== lineBytes > 0) return undefined;
   const entry: ChunkEntry = { chunk, metric, startMs, stopMs, segment, offset, length, crc32, lineBytes, points, series };
   if (isTime(firstMs)) entry.firstMs = firstMs;
   if (isTime(lastMs)) entry.lastMs = lastMs;
@@ -145,21 +148,24 @@ function parseEntry(line: Line): ChunkEntry | undefined {
   return entry;
 }
 
-/** The digests of a chunk's line, with their labels; undefined when they do not fit together. */
-export function parseDigests(line: Line, labels: string[]): ChunkSeries[] | undefined {
-  const { digests, pointHashes } = line;
-  if (!Array.isArray(digests) || digests.length % 3 !== 0) return undefined;
+/** The series that a chunk's line has, with their labels; undefined when they are not those of its entry. */
+export function parseDigests(line: Line, labels: string[], entry: ChunkEntry): ChunkSeries[] | undefined {
+  const { digests, pointHashes = Array.from({ length: entry.series }, () => '') } = line;
+  if (!Array.isArray(digests) || digests.length !== entry.series * 3) return undefined;
+  if (!Array.isArray(pointHashes) || pointHashes.length !== entry.series) return undefined;
   const series: ChunkSeries[] = [];
+  let held = 0;
   for (let at = 0; at < digests.length; at += 3) {
     const index = digests[at];
     const points = digests[at + 1];
     const hash = digests[at + 2];
+    const pointsHash = pointHashes[at / 3]!;
     const text = isCount(index) ? labels[index] : undefined;
-    if (text === undefined || !isCount(points) || typeof hash !== 'string') return undefined;
-    const pointsHash = Array.isArray(pointHashes) ? pointHashes[at / 3] : undefined;
-    series.push({ labels: text, points, hash, ...(typeof pointsHash === 'string' && pointsHash !== '' ? { pointsHash } : {}) });
+    if (text === undefined || !isCount(points) || !isHash(hash) || (pointsHash !== '' && !isHash(pointsHash))) return undefined;
+    held += points;
+    series.push({ labels: text, points, hash, ...(pointsHash === '' ? {} : { pointsHash }) });
   }
-  return series;
+  return held === entry.points ? series : undefined;
 }
 
 function sameTotals(line: Line, totals: BatchTotals): boolean {
@@ -210,10 +216,11 @@ export async function readManifest(file: SpoolFile, path: string, operation: str
     if (state.brokenAt !== undefined || state.owner === undefined || line.nonce !== state.owner.nonce) continue;
     if (line.k === 'chunk') {
       const entry = parseEntry(line);
-      if (entry === undefined || entry.chunk !== state.entries.length || !Array.isArray(line.labels))
+      const { labels } = line;
+      if (entry === undefined || entry.chunk !== state.entries.length || !Array.isArray(labels) || !labels.every(isText))
         throw damaged(offset, 'is no chunk that can be');
       const place = { offset, end, labelsBefore: state.labels.length };
-      for (const text of line.labels) state.labels.push(String(text));
+      for (const text of labels) state.labels.push(text);
       state.entries.push(entry);
       state.places.push(place);
     } else if (line.k === 'end') {

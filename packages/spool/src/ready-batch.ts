@@ -176,11 +176,11 @@ export class ReadyBatch {
 
   /** Points and timestamp hash of each series of a chunk, read from the manifest. */
   async digests(chunk: number): Promise<ChunkSeries[]> {
-    this.#entry(chunk);
+    const entry = this.#entry(chunk);
     const place = this.#manifest.places[chunk]!;
     const path = join(this.path, 'manifest');
     const line = await readLine(await this.#file('manifest'), path, place.offset, place.end);
-    const series = line === undefined ? undefined : parseDigests(line, this.#manifest.labels);
+    const series = line === undefined ? undefined : parseDigests(line, this.#manifest.labels, entry);
     if (series === undefined) throw SpoolDamaged({ path, what: `the series of chunk ${chunk}, at byte ${place.offset}, cannot be read` });
     const view = this.#view;
     return view === undefined ? series : series.map((one) => ({ ...one, labels: view.labels(one.labels) }));

@@ -10,6 +10,7 @@ import type { Json } from '@longshore/core';
 import { SpoolDamaged } from './errors.ts';
 import { step } from './files.ts';
 import { LineAppender, scanLines } from './line-log.ts';
+import { isCount, isTime } from './manifest.ts';
 import type { Spool } from './spool.ts';
 import { openIfThere } from './stored-batch.ts';
 
@@ -82,13 +83,19 @@ export class RestoreLog {
 
   #take(line: Line, offset: number): void {
     const { k, chunk, chunks, generation, untilMs, compared } = line;
-    if (k === 'sending' && Array.isArray(chunks) && typeof generation === 'number' && typeof untilMs === 'number') {
-      for (const each of chunks) if (typeof each === 'number') this.#sending(each, generation, untilMs);
-    } else if (k === 'ended' && Array.isArray(chunks) && typeof generation === 'number' && typeof untilMs === 'number') {
-      for (const each of chunks) if (typeof each === 'number') this.#ended(each, generation, untilMs);
-    } else if (k === 'acked' && typeof chunk === 'number' && typeof generation === 'number') {
+    if (k === 'sending' && Array.isArray(chunks) && chunks.every(isCount) && isCount(generation) && isTime(untilMs)) {
+      for (const each of chunks) this.#sending(each, generation, untilMs);
+    } else if (k === 'ended' && Array.isArray(chunks) && chunks.every(isCount) && isCount(generation) && isTime(untilMs)) {
+      for (const each of chunks) this.#ended(each, generation, untilMs);
+    } else if (k === 'acked' && isCount(chunk) && isCount(generation)) {
       this.#acknowledged(chunk, generation);
-    } else if (k === 'verified' && typeof chunk === 'number' && Array.isArray(compared)) {
+    } else if (
+      k === 'verified' &&
+      isCount(chunk) &&
+      Array.isArray(compared) &&
+      compared.length === COMPARED.length &&
+      compared.every(isCount)
+    ) {
       this.#verified(chunk, unpack(compared));
     } else {
       throw SpoolDamaged({ path: this.path, what: `the line at byte ${offset} is no line of a restore log` });
@@ -194,10 +201,7 @@ export class RestoreLog {
   }
 }
 
-function unpack(values: Json[]): ComparedPoints {
-  const counts: ComparedPoints = { points: 0, matched: 0, missing: 0, extra: 0, different: 0, precisionLost: 0 };
-  COMPARED.forEach((key, index) => {
-    counts[key] = Number(values[index] ?? 0);
-  });
-  return counts;
+function unpack(values: number[]): ComparedPoints {
+  const [points = 0, matched = 0, missing = 0, extra = 0, different = 0, precisionLost = 0] = values;
+  return { points, matched, missing, extra, different, precisionLost };
 }

@@ -112,13 +112,13 @@ const HOSTILE = [
   '\\',
 ];
 
-/** Damages bytes in one way or a few: bits flipped, cut off, pieces left out, doubled, moved, overwritten, hostile texts put in. */
+/** Damages bytes in one way or a few: bits flipped, cut off, pieces left out, doubled, overwritten, made zero, hostile texts put in. */
 export function damaged(bytes: Buffer, dice: Dice): Buffer {
   let result = Buffer.from(bytes);
   for (let left = dice.oneIn(3) ? 1 + dice.below(4) : 1; left > 0; left--) {
     const at = dice.below(result.length + 1);
     const length = Math.min(result.length - at, 1 + dice.below(dice.oneIn(4) ? 400 : 8));
-    switch (dice.below(7)) {
+    switch (dice.below(8)) {
       case 0:
       case 1:
         if (at < result.length) result[at]! ^= 1 << dice.below(8);
@@ -134,6 +134,9 @@ export function damaged(bytes: Buffer, dice: Dice): Buffer {
         break;
       case 5:
         if (at < result.length) result[at] = dice.below(256);
+        break;
+      case 6:
+        result = Buffer.concat([result.subarray(0, at), Buffer.alloc(length), result.subarray(at + length)]);
         break;
       default:
         result = Buffer.concat([
