@@ -5,12 +5,16 @@
 import { gzipSync } from 'node:zlib';
 import { startOpenTsdb } from '@longshore/sandbox';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { globalQuery } from '../../packages/tsdb/src/client/opentsdb/global-annotations.ts';
 import { LIMITED } from '../servers/opentsdb.ts';
 import { realServer } from '../servers/real.ts';
 import { type Answer, type Ask, ask } from './ask.ts';
 
 const T = 1_678_233_600;
 const RUN = `cf${Date.now().toString(36)}`;
+
+/** Annotations of no series have no names: each run has hours of its own. */
+const HOURS = 3_600 * (100_000 + (Date.now() % 200_000));
 
 interface Point {
   metric: string;
@@ -380,6 +384,47 @@ const CASES: Record<string, (server: Server) => Promise<unknown>> = {
     const meta = await server.ask(`/api/uid/uidmeta?type=metric&uid=${tsuid.slice(0, 6)}`);
     answers.push([meta.status, meta.body.replace(tsuid.slice(0, 6), 'ID')]);
     return masked(answers);
+  },
+  'global annotations': async (server) => {
+    const given = [
+      { startTime: HOURS + 5, description: 'größe', notes: 'n', custom: { owner: 'x' } },
+      { startTime: HOURS * 1000 + 6_123, endTime: HOURS * 1000 + 7_000 },
+      { startTime: HOURS * 1000 + 6_124 },
+      { startTime: HOURS + 9, endTime: HOURS + 7_200 },
+      { startTime: HOURS + 7_205 },
+    ].map((one) => ({ ...one, description: `${server.prefix} ${one.description ?? ''}` }));
+    const written = await server.ask('/api/annotation/bulk', {
+      method: 'POST',
+      body: JSON.stringify(given),
+      headers: { 'content-type': 'application/json' },
+    });
+    const own = ({ status, body }: Answer): unknown => {
+      if (status !== 200) return [status, /"message":"[^"]*"/.exec(body)?.[0]];
+      const listed = JSON.parse(body) as { description: string; startTime: number }[];
+      const ours = listed.filter(({ description }) => description.startsWith(server.prefix));
+      return ours
+        .map((one) => ({ ...one, description: one.description.slice(server.prefix.length) }))
+        .sort((a, b) => a.startTime - b.startTime);
+    };
+    const list = async (query: Record<string, unknown>): Promise<unknown> =>
+      own(await server.ask(`/api/annotations?${new URLSearchParams(query as Record<string, string>)}`));
+    const asked = (startMs: number, stopMs: number): Promise<unknown> => list(globalQuery({ startMs, stopMs }));
+    await vi.waitFor(async () => expect(await asked(HOURS * 1000, (HOURS + 7_300) * 1000)).toHaveLength(5), {
+      timeout: 30_000,
+      interval: 250,
+    });
+    return [
+      own(written),
+      await list({ start_time: HOURS, end_time: HOURS + 100 }),
+      await list({ start_time: `${HOURS}000`, end_time: `${HOURS}100` }),
+      await list({ start_time: HOURS + 6, end_time: HOURS + 7_199 }),
+      await list({ start_time: HOURS, end_time: HOURS + 7_300 }),
+      await list({ start_time: HOURS, end_time: HOURS - 1 }),
+      await list({ end_time: HOURS }),
+      await asked(HOURS * 1000, HOURS * 1000 + 1),
+      await asked((HOURS + 3600) * 1000, (HOURS + 3700) * 1000),
+      await asked((HOURS + 7200) * 1000, (HOURS + 7206) * 1000),
+    ];
   },
   'methods, versions, places that are not there': async (server) => {
     const answers: unknown[] = [];

@@ -1,5 +1,6 @@
 /** From a verified folder to a tombstone. */
 import { join } from 'node:path';
+import type { Json } from '@longshore/core';
 import { removeContents, removeSegments } from './discard.ts';
 import { SpoolDamaged, SpoolMissing } from './errors.ts';
 import { ReadyBatch } from './ready-batch.ts';
@@ -39,7 +40,7 @@ const LOW_DIGITS = 8;
 async function summarize(spool: Spool, operation: string, batch: string): Promise<NewTombstone> {
   await using opened = await ReadyBatch.open(spool, operation, batch, 'verified');
   const metrics = new Map<string, { facts: MetricTombstone; upper: number; lower: number; counts: Map<string, number> }>();
-  for (const { chunk, metric, points, firstMs, lastMs } of opened.entries) {
+  for (const { chunk, metric, points, firstMs, lastMs, notes } of opened.entries) {
     let sum = metrics.get(metric);
     if (sum === undefined) {
       sum = { facts: { metric, points: 0, hash: '', series: 0 }, upper: 0, lower: 0, counts: new Map() };
@@ -48,6 +49,10 @@ async function summarize(spool: Spool, operation: string, batch: string): Promis
     sum.facts.points += points;
     if (firstMs !== undefined) sum.facts.firstMs = Math.min(sum.facts.firstMs ?? firstMs, firstMs);
     if (lastMs !== undefined) sum.facts.lastMs = Math.max(sum.facts.lastMs ?? lastMs, lastMs);
+    for (const kind of kindsOf(notes)) {
+      sum.facts.notes ??= {};
+      sum.facts.notes[kind] = (sum.facts.notes[kind] ?? 0) + 1;
+    }
     const progress = opened.progress(chunk);
     if (progress.state === 'verified') sum.facts.compared = added(sum.facts.compared, progress.compared);
     for (const series of await opened.digests(chunk)) {
@@ -72,6 +77,14 @@ async function summarize(spool: Spool, operation: string, batch: string): Promis
       counts,
     })),
   };
+}
+
+/** Of each note its kind, where it has one. */
+function kindsOf(notes: Json | undefined): string[] {
+  if (!Array.isArray(notes)) return [];
+  return notes.flatMap((note) =>
+    typeof note === 'object' && note !== null && !Array.isArray(note) && typeof note.kind === 'string' ? [note.kind] : [],
+  );
 }
 
 function added(sum: ComparedPoints | undefined, more: ComparedPoints): ComparedPoints {

@@ -35,6 +35,8 @@ export interface MetricTombstone {
   lastMs?: number;
   /** What reading back came to; absent when nothing was read back. */
   compared?: ComparedPoints;
+  /** How many notes of each kind its chunks had; absent when they had none. */
+  notes?: Record<string, number>;
 }
 
 export interface Tombstone {
@@ -257,6 +259,7 @@ function storedMetrics(line: Line): StoredMetric[] {
     if (typeof each.firstMs === 'number') metric.firstMs = each.firstMs;
     if (typeof each.lastMs === 'number') metric.lastMs = each.lastMs;
     if (isRecord(each.compared)) metric.compared = numbers(each.compared, COMPARED);
+    if (isRecord(each.notes)) metric.notes = numbers(each.notes, Object.keys(each.notes));
     return metric;
   });
 }

@@ -86,8 +86,9 @@ export const Incomplete: ErrorEntry<{
   unsendable: number;
   failed: number;
   skipped: number;
+  annotations?: number;
 }> = defineError('LSH_TSDB_INCOMPLETE', {
-  message: ({ missing, extra, different, unsendable, failed, skipped }) => {
+  message: ({ missing, extra, different, unsendable, failed, skipped, annotations = 0 }) => {
     const parts = [
       failed > 0 ? `${failed} batches failed` : '',
       skipped > 0 ? `${skipped} batches were not begun` : '',
@@ -95,6 +96,7 @@ export const Incomplete: ErrorEntry<{
       extra > 0 ? `${extra} points are in the sink that should not be` : '',
       different > 0 ? `${different} points have another value` : '',
       unsendable > 0 ? `${unsendable} entries of the source are no plain points and were left out` : '',
+      annotations > 0 ? `${annotations} annotations are missing or say something else` : '',
     ].filter((part) => part !== '');
     return `finished, but not whole: ${parts.join(', ')}`;
   },
@@ -151,6 +153,13 @@ export const AnnotationsUnseen: ErrorEntry<{ sink: string; metric: string; annot
 export const CannotFollowInto: ErrorEntry<{ sink: string }> = defineError('LSH_TSDB_FOLLOW_SINK', {
   message: ({ sink }) => `${sink} is no VictoriaMetrics that can be read back, so it cannot be told which points of a window came late`,
   fix: 'Give the address of a VictoriaMetrics (http://host:8428), or move closed windows with `longshore tsdb migrate --stop`.',
+  retryable: false,
+  exitCode: EXIT.refused,
+});
+
+export const CannotRead: ErrorEntry<{ sink: string }> = defineError('LSH_TSDB_CANNOT_READ', {
+  message: ({ sink }) => `${sink} only takes points, so it cannot be asked what it holds`,
+  fix: 'Give the query port of the VictoriaMetrics behind it, such as http://host:8428.',
   retryable: false,
   exitCode: EXIT.refused,
 });

@@ -51,9 +51,14 @@ export interface SourceProblem {
   example: string;
 }
 
-/** A remark of somebody's on a series at a time. It belongs to the window its start lies in. */
+/** Stands for the name of a metric where annotations of no series are kept and told; no metric has a blank in its name. */
+export const GLOBAL_ANNOTATIONS = 'global annotations';
+/** The labels of no series. */
+export const NO_SERIES = '{}';
+
+/** A remark of somebody's on a series at a time, or on no series. It belongs to the window its start lies in. */
 export interface SourceAnnotation {
-  /** The bytes of the `metric` object of its series, as text. */
+  /** The bytes of the `metric` object of its series, as text, or `NO_SERIES`. */
   labels: string;
   startMs: number;
   /** As the source gives it, without its `tsuid`: `startTime`, `endTime`, `description`, `notes`, `custom`. */

@@ -74,6 +74,15 @@ export interface WindowParams extends SelectionParams {
   folders?: { prefix: string; timeZone: string; kildaFrameS?: number | undefined } | undefined;
 }
 
+const annotations = z
+  .enum(['on', 'off'])
+  .optional()
+  .describe('whether annotations, of series and of none, go with the points, as far as the sink can hold them; absent: on');
+
+export interface AnnotationParams {
+  annotations?: 'on' | 'off' | undefined;
+}
+
 const VIA = ['auto', 'import', 'put', 'lines', 'text'] as const;
 const via = z
   .enum(VIA)
@@ -108,7 +117,11 @@ export interface PutParams {
   sync?: boolean | undefined;
 }
 
-export type MigrateParams = WindowParams & SinkParams & PutParams & Renaming & { source: string; spool?: string | undefined };
+export type MigrateParams = WindowParams &
+  AnnotationParams &
+  SinkParams &
+  PutParams &
+  Renaming & { source: string; spool?: string | undefined };
 export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   source: address('opentsdb'),
   sink: address('victoriametrics'),
@@ -121,6 +134,7 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
   settleMs,
   spool,
   ...selection,
+  annotations,
   via,
   ...putting,
   ...renamingParams,
@@ -140,7 +154,7 @@ export const MigrateParams: z.ZodType<MigrateParams> = z.strictObject({
 
 const FOLLOW_MS = 600_000;
 
-export interface FollowParams extends Pick<SelectionParams, 'prefixes' | 'match' | 'exclude' | 'tags'> {
+export interface FollowParams extends Pick<SelectionParams, 'prefixes' | 'match' | 'exclude' | 'tags'>, AnnotationParams {
   source: string;
   sink: string;
   startMs: number;
@@ -170,6 +184,7 @@ export const FollowParams: z.ZodType<FollowParams> = z
     existing,
     settleMs,
     spool,
+    annotations,
     prefixes,
     match,
     exclude,
@@ -180,7 +195,7 @@ export const FollowParams: z.ZodType<FollowParams> = z
     path: ['intervalMs'],
   });
 
-export type DumpParams = WindowParams & { source: string; spool?: string | undefined };
+export type DumpParams = WindowParams & AnnotationParams & { source: string; spool?: string | undefined };
 export const DumpParams: z.ZodType<DumpParams> = z.strictObject({
   source: address('opentsdb'),
   startMs,
@@ -189,9 +204,10 @@ export const DumpParams: z.ZodType<DumpParams> = z.strictObject({
   intervalMs,
   spool,
   ...selection,
+  annotations,
 });
 
-export type RestoreParams = SinkParams & PutParams & Renaming & { from: string };
+export type RestoreParams = SinkParams & PutParams & Renaming & AnnotationParams & { from: string };
 export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
   from: z
     .string()
@@ -201,12 +217,13 @@ export const RestoreParams: z.ZodType<RestoreParams> = z.strictObject({
   existing,
   verify,
   settleMs,
+  annotations,
   via,
   ...putting,
   ...renamingParams,
 });
 
-export interface VerifyParams extends SelectionParams, Renaming {
+export interface VerifyParams extends SelectionParams, Renaming, AnnotationParams {
   source?: string | undefined;
   from?: string | undefined;
   sink: string;
@@ -227,6 +244,7 @@ export const VerifyParams: z.ZodType<VerifyParams> = z
     metricsPrefix,
     intervalMs,
     ...selection,
+    annotations,
     ...renamingParams,
   })
   .refine(({ source, from }) => (source === undefined) !== (from === undefined), {

@@ -41,6 +41,7 @@ export interface TsdbFlags extends RunningFlags {
   rename?: string[];
   prometheusNames?: boolean;
   extraLabel?: string[];
+  annotations?: 'on' | 'off';
   follow?: boolean;
   grace?: string;
 }
@@ -109,6 +110,7 @@ function followRequest(flags: TsdbFlags, nowMs: number, cwd: string): TsdbReques
     metricsPrefix: flags.metricsPrefix ?? '',
     existing: flags.existing ?? 'refuse',
     ...selectionOf(flags),
+    ...annotationsOf(flags),
     ...(flags.interval === undefined ? {} : { intervalMs: parseDuration(flags.interval) }),
     ...(flags.grace === undefined ? {} : { graceMs: parseDuration(flags.grace) }),
     ...(flags.settle === undefined ? {} : { settleMs: parseDuration(flags.settle) }),
@@ -154,6 +156,7 @@ export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: stri
     Object.assign(params, puttingOf(flags));
     if (flags.settle !== undefined) params.settleMs = parseDuration(flags.settle);
   }
+  Object.assign(params, annotationsOf(flags));
   if (job !== 'dump') Object.assign(params, renamingOf(job, flags));
   const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
   if (spool) params.spool = spool.name;
@@ -193,6 +196,10 @@ function puttingOf({ via, verifyUrl, requestSizeLimit, sync }: TsdbFlags): { [ke
     ...(requestSizeLimit === undefined ? {} : { requestBytes: requestSizeLimit }),
     ...(sync === true ? { sync } : {}),
   };
+}
+
+function annotationsOf({ annotations }: TsdbFlags): { [key: string]: Json } {
+  return annotations === 'off' ? { annotations } : {};
 }
 
 /** What the rules themselves must be like, the API says. */
@@ -273,6 +280,12 @@ const following = (command: Command): Command =>
   command
     .option('--follow', 'the source is still written to: go on with new windows as they close, until `longshore finish`')
     .option('--grace <length>', 'with --follow: a window is read again so long after its end, for late points (default: 10m)');
+const annotated = (command: Command): Command =>
+  command.addOption(
+    new Option('--annotations <what>', 'whether annotations go with the points, as far as the sink holds them')
+      .choices(['on', 'off'])
+      .default('on'),
+  );
 const spoolOption = (command: Command): Command =>
   command.option('--spool <name|path>', 'where dumped data waits: a spool by name, or a directory of this machine');
 const writing = (command: Command): Command =>
@@ -308,7 +321,7 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'migrate',
       'dump and restore at once, then count everything again',
-      [source, sink, window, following, spoolOption, writing, putting, naming],
+      [source, sink, window, following, spoolOption, annotated, writing, putting, naming],
       [
         'longshore tsdb migrate --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01',
         'longshore tsdb migrate -s otsdb-old -d vm-new --start 2023-03-08T00:00:00Z --stop now -m kilda. -i hour --plan',
@@ -320,13 +333,13 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'dump',
       'dump into a spool and keep it there',
-      [source, window, spoolOption],
+      [source, window, spoolOption, annotated],
       ['longshore tsdb dump --source http://localhost:4242 --start 2023-03-01 --stop 2023-04-01 --spool /data/dump'],
     ),
     add(
       'restore',
       'restore what an earlier dump has left in its spool',
-      [from, sink, writing, putting, naming],
+      [from, sink, annotated, writing, putting, naming],
       [
         'longshore tsdb restore --from op_ab12cd34 --sink http://localhost:8428',
         'longshore tsdb restore --from op_ab12cd34 --sink /data/out --via text',
@@ -336,7 +349,7 @@ export function tsdbCommand(terminal: Terminal): Command {
     add(
       'verify',
       'compare source and sink, point by point; writes nothing',
-      [source, from, sink, window, naming],
+      [source, from, sink, window, annotated, naming],
       ['longshore tsdb verify --source http://localhost:4242 --sink http://localhost:8428 --start 2023-03-01 --stop 2023-04-01'],
     ),
     operationCommand<TsdbFlags, TsdbRequest>(terminal, {

@@ -8,6 +8,7 @@ import { AGGREGATORS, Queries } from './query.ts';
 import { fromBody, fromParameters, parseJson, type QueryRequest } from './query-request.ts';
 import { configTexts, DEFAULT_SETTINGS, type OpenTsdbSettings, REQUEST_LINE_LIMIT, UNCHUNKED_LIMIT_BYTES } from './settings.ts';
 import { type NameKind, type SeriesInput, type StoredAnnotation, type TsdbSeries, TsdbStore } from './store.ts';
+import { parseTsdTime } from './time.ts';
 
 export interface OpenTsdbOptions extends Partial<OpenTsdbSettings> {
   /** 0 or absent: a free port. */
@@ -20,6 +21,7 @@ export interface OpenTsdbStandIn extends StandIn<OpenTsdbSettings> {
   readonly store: TsdbStore;
 }
 
+const HOUR_S = 3_600;
 const UID_KINDS: Readonly<Record<string, NameKind>> = { metric: 'metrics', tagk: 'tagk', tagv: 'tagv' };
 const DEFAULT_SUGGESTIONS = 25;
 const JSON_TYPE = { 'content-type': 'application/json; charset=UTF-8' };
@@ -80,6 +82,9 @@ class Tsd {
       case 'annotation':
       case 'annotation/bulk':
         return this.#annotate(exchange, parts.includes('bulk'));
+      case 'annotations':
+        if (exchange.method !== 'GET') throw notAllowed(exchange);
+        return json(this.#globalAnnotations(exchange.params));
       case 'uid/assign':
         return this.#assign(exchange);
       case 'uid/uidmeta':
@@ -194,6 +199,24 @@ class Tsd {
     }
     const kept = given.map((one) => this.store.annotate(one));
     return json(bulk ? kept : kept[0]);
+  }
+
+  /** Those of no series in the rows of a range; what begins before it, or ends after it, is left out, whatever the unit of its times. */
+  #globalAnnotations(params: URLSearchParams): StoredAnnotation[] {
+    const seconds = (name: string, usual: number): number => {
+      const text = params.get(name);
+      return text === null ? usual : Math.floor(parseTsdTime(text, this.#clock.now(), 'UTC') / 1000);
+    };
+    const start = seconds('start_time', 0);
+    if (start < 1) throw new TsdError(400, 'Missing start time');
+    const end = seconds('end_time', this.#clock.now());
+    if (end < start)
+      throw new TsdError(500, 'java.lang.IllegalArgumentException: The end timestamp cannot be less than the start timestamp');
+    // Rows are named by 32 bits of seconds.
+    const last = (end - (end % HOUR_S) + HOUR_S) % 2 ** 32;
+    return this.store
+      .annotationsOf('', (start - (start % HOUR_S)) * 1000, last * 1000 - 1)
+      .filter(({ startTime, endTime }) => startTime >= start && endTime <= end);
   }
 
   /** New names get an id; for those that have one the answer is an error that says it. */

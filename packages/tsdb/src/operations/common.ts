@@ -1,11 +1,14 @@
 /** What the plans of all four kinds have in common: the source is read, nothing is changed. */
 
 import type { Finding, Json, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
+import { LongshoreError } from '@longshore/core';
 import { z } from 'zod';
+import type { OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import { EmptyWindow, NoDump, NoMetrics } from '../errors.ts';
-import type { WindowParams } from '../params.ts';
-import type { BatchPlan } from '../plan/batches.ts';
+import type { TimeRange } from '../model.ts';
+import type { AnnotationParams, WindowParams } from '../params.ts';
+import type { Annotated, BatchPlan } from '../plan/batches.ts';
 import { batchCount, batchPlanOf, rangeText, windowCount } from '../plan/batches.ts';
 import type { Renaming } from '../plan/renaming.ts';
 import { renamingOf } from '../plan/renaming.ts';
@@ -22,7 +25,7 @@ export interface Surveyed {
 }
 
 /** Finds the metrics and cuts the window. Throws only what trying again may mend; everything else is a finding. */
-export async function survey(context: TaskContext<WindowParams & Renaming & { source: string }>): Promise<Surveyed> {
+export async function survey(context: TaskContext<WindowParams & Renaming & AnnotationParams & { source: string }>): Promise<Surveyed> {
   const { params, signal } = context;
   const { startMs, stopMs, intervalMs, metricsPrefix: prefix } = params;
   if (stopMs <= startMs) throw EmptyWindow({ startMs, stopMs });
@@ -44,6 +47,8 @@ export async function survey(context: TaskContext<WindowParams & Renaming & { so
   if (stopMs > context.clock.now())
     findings.push({ level: 'warning', text: 'the window reaches beyond now: points that arrive at the source later are not moved' });
   const { tags, downsample, originMs, folders } = params;
+  const without = folders?.kildaFrameS !== undefined || params.annotations === 'off';
+  const annotations = without ? 'none' : await annotatedBy(source, params, findings, signal);
   const renaming = renamingOf(params);
   const batches: BatchPlan = {
     startMs,
@@ -53,6 +58,7 @@ export async function survey(context: TaskContext<WindowParams & Renaming & { so
     ...(originMs === undefined ? {} : { originMs }),
     ...(renaming === undefined ? {} : { renaming }),
     ...(tags === undefined && downsample === undefined ? {} : { reading: { tags, downsample } }),
+    annotations,
     // One folder for each window, whatever is in it.
     ...(folders === undefined ? {} : { folders, metricsPerBatch: Math.max(1, metrics.length) }),
   };
@@ -73,6 +79,23 @@ export async function survey(context: TaskContext<WindowParams & Renaming & { so
     );
   if (downsample !== undefined) summary.push(`averaged by the source: ${downsample}; single points are not moved`);
   return { batches, count, summary, findings, fingerprint: { metrics, startMs, stopMs, intervalMs } };
+}
+
+/** Which annotations the source gives: it need not list those of no series. */
+export async function annotatedBy(
+  source: OpenTsdbClient,
+  { startMs }: Pick<TimeRange, 'startMs'>,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<Annotated> {
+  try {
+    await source.globalAnnotations({ startMs, stopMs: startMs + 1 }, { signal });
+    return 'all';
+  } catch (error) {
+    if (!(error instanceof LongshoreError) || error.data.retryable) throw error;
+    findings.push({ level: 'warning', text: `global annotations are left out, since the source does not list them: ${error.message}` });
+    return 'series';
+  }
 }
 
 export function durationText(ms: number): string {

@@ -17,7 +17,7 @@ import { selectedMetrics } from '../tasks/selected-metrics.ts';
 import { TALLIES, UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
 import { proving, settling, writingOf } from '../tasks/writing.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
-import { durationText, placement, plural } from './common.ts';
+import { annotatedBy, durationText, placement, plural } from './common.ts';
 import { leaseOf, surveyWriting, viaOf } from './sinks.ts';
 
 const MOVE = 'move';
@@ -60,6 +60,7 @@ export const follow: KindDefinition<FollowParams> = defineKind({
       stopMs: Math.max(now, startMs + 1),
       intervalMs,
       metrics,
+      annotations: params.annotations === 'off' ? 'none' : await annotatedBy(source, { startMs }, findings, signal),
       follow: { graceMs, select: selectionOf(params) },
       ...(tags === undefined ? {} : { reading: { tags } }),
     };

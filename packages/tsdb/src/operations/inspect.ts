@@ -55,7 +55,7 @@ export const inspect: KindDefinition<InspectParams> = defineKind({
     }
     if (source === undefined || startMs === undefined || stopMs === undefined)
       throw new TypeError('a checked inspection of a source has a window');
-    const window = { ...context.params, source, startMs, stopMs, intervalMs: Math.max(1, stopMs - startMs) };
+    const window = { ...context.params, annotations: 'off' as const, source, startMs, stopMs, intervalMs: Math.max(1, stopMs - startMs) };
     const held = await holds({ ...context, params: window });
     const { batches, summary, findings, fingerprint } = await (held ? surveyHeld : survey)({ ...context, params: window });
     const count = batches.metrics.length;

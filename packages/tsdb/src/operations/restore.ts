@@ -42,7 +42,7 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
       findings,
       leases: await leaseOf(context, writing, ''),
       expect: {},
-      data: batches === undefined ? null : planData(batches),
+      data: batches === undefined ? null : planData(params.annotations === 'off' ? { ...batches, annotations: 'none' } : batches),
       stages: [
         proving(writing),
         {

@@ -3,7 +3,7 @@ import type { Finding, LeaseRequest, TaskContext } from '@longshore/core';
 import { LongshoreError } from '@longshore/core';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
-import { CannotRename, SinkNotEmpty, WouldMerge } from '../errors.ts';
+import { CannotRead, CannotRename, SinkNotEmpty, WouldMerge } from '../errors.ts';
 import type { BatchPlan } from '../plan/batches.ts';
 import type { Renaming } from '../plan/renaming.ts';
 import { renamingText, SinkNames } from '../plan/renaming.ts';
@@ -32,6 +32,15 @@ export async function viaOf(context: TaskContext<{ sink: string }>): Promise<Via
     if (error instanceof LongshoreError && error.data.retryable) return 'import';
     throw error;
   }
+}
+
+/** The same of a sink that is only read. Throws LSH_TSDB_CANNOT_READ for a listener that only takes points. */
+export async function comparableVia(context: TaskContext<{ sink: string }>): Promise<'import' | 'put'> {
+  if ((await viaOf(context)) !== 'put') return 'import';
+  const { sink: name } = context.params;
+  await using sink = context.target(name, openTsdbSink);
+  if ((await sink.serves()) !== 'opentsdb') throw CannotRead({ sink: name });
+  return 'put';
 }
 
 /** What is taken is the sink's address; two operations into it may run when neither's metrics can be the other's (`scope`: how they begin). */
@@ -64,7 +73,8 @@ export async function surveyWriting(
   if (via === 'import') summary.push(await surveyImport(context, writing, batches, findings));
   else if (via === 'put') summary.push(await surveyPut(context, writing, batches, findings));
   else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
-  if (!(await hasAnnotations(context, writing))) summary.push('annotations are counted, and not moved: the sink has no annotations');
+  if (batches.annotations === 'none') summary.push('annotations are left out');
+  else if (!(await hasAnnotations(context, writing))) summary.push('annotations are counted, and not moved: the sink has no annotations');
   const again = {
     import: 'everything is read back and counted once more at the end',
     put: 'everything is read back, where the sink can be asked',
@@ -131,7 +141,8 @@ async function surveyPut(
 ): Promise<string> {
   await using sink = context.target(name, openTsdbSink);
   const serves = await sink.serves();
-  if (serves === 'opentsdb') return `into the OpenTSDB ${name} over /api/put, annotations too, read back from there`;
+  if (serves === 'opentsdb')
+    return `into the OpenTSDB ${name} over /api/put${batches.annotations === 'none' ? '' : ', annotations too'}, read back from there`;
   if (verifyUrl === undefined) {
     findings.push({
       level: 'warning',

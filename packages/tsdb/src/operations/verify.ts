@@ -1,18 +1,19 @@
-/** OpenTSDB, or a dump of it, against VictoriaMetrics, point by point. Changes nothing. */
+/** OpenTSDB, or a dump of it, against VictoriaMetrics or another OpenTSDB, point by point. Changes nothing. */
 
 import type { KindDefinition } from '@longshore/core';
 import { defineKind } from '@longshore/core';
 import { z } from 'zod';
 import { VerifyParams } from '../params.ts';
 import { planData } from '../plan/batches.ts';
+import { COMPARED_VIA } from '../tasks/compared-sink.ts';
 import { UNITS_IN_FLIGHT } from '../tasks/settings.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { nothingFound, survey, surveyDump } from './common.ts';
-import { surveyNames } from './sinks.ts';
+import { comparableVia, surveyNames } from './sinks.ts';
 
 export const verify: KindDefinition<VerifyParams> = defineKind({
   name: 'tsdb.verify',
-  title: 'Compare OpenTSDB with VictoriaMetrics, point by point',
+  title: 'Compare OpenTSDB with VictoriaMetrics or another OpenTSDB, point by point',
   role: 'dumper',
   params: VerifyParams,
   tolerant: true,
@@ -22,14 +23,17 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
 
   async plan(context) {
     const { source, from, sink, startMs, stopMs, metricsPrefix, intervalMs } = context.params;
+    const via = await comparableVia(context);
     if (from !== undefined) {
-      const { spools, batches, findings } = await surveyDump(context, from);
+      const { spools, batches: dumped, findings } = await surveyDump(context, from);
       const tasks = spools.map((spool) => ({
         id: `find@${spool}`,
         task: 'tsdb.find-to-compare',
-        params: { from, sink, spool },
+        params: { from, sink, via, spool },
         placement: 'spool' as const,
       }));
+      const off = context.params.annotations === 'off';
+      const batches = dumped === undefined || !off ? dumped : { ...dumped, annotations: 'none' as const };
       return {
         summary: [
           ...(batches === undefined ? [] : surveyNames(batches, findings)),
@@ -45,21 +49,32 @@ export const verify: KindDefinition<VerifyParams> = defineKind({
       throw new TypeError('a checked verification has a source and a window');
     const { batches, count, summary, findings, fingerprint } = await survey({
       ...context,
-      params: { ...context.params, source, startMs, stopMs, metricsPrefix, intervalMs },
+      params: {
+        ...context.params,
+        source,
+        startMs,
+        stopMs,
+        metricsPrefix,
+        intervalMs,
+        ...(via === 'import' ? { annotations: 'off' } : {}),
+      },
     });
+    const compared = batches.annotations === 'none' ? '' : ', annotations too';
     return {
-      summary: [...summary, ...surveyNames(batches, findings), `compared with ${sink}; nothing is changed`],
+      summary: [...summary, ...surveyNames(batches, findings), `compared with ${sink}${compared}; nothing is changed`],
       findings,
       fingerprint,
       expect: { batches: count },
       data: planData(batches),
-      stages: [{ name: 'move', title: 'compare, batch by batch', concurrency: UNITS_IN_FLIGHT, bulk: { count, params: { source, sink } } }],
+      stages: [
+        { name: 'move', title: 'compare, batch by batch', concurrency: UNITS_IN_FLIGHT, bulk: { count, params: { source, sink, via } } },
+      ],
     };
   },
 
   expand(_plan, stage, unit) {
-    const { source, sink } = z.object({ source: z.string(), sink: z.string() }).parse(stage.bulk!.params);
-    return [{ id: `compare-${unit}`, task: 'tsdb.compare-batch', params: { source, sink, unit }, placement: 'role' }];
+    const { source, sink, via } = z.object({ source: z.string(), sink: z.string(), via: COMPARED_VIA }).parse(stage.bulk!.params);
+    return [{ id: `compare-${unit}`, task: 'tsdb.compare-batch', params: { source, sink, via, unit }, placement: 'role' }];
   },
 
   conclude: ({ header, totals }) => nothingFound(header, 'compare') ?? conclude(header, totals, 'back'),

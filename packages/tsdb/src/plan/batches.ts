@@ -22,6 +22,8 @@ export interface BatchPlan {
   originMs?: number | undefined;
   /** How points are asked for, where that is other than raw and for all series. */
   reading?: BatchReading | undefined;
+  /** Which annotations are moved with the points; default: those of series. Global ones are with the first slice of their window. */
+  annotations?: Annotated | undefined;
   /** Folders are named by their windows. */
   folders?: FolderNames | undefined;
   /** Names in the sink, where they are others. */
@@ -29,6 +31,9 @@ export interface BatchPlan {
   /** Windows go on without an end; `metrics` and `stopMs` are then those of the planning. See `follow.ts`. */
   follow?: FollowRule | undefined;
 }
+
+/** `all`: of series and of none. */
+export type Annotated = 'all' | 'series' | 'none';
 
 export interface FollowRule {
   /** How long after its end a window is read once more. */
@@ -58,6 +63,7 @@ const schema = z.object({
   metricsPerBatch: z.int().positive().optional(),
   originMs: z.int().optional(),
   reading: z.object({ tags: z.record(z.string(), z.string()).optional(), downsample: z.string().optional() }).optional(),
+  annotations: z.enum(['all', 'series', 'none']).optional(),
   folders: z.object({ prefix: z.string(), timeZone: z.string(), kildaFrameS: z.int().positive().optional() }).optional(),
   renaming: storedRenaming.optional(),
   follow: z
@@ -94,6 +100,8 @@ export function planData(plan: BatchPlan): Json {
 export interface Batch {
   range: TimeRange;
   metrics: string[];
+  /** Annotations of no series go with it, too. */
+  globals: boolean;
 }
 
 /** Windows are aligned to multiples of the interval since the epoch (a day is a UTC day), so the first and last may be shorter. */
@@ -125,6 +133,7 @@ export function batchAt(plan: BatchPlan, unit: number): Batch {
   return {
     range: windowAt(plan, Math.floor(unit / slices)),
     metrics: plan.metrics.slice(slice * size, (slice + 1) * size),
+    globals: plan.annotations === 'all' && slice === 0,
   };
 }
 

@@ -9,36 +9,39 @@ import { defineTask } from '@longshore/core';
 import { z } from 'zod';
 import { openTsdb } from '../client/opentsdb/index.ts';
 import type { ChunkComparison } from '../client/victoriametrics/index.ts';
-import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { Comparison } from '../model.ts';
+import { GLOBAL_ANNOTATIONS } from '../model.ts';
 import { batchAt, batchPlanOf, rangeText, readingOf } from '../plan/batches.ts';
 import { namesOf } from '../plan/renaming.ts';
+import { COMPARED_VIA, comparedSink } from './compared-sink.ts';
 import { PATIENT } from './settings.ts';
 import { agreeOnTags, renamedLines } from './sink-names.ts';
 
 export interface CompareBatchParams {
   source: string;
   sink: string;
+  /** Over which the sink is written, and so what it is. */
+  via: 'import' | 'put';
   unit: number;
 }
 
 export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
   name: 'tsdb.compare-batch',
   role: 'dumper',
-  params: z.strictObject({ source: z.string(), sink: z.string(), unit: z.int().min(0) }),
+  params: z.strictObject({ source: z.string(), sink: z.string(), via: COMPARED_VIA, unit: z.int().min(0) }),
   retry: PATIENT,
   undo: { none: 'it reads the source and the sink, and changes neither' },
 
   async run(context) {
     const { params, signal } = context;
-    const { range, metrics } = batchAt(batchPlanOf(context.plan), params.unit);
+    const { range, metrics, globals } = batchAt(batchPlanOf(context.plan), params.unit);
     await using source = context.target(params.source, openTsdb);
-    await using sink = context.target(params.sink, victoriaMetrics);
+    await using sink = comparedSink(context, params.via);
     const names = namesOf(context.plan);
     let compared = 0;
     for (const metric of metrics) {
       await source.readRange(metric, range, {
-        ...readingOf(context.plan),
+        reading: { ...readingOf(context.plan).reading, ...(sink.annotated ? { annotations: true as const } : {}) },
         frame: () => {
           let parts: Buffer[] = [];
           return {
@@ -48,15 +51,15 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
             async rollback() {
               parts = [];
             },
-            async commit(frame, { points, problems, series }) {
+            async commit(frame, { points, problems, series, annotations = [] }) {
               await agreeOnTags(
                 context,
                 metric,
                 series.map(({ labels }) => labels),
               );
               const lines = names.keepsAll ? Buffer.concat(parts) : renamedLines(names, Buffer.concat(parts));
-              const found = await sink.verifyChunk(lines, { metric: names.metric(metric), range: frame, signal });
-              tellComparison(context, metric, points, found);
+              tellComparison(context, metric, points, await sink.compare(names.metric(metric), frame, lines));
+              await sink.compareAnnotations(metric, frame, annotations);
               for (const { kind, count, example } of problems)
                 context.note({ level: 'warning', row: metric, text: `${rangeText(frame)}: ${count} × ${kind}, such as ${example}` });
               compared += points;
@@ -68,6 +71,8 @@ export const compareBatch: TaskDefinition<CompareBatchParams> = defineTask({
         onRetry: () => context.count('retries', 1),
       });
     }
+    if (globals && sink.annotated)
+      await sink.compareAnnotations(GLOBAL_ANNOTATIONS, range, await source.globalAnnotations(range, { signal }));
     return undefined;
   },
 });
@@ -77,7 +82,7 @@ export function tellComparison(
   context: Pick<TaskContext<unknown>, 'tally' | 'note' | 'count'>,
   metric: string,
   points: number,
-  { comparison, foreign }: ChunkComparison,
+  { comparison, foreign }: Pick<ChunkComparison, 'comparison' | 'foreign'>,
 ): void {
   const { matched, precisionLost, missing, extra, different, examples } = comparison;
   context.tally(metric, 'dumped', points);

@@ -22,6 +22,7 @@ import { z } from 'zod';
 import type { FrameWriter, OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
+import { GLOBAL_ANNOTATIONS } from '../model.ts';
 import { annotationNotes, annotationsOf, isAnnotation } from '../plan/annotations.ts';
 import { batchAt, batchName, batchPlanOf, rangeText, readingOf } from '../plan/batches.ts';
 import type { Tallies } from './settings.ts';
@@ -42,6 +43,8 @@ export interface Reading {
   range: TimeRange;
   /** Their names; of what is followed they are asked for anew. */
   metrics(source: OpenTsdbClient): readonly string[] | Promise<readonly string[]>;
+  /** Annotations of no series, too. */
+  globals: boolean;
   /** Kept with the folder. */
   meta: Json;
   /** What of it goes into the report from here: points and what is odd, only what is odd, or nothing. */
@@ -63,11 +66,12 @@ export const dumpBatch: TaskDefinition<DumpBatchParams> = defineTask({
 
   async run(context) {
     const { params, task } = context;
-    const { range, metrics } = batchAt(batchPlanOf(context.plan), params.unit);
+    const { range, metrics, globals } = batchAt(batchPlanOf(context.plan), params.unit);
     const { points, filled } = await dumpInto(context, {
       batch: batchName(params.unit, params.redo),
       range,
       metrics: () => metrics,
+      globals,
       meta: { task: task.id, ...params },
       tells: params.tally === 'all' ? 'all' : 'nothing',
     });
@@ -151,6 +155,7 @@ async function dump(
     context.note({ level: 'info', row: rangeText(range), text: `of an earlier attempt was not trusted: ${folder.disregarded}` });
   await using source = target(params.source, openTsdb);
   await using chunks = new ChunkLane(folder);
+  if (reading.globals) await readGlobals(context, source, chunks, range);
   for (const metric of await reading.metrics(source)) {
     context.signal.throwIfAborted();
     const done = folder.entries.filter((entry) => entry.metric === metric);
@@ -199,6 +204,18 @@ class ChunkLane implements AsyncDisposable {
   }
 }
 
+/** In a chunk of their own, if there are any. */
+async function readGlobals(context: Context, source: OpenTsdbClient, chunks: ChunkLane, range: TimeRange): Promise<void> {
+  if (chunks.folder.entries.some(({ metric }) => metric === GLOBAL_ANNOTATIONS)) return;
+  const found = await source.globalAnnotations(range, { signal: context.signal });
+  if (found.length === 0) return;
+  const chunk = await chunks.begin();
+  const { startMs, stopMs } = range;
+  chunks.commit(async () => {
+    await chunk.commit({ metric: GLOBAL_ANNOTATIONS, startMs, stopMs, points: 0, series: [], notes: annotationNotes(found) });
+  });
+}
+
 async function readMetric(
   context: Context,
   source: OpenTsdbClient,
@@ -241,7 +258,10 @@ async function readMetric(
   };
   try {
     await source.readRange(metric, range, {
-      reading: { ...readingOf(context.plan).reading, annotations: true },
+      reading: {
+        ...readingOf(context.plan).reading,
+        ...(batchPlanOf(context.plan).annotations === 'none' ? {} : { annotations: true as const }),
+      },
       frame,
       signal: context.signal,
       onRetry: ({ error, action }) => retried(context, metric, error, action),
@@ -275,7 +295,8 @@ export const LEAVES_OUT: ReadonlySet<string> = new Set([
 async function tellFinished(context: Context, spool: Spool, reading: Reading): Promise<void> {
   const opening = await openForRestore(spool, context.operation.id, reading.batch);
   if (opening.state === 'removed') {
-    if (reading.tells === 'all') for (const { metric, points } of opening.tombstone.metrics) context.tally(metric, 'dumped', points);
+    if (reading.tells === 'all')
+      for (const { metric, points } of opening.tombstone.metrics) if (points > 0) context.tally(metric, 'dumped', points);
     return;
   }
   await using finished = opening.batch;
@@ -286,7 +307,7 @@ async function tellFinished(context: Context, spool: Spool, reading: Reading): P
 function tellEntries(context: Context, { tells }: Reading, entries: readonly ChunkEntry[]): void {
   if (tells === 'nothing') return;
   for (const entry of entries) {
-    if (tells === 'all') context.tally(entry.metric, 'dumped', entry.points);
+    if (tells === 'all' && entry.metric !== GLOBAL_ANNOTATIONS) context.tally(entry.metric, 'dumped', entry.points);
     const annotations = annotationsOf(entry).length;
     if (annotations > 0) context.tally(entry.metric, 'annotations', annotations);
     const problems: unknown[] = Array.isArray(entry.notes) ? entry.notes.filter((note) => !isAnnotation(note)) : [];

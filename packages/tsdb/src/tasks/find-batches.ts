@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { OtherSink } from '../errors.ts';
 import { batchPlanOf } from '../plan/batches.ts';
 import { renamingText } from '../plan/renaming.ts';
+import { COMPARED_VIA } from './compared-sink.ts';
 import { PATIENT, UNITS_IN_FLIGHT, UPKEEP_MS } from './settings.ts';
 import type { Writing } from './writing.ts';
 import { settling, WRITING, writingTask } from './writing.ts';
@@ -27,6 +28,7 @@ export interface FindBatchesParams extends Writing {
 export interface FindToCompareParams {
   from: string;
   sink: string;
+  via: 'import' | 'put';
   spool: string;
 }
 
@@ -89,12 +91,12 @@ export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({
   name: 'tsdb.find-to-compare',
   role: 'restorer',
   queue: 'restore',
-  params: z.strictObject({ from: z.string(), sink: z.string(), spool: z.string() }),
+  params: z.strictObject({ from: z.string(), sink: z.string(), via: COMPARED_VIA, spool: z.string() }),
   retry: PATIENT,
   undo: { none: 'it reads the spool, and plans what lies there; nothing outside is changed' },
 
   async run(context) {
-    const { from, sink, spool: name } = context.params;
+    const { from, sink, via, spool: name } = context.params;
     const spool = await openSpool(context.spool());
     const gone = (await (await tombstonesOf(spool, from)).batches()).length;
     if (gone > 0)
@@ -107,7 +109,7 @@ export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({
     const tasks = batches.map((batch) => ({
       id: `${batch}@${name}`,
       task: 'tsdb.compare-folder',
-      params: { from, batch, sink },
+      params: { from, batch, sink, via },
       placement: 'spool' as const,
     }));
     context.emit([

@@ -95,6 +95,7 @@ function readingOf(context: Context, { select }: FollowRule, range: TimeRange, b
       if (!complete) context.note({ level: 'warning', row: rangeText(range), text: `the list of metrics may be incomplete: ${reason}` });
       return metrics;
     },
+    globals: batchPlanOf(context.plan).annotations === 'all',
     meta: null,
     // Both readings find the same oddities; those of the later one go into the report.
     tells: tells && given.tally === 'all' ? 'problems' : 'nothing',

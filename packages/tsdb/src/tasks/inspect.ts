@@ -8,6 +8,7 @@ import { defineTask, LongshoreError } from '@longshore/core';
 import { batchSize, listBatches, openForRestore, openSpool } from '@longshore/spool';
 import { z } from 'zod';
 import { openTsdb } from '../client/opentsdb/index.ts';
+import { GLOBAL_ANNOTATIONS } from '../model.ts';
 import { batchPlanOf, readingOf } from '../plan/batches.ts';
 import { Found, foundOf, tellAll } from './inspect-found.ts';
 import { PATIENT } from './settings.ts';
@@ -91,6 +92,7 @@ export const inspectDump: TaskDefinition<InspectDumpParams> = defineTask({
         if (opening.state === 'removed') continue;
         await using batch = opening.batch;
         for (const { chunk, metric, points, length, firstMs, lastMs } of batch.entries) {
+          if (metric === GLOBAL_ANNOTATIONS) continue;
           const found = foundOf(metrics, metric);
           found.points += points;
           found.chunks += 1;

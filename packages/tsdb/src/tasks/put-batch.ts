@@ -11,7 +11,7 @@ import { defineTask } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
 import { z } from 'zod';
 import { openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
-import { moveAnnotations, tellAnnotations } from './annotations.ts';
+import { lookForAnnotations, moveAnnotations, tellAnnotations } from './annotations.ts';
 import { tellExamples } from './compare-batch.ts';
 import type { PutFacts } from './prove-put.ts';
 import { putFacts } from './prove-put.ts';
@@ -67,14 +67,17 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       tellRemoved(context, opening.tombstone);
+      if (params.tally !== 'none')
+        tellAnnotations(context, opening.tombstone, (await putFacts(context)).serves === 'opentsdb' ? new Map() : undefined);
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
+    const facts = await putFacts(context);
+    let found: Awaited<ReturnType<typeof moveAnnotations>> | undefined;
     if (opening.state === 'ready') {
-      const facts = await putFacts(context);
       await using reader = putReader(context, facts, facts.verifyUrl ?? params.verifyUrl);
       await send(context, batch, facts, reader);
-      if (facts.serves === 'opentsdb') await moveAnnotations(context, batch);
+      if (facts.serves === 'opentsdb') found = await moveAnnotations(context, batch);
       if (params.verify && reader !== undefined) await compareAll(context, batch, reader);
       await batch.markVerified({ readBack: params.verify && reader !== undefined });
     }
@@ -82,7 +85,10 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
       const progress = batch.progress(chunk);
       tellOnce(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
     }
-    if (params.tally !== 'none') tellAnnotations(context, batch, (await putFacts(context)).serves === 'opentsdb');
+    if (params.tally !== 'none') {
+      if (facts.serves === 'opentsdb') found ??= await lookForAnnotations(context, batch);
+      tellAnnotations(context, batch, found);
+    }
     return { output: { points: batch.totals.points } };
   },
 });

@@ -61,12 +61,13 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
     const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       tellRemoved(context, opening.tombstone);
+      if (params.tally !== 'none') tellAnnotations(context, opening.tombstone);
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
     if (opening.state === 'ready') await bringIn(context, batch);
     tell(context, batch);
-    if (params.tally !== 'none') tellAnnotations(context, batch, false);
+    if (params.tally !== 'none') tellAnnotations(context, batch);
     return { output: { points: batch.totals.points } };
   },
 });

@@ -4,6 +4,7 @@ import type { BatchView, RestoreOpening } from '@longshore/spool';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { viewLines } from '../client/victoriametrics/lines.ts';
 import { CannotRename, WouldMerge } from '../errors.ts';
+import { GLOBAL_ANNOTATIONS } from '../model.ts';
 import { annotationsOf } from '../plan/annotations.ts';
 import { batchPlanOf } from '../plan/batches.ts';
 import type { SinkNames } from '../plan/renaming.ts';
@@ -41,6 +42,7 @@ export async function openNamed(context: Context, from: string, batch: string): 
     const byMetric = new Map<string, Set<string>>();
     for (const entry of plain.entries) {
       const { chunk, metric, points } = entry;
+      if (metric === GLOBAL_ANNOTATIONS) continue;
       const labels = byMetric.get(metric) ?? new Set<string>();
       byMetric.set(metric, labels);
       if (points > 0) for (const series of await plain.digests(chunk)) labels.add(series.labels);

@@ -41,6 +41,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
     const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       for (const { metric, points } of opening.tombstone.metrics) tell(context, metric, points);
+      if (params.tally !== 'none') tellAnnotations(context, opening.tombstone);
       return undefined;
     }
     await using batch = opening.batch;
@@ -89,7 +90,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
       await batch.markVerified({ readBack: true });
     }
     for (const { metric, points } of batch.entries) tell(context, metric, points);
-    if (params.tally !== 'none') tellAnnotations(context, batch, false);
+    if (params.tally !== 'none') tellAnnotations(context, batch);
     return undefined;
   },
 });

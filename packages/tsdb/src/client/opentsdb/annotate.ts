@@ -17,7 +17,8 @@ const KNOWN = /already exists with UID:\s*([\dA-Fa-f]+)/;
 const Assigned = z.record(z.string(), z.record(z.string(), z.string()));
 
 export interface Annotation {
-  tsuid: string;
+  /** Absent: of no series. */
+  tsuid?: string;
   fields: Readonly<Record<string, unknown>>;
 }
 

@@ -30,9 +30,11 @@ export interface FoundInOpenTsdb {
   comparison: Comparison;
   /** Import lines of exactly the missing points. */
   missingLines: Buffer[];
+  /** Points in the sink that were not sent, in series that were (`points`) and in others (`foreign`). */
+  others: { points: number; foreign: number };
 }
 
-/** `lines`: what was sent. Points of other series of the metric, and points in the sink at other times, are not counted against it. */
+/** `lines`: what was sent. Points of other series of the metric, and points in the sink at other times, are counted by themselves. */
 export async function compareWithOpenTsdb(
   sink: OpenTsdbClient,
   metric: string,
@@ -102,7 +104,13 @@ function compare(sent: Points, found: Points): FoundInOpenTsdb {
     for (let from = 0; from < missing.length; from += MAX_POINTS_PER_LINE)
       missingLines.push(lineOf(labels, missing.slice(from, from + MAX_POINTS_PER_LINE)));
   }
-  return { comparison: result, missingLines };
+  const others = { points: 0, foreign: 0 };
+  for (const [key, { at }] of found) {
+    const ours = sent.get(key)?.at;
+    if (ours === undefined) others.foreign += at.size;
+    else for (const time of at.keys()) if (!ours.has(time)) others.points += 1;
+  }
+  return { comparison: result, missingLines, others };
 }
 
 function lineOf(labels: string, points: readonly [number, string][]): Buffer {

@@ -13,6 +13,7 @@ import type { FrameSummary, LineSink, SeriesDigest, SourceAnnotation, SourceProb
 import { addedHashes, hashText } from '../../point-hash.ts';
 import * as byte from './bytes.ts';
 import { ErrorInReply, MalformedReply, TruncatedReply } from './errors.ts';
+import { annotationMs } from './global-annotations.ts';
 import { ReplyInput } from './input.ts';
 import { LineHead, rewritten } from './labels.ts';
 import { Lines } from './lines.ts';
@@ -85,7 +86,7 @@ export interface FoundAnnotation extends Omit<SourceAnnotation, 'labels'> {
 
 export type ScannedFrame = Omit<FrameSummary, 'replyBytes' | 'annotations'> & { found: FoundAnnotation[] };
 
-/** Undefined when it is none. Times of up to 10 digits are seconds, as everywhere in OpenTSDB. */
+/** Undefined when it is none. */
 function annotationIn(bytes: Buffer): FoundAnnotation | undefined {
   if (!isUtf8(bytes)) return undefined;
   let value: unknown;
@@ -96,9 +97,8 @@ function annotationIn(bytes: Buffer): FoundAnnotation | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const { tsuid, ...fields } = value as Record<string, unknown>;
-  const { startTime } = fields;
-  if (typeof startTime !== 'number' || !Number.isSafeInteger(startTime) || typeof tsuid !== 'string') return undefined;
-  return { tsuid, startMs: startTime > 0xffff_ffff ? startTime : startTime * 1000, fields };
+  const startMs = annotationMs(fields);
+  return startMs === undefined || typeof tsuid !== 'string' ? undefined : { tsuid, startMs, fields };
 }
 
 export class ReplyScanner {

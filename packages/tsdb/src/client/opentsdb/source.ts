@@ -14,6 +14,7 @@ import { discover } from './discovery.ts';
 import { BadSourceSettings, MalformedReply, NoRawReads } from './errors.ts';
 import type { RangeOptions, RangeSummary } from './frames.ts';
 import { readRange } from './frames.ts';
+import { globalQuery, globalsIn } from './global-annotations.ts';
 import { inOneRow, needsParts, readInParts } from './in-parts.ts';
 import type { Part } from './parts.ts';
 import { listedSeries } from './parts.ts';
@@ -59,6 +60,8 @@ export interface OpenTsdbClient extends AsyncDisposable {
   probe(options?: { signal?: AbortSignal }): Promise<SourceProbe>;
   /** Every metric whose name begins with the prefix. */
   metrics(prefix: string, options?: { signal?: AbortSignal }): Promise<Discovery>;
+  /** Annotations of no series that begin in a half-open range. Of a server that does not list them an error that is not retryable. */
+  globalAnnotations(range: TimeRange, options?: { signal?: AbortSignal }): Promise<SourceAnnotation[]>;
   /**
    * Raw points of all series of a metric in a half-open range, as import lines. One request, no retry. After a failure the
    * sink is no longer in use, and what it was given counts for nothing.
@@ -156,6 +159,14 @@ export class OpenTsdbSource implements OpenTsdbClient {
       return names.data;
     };
     return discover(prefix, suggest, special.success ? special.data['tsd.core.tag.allow_specialchars'] : '');
+  }
+
+  async globalAnnotations(range: TimeRange, options: { signal?: AbortSignal } = {}): Promise<SourceAnnotation[]> {
+    const what = `global annotations of ${this.name}`;
+    const reply = await this.#ask('/api/annotations', globalQuery(range), what, SERIES_REPLY_BYTES, options.signal, false);
+    const found = globalsIn(reply, range);
+    if (found === undefined) throw MalformedReply({ what, at: 0, reason: 'it is no list of annotations' });
+    return found;
   }
 
   async readFrame(metric: string, range: TimeRange, sink: LineSink, options: ReadOptions = {}): Promise<FrameSummary> {
