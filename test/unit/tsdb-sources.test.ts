@@ -72,6 +72,23 @@ test('an OpenTSDB of 2.2 gives the same series as one that can be read raw', asy
   expect(found).toEqual(await linesOf(new_.url, 'kilda.a'));
 });
 
+test.each([undefined, { 'a:b': 'x' }])(
+  'an OpenTSDB of 2.2 gives also series whose names mean something in a query, tags asked for: %j',
+  async (tags) => {
+    await using old = await startOpenTsdb({ version: '2.2', specialCharacters: ':{},| ()=' });
+    await using new_ = await startOpenTsdb({ specialCharacters: ':{},| ()=' });
+    for (const { store } of [old, new_])
+      for (const metric of ['kilda:a{b},c|d', 'kilda.plain'])
+        for (let at = 0; at < 45; at++)
+          store.put(metric, { 'a:b': at < 40 ? `v|{${at}},` : 'x', host: `h:${at}` }, START_MS + at, String(at));
+    for (const metric of ['kilda:a{b},c|d', 'kilda.plain']) {
+      const found = await linesOf(old.url, metric, tags);
+      expect(found.length).toBe(tags === undefined ? 45 : 5);
+      expect(found).toEqual(await linesOf(new_.url, metric, tags));
+    }
+  },
+);
+
 /** Hours of a metric that has no tag in common, one of few values, one of many, and one that cannot be asked for by its values. */
 function fillMany(store: { put(metric: string, tags: Record<string, string>, ms: number, value: string): void }): void {
   for (let at = 0; at < 400; at++)

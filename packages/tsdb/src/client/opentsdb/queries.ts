@@ -66,7 +66,15 @@ export function frameQuery(metric: string, frame: TimeRange, reading: Reading = 
     const queries = [
       { aggregator, metric, ...(downsample === undefined ? {} : { downsample }), ...(filters.length === 0 ? {} : { filters }) },
     ];
-    const body = JSON.stringify({ ...times, msResolution: true, noAnnotations: reading.annotations !== true, queries });
+    // Of a POST the flag in the address does nothing.
+    const showTSUIDs = reading.flags?.show_tsuids !== undefined;
+    const body = JSON.stringify({
+      ...times,
+      msResolution: true,
+      noAnnotations: reading.annotations !== true,
+      ...(showTSUIDs ? { showTSUIDs } : {}),
+      queries,
+    });
     return { method: 'POST', path: '/api/query', query: flags, body, asked };
   }
   const braces = tags.length === 0 ? '' : `{${tags.map(([key, value]) => `${key}=${value}`).join(',')}}`;

@@ -307,8 +307,11 @@ export class OpenTsdbSource implements OpenTsdbClient {
   async #readBySeries(metric: string, frame: TimeRange, sink: LineSink, options: ReadOptions): Promise<FrameSummary> {
     const { reading = {} } = options;
     const what = `series of ${metric} from ${this.name}`;
-    const { path, query } = frameQuery(metric, frame, seriesReading(reading.tags));
-    const reply = await this.#ask(path, query, what, SERIES_REPLY_BYTES, options.signal, false, metric);
+    const { path, query, body } = frameQuery(metric, frame, seriesReading(reading.tags));
+    const reply = await this.#ask(path, query, what, SERIES_REPLY_BYTES, options.signal, false, {
+      metric,
+      ...(body === undefined ? {} : { body }),
+    });
     const tsuids = tsuidsIn(reply);
     if (tsuids === undefined) throw MalformedReply({ what, at: 0, reason: 'it does not name the series' });
     return this.#readNamed(metric, frame, sink, tsuids, options);
@@ -374,16 +377,17 @@ export class OpenTsdbSource implements OpenTsdbClient {
     maxBytes: number,
     signal: AbortSignal | undefined,
     optional: boolean,
-    metric?: string,
+    { metric, body }: { metric?: string; body?: string } = {},
   ): Promise<unknown> {
     const request: HttpRequest = {
-      method: 'GET',
+      method: body === undefined ? 'GET' : 'POST',
       path,
       query,
-      headers: { 'accept-encoding': this.#accept },
+      headers: { 'accept-encoding': this.#accept, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       deadlineMs: this.settings.deadlineMs,
       what,
     };
+    if (body !== undefined) request.body = body;
     const ending = signal ?? this.#deps.signal;
     if (ending !== undefined) request.signal = ending;
     const reply = await this.#http.request(request);
