@@ -1,20 +1,17 @@
 /**
  * Finds what a dump has left in one spool and plans its restore.
  *
- * Changes: a small file that says into which sink the dump goes. Twice is harmless: it is only ever written with the same text.
+ * Changes: nothing. Twice is harmless.
  */
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Json, StageSpec, TaskDefinition } from '@longshore/core';
+import type { StageSpec, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import type { Spool } from '@longshore/spool';
 import { listBatches, openSpool, tombstonesOf } from '@longshore/spool';
 import { z } from 'zod';
-import { OtherSink } from '../errors.ts';
-import { batchPlanOf } from '../plan/batches.ts';
-import { renamingText } from '../plan/renaming.ts';
 import { COMPARED_VIA } from './compared-sink.ts';
 import { PATIENT, UNITS_IN_FLIGHT, UPKEEP_MS } from './settings.ts';
+import { checkClaim } from './sink-claim.ts';
+import { agreeOnBatch } from './sink-names.ts';
 import type { Writing } from './writing.ts';
 import { settling, WRITING, writingTask } from './writing.ts';
 
@@ -45,7 +42,12 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
     const spool = await openSpool(context.spool());
     const batches = await finished(spool, from);
     if (batches.length === 0) return { output: { batches: 0 } };
-    await claimFor(join(spool.root, from, 'sink'), from, claimOf(context.plan, writing), `${context.operation.id}-${context.generation}`);
+    await checkClaim(spool, from, context.plan, writing);
+    // Tags that would become one are in the folders: what is refused for them is refused whole, before anything is sent.
+    for (const batch of batches) {
+      context.signal.throwIfAborted();
+      await agreeOnBatch(context, spool, from, batch);
+    }
     const stage: StageSpec = {
       name: 'restore',
       title: `restore ${batches.length} batches of ${from} from ${name}`,
@@ -62,29 +64,6 @@ export const findBatches: TaskDefinition<FindBatchesParams> = defineTask({
     return { output: { batches: batches.length } };
   },
 });
-
-/** The sink, and what else must be the same when part of a dump has been sent already. */
-function claimOf(plan: Json, { sink, via }: Writing): string {
-  const { renaming } = batchPlanOf(plan);
-  const form = via === 'lines' || via === 'text' ? `, as ${via}` : '';
-  return `${sink}${form}${renaming === undefined ? '' : `, with other names (${renamingText(renaming)})`}`;
-}
-
-/** One dump goes into one sink: its folders keep account of what that sink has acknowledged. */
-async function claimFor(path: string, from: string, sink: string, attempt: string): Promise<void> {
-  // Whole before it has its name: a worker killed in between must not leave a claim that says nothing.
-  const draft = `${path}.${attempt}`;
-  await writeFile(draft, sink);
-  try {
-    await link(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const before = (await readFile(path, 'utf8')).trim();
-    if (before !== sink) throw OtherSink({ from, before, now: sink }, { cause: error });
-  } finally {
-    await rm(draft, { force: true });
-  }
-}
 
 /** Changes: nothing. */
 export const findToCompare: TaskDefinition<FindToCompareParams> = defineTask({

@@ -21,6 +21,7 @@ import { PutWriter } from './put-writer.ts';
 import { waitOut } from './restore-batch.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
+import { claimSink } from './sink-claim.ts';
 import { openNamed } from './sink-names.ts';
 import { tellRestored } from './tell-restored.ts';
 
@@ -75,6 +76,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     const facts = await putFacts(context);
     let found: Awaited<ReturnType<typeof moveAnnotations>> | undefined;
     if (opening.state === 'ready') {
+      await claimSink(context, params.from, { sink: params.sink, via: 'put' });
       await using reader = putReader(context, facts, facts.verifyUrl ?? params.verifyUrl);
       await send(context, batch, facts, reader);
       if (facts.serves === 'opentsdb') found = await moveAnnotations(context, batch);

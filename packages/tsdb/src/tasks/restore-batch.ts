@@ -18,6 +18,7 @@ import { tellExamples } from './compare-batch.ts';
 import { sinkFacts } from './prove-sink.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
+import { claimSink } from './sink-claim.ts';
 import { SinkGate } from './sink-gate.ts';
 import { openNamed } from './sink-names.ts';
 import { groupChunks, SinkWriter } from './sink-writer.ts';
@@ -65,7 +66,10 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
-    if (opening.state === 'ready') await bringIn(context, batch);
+    if (opening.state === 'ready') {
+      await claimSink(context, params.from, { sink: params.sink, via: 'import' });
+      await bringIn(context, batch);
+    }
     tell(context, batch);
     if (params.tally !== 'none') tellAnnotations(context, batch);
     return { output: { points: batch.totals.points } };

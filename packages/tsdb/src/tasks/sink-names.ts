@@ -1,6 +1,6 @@
 /** Batches under the names they get in the sink, and the promise that no two series become one. */
 import type { TaskContext, TaskDefinition } from '@longshore/core';
-import type { BatchView, RestoreOpening } from '@longshore/spool';
+import type { BatchView, RestoreOpening, Spool } from '@longshore/spool';
 import { openForRestore, openSpool } from '@longshore/spool';
 import { viewLines } from '../client/victoriametrics/lines.ts';
 import { CannotRename, WouldMerge } from '../errors.ts';
@@ -35,22 +35,32 @@ export async function openNamed(context: Context, from: string, batch: string): 
   const spool = await openSpool(context.spool());
   const names = namesOf(context.plan);
   if (names.keepsAll) return openForRestore(spool, from, batch);
-  if (names.touchesTags) {
-    const opening = await openForRestore(spool, from, batch);
-    if (opening.state === 'removed') return opening;
-    await using plain = opening.batch;
-    const byMetric = new Map<string, Set<string>>();
-    for (const entry of plain.entries) {
-      const { chunk, metric, points } = entry;
-      if (metric === GLOBAL_ANNOTATIONS) continue;
-      const labels = byMetric.get(metric) ?? new Set<string>();
-      byMetric.set(metric, labels);
-      if (points > 0) for (const series of await plain.digests(chunk)) labels.add(series.labels);
-      for (const annotation of annotationsOf(entry)) labels.add(annotation.labels);
-    }
-    for (const [metric, labels] of byMetric) await agreeOnTags(context, metric, labels);
+  const removed = await agreeOnBatch(context, spool, from, batch);
+  return removed ?? openForRestore(spool, from, batch, viewOf(names));
+}
+
+/** Looks at the tags of a batch, where they get other names: see `agreeOnTags`. Returns its opening where it has been put away already. */
+export async function agreeOnBatch(
+  context: Pick<Context, 'plan' | 'store' | 'operation'>,
+  spool: Spool,
+  from: string,
+  batch: string,
+): Promise<RestoreOpening | undefined> {
+  if (!namesOf(context.plan).touchesTags) return undefined;
+  const opening = await openForRestore(spool, from, batch);
+  if (opening.state === 'removed') return opening;
+  await using plain = opening.batch;
+  const byMetric = new Map<string, Set<string>>();
+  for (const entry of plain.entries) {
+    const { chunk, metric, points } = entry;
+    if (metric === GLOBAL_ANNOTATIONS) continue;
+    const labels = byMetric.get(metric) ?? new Set<string>();
+    byMetric.set(metric, labels);
+    if (points > 0) for (const series of await plain.digests(chunk)) labels.add(series.labels);
+    for (const annotation of annotationsOf(entry)) labels.add(annotation.labels);
   }
-  return openForRestore(spool, from, batch, viewOf(names));
+  for (const [metric, labels] of byMetric) await agreeOnTags(context, metric, labels);
+  return undefined;
 }
 
 /**

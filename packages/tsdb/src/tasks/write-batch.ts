@@ -18,6 +18,7 @@ import { batchPlanOf, batchRange } from '../plan/batches.ts';
 import { tellAnnotations } from './annotations.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES } from './settings.ts';
+import { claimSink } from './sink-claim.ts';
 import { openNamed } from './sink-names.ts';
 
 export interface WriteBatchParams {
@@ -79,6 +80,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
         await rm(`${path}.part`);
         throw FileTaken({ path });
       }
+      await claimSink(context, params.from, params);
       await rename(`${path}.part`, path);
       await settleNames(folder.path);
       for (const { chunk, points } of batch.entries) {
