@@ -99,6 +99,30 @@ test('files that --via lines and --via text have written: series, and the byte o
   });
 });
 
+test.each([
+  ['a.jsonl', '"values":[1,x]', '"x" is no number'],
+  ['a.jsonl', '"values":[1,]', '"" is no number'],
+  ['a.jsonl', '"timestamps":[1,]', '"" is no time'],
+  ['a.jsonl', '"timestamps":[1,0x10]', '"0x10" is no time'],
+  ['a.jsonl', '"__name__":"kilda.a"x', 'no JSON line of a series'],
+  ['a.jsonl', '"__name__":"kilda.a","__name__":"kilda.b"', 'no JSON line of a series'],
+])('in %s, %s is damage', async (name, part, reason) => {
+  const whole = `{"metric":{"__name__":"kilda.a"},"values":[1,null],"timestamps":[${START_MS},${START_MS + 1}]}\n`;
+  const key = part.slice(0, part.indexOf(':') + 1);
+  const line = whole.replace(new RegExp(`${key}(\\[.*?\\]|"kilda.a")`), part);
+  await writeFile(join(path, name), `${whole}${line}`);
+  const { rows, notes } = await attempt('tsdb.inspect-folder', { folder: pathToFileURL(path).href });
+  expect(rows['kilda.a']).toMatchObject({ points: 2, damaged: 0 });
+  expect(rows[name]?.damaged).toBe(1);
+  expect(notes.find(({ level }) => level === 'error')?.text).toMatch(new RegExp(`byte ${whole.length}: .*${reason}`));
+});
+
+test('a row that lost the CR before its line feed is damage here as it is for a restore', async () => {
+  await writeFile(join(path, 'kilda.a.ndjson'), `${START_MS / 1000}.0|kilda.a|{'host': 'one'}|12\n`);
+  const { rows } = await attempt('tsdb.inspect-folder', { folder: pathToFileURL(path).href });
+  expect(rows['kilda.a']).toMatchObject({ points: 0, damaged: 1 });
+});
+
 test('a VictoriaMetrics: series and points of the window, and those that are there twice', async () => {
   await using sink = await startVictoriaMetrics({});
   const send = async (host: string, seconds: number[]): Promise<void> => {

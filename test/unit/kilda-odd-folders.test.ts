@@ -58,6 +58,40 @@ test('a restore that broke off is remembered until its own sink has everything, 
   await expect(readFile(mark)).rejects.toThrow('ENOENT');
 });
 
+test('notes of a restore that cannot be read are refused before anything is sent', async () => {
+  await writeFile(join(path, 'kilda.a.ndjson'), row(0, '1'));
+  await using sink = await startOpenTsdb();
+  for (const [name, text, said] of [
+    ['.restoring.json', '{"sinks": ["http', 'does not say which sinks are in doubt'],
+    ['.restoring.json', '{}', 'does not say which sinks are in doubt'],
+    ['kilda.a.ndjson.rmeta.json', '{"offset": -1}', 'does not say how far the restore has come'],
+    ['kilda.a.ndjson.rmeta.json', `{"offset": ${row(0, '1').length + 1}}`, 'are said to be restored'],
+  ] as const) {
+    await writeFile(join(path, name), text);
+    await expect(restore(sink.url)).rejects.toMatchObject({ code: 'LSH_TSDB_FOLDER', message: expect.stringContaining(said) });
+    await rm(join(path, name));
+  }
+  expect(sink.store.series('kilda.a')).toEqual([]);
+});
+
+test('a restore that is said to have come into the middle of a row makes no row of its end', async () => {
+  await writeFile(join(path, 'kilda.a.ndjson'), `${row(0, '1')}${row(1, '2')}`);
+  await writeFile(join(path, 'kilda.a.ndjson.rmeta.json'), '{"offset": 2}');
+  await using sink = await startOpenTsdb();
+  const told = await restore(sink.url);
+  expect(told.tallies).toEqual({ restored: 1, unsendable: 1 });
+  expect(told.notes.map(({ text }) => text).join()).toContain('it is the end of a row');
+  expect(sink.store.series('kilda.a')[0]!.range(0, 1e15).text(0)).toBe('2.0');
+});
+
+test('a last row that the original sent without its line end is not told of as another', async () => {
+  const first = row(0, '1');
+  await writeFile(join(path, 'kilda.a.ndjson'), `${first}${row(1, '2')}`);
+  await writeFile(join(path, 'kilda.a.ndjson.rmeta.json'), `{"offset": ${first.length - 2}}`);
+  await using sink = await startOpenTsdb();
+  expect((await restore(sink.url)).tallies).toEqual({ restored: 1 });
+});
+
 test('files are found however their ending is spelled, and each has its own place to go on', async () => {
   await writeFile(join(path, 'one.NDJSON'), row(0, '1'));
   await writeFile(join(path, 'two.NdJson'), row(1, '2'));

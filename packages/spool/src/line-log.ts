@@ -146,10 +146,13 @@ export class LineAppender {
     return this.#append(Buffer.concat(values.map((value) => encodeLine(value))));
   }
 
-  /** The first line of a new writer: on a line of its own, whatever the file ends with. The empty line before it counts as broken. */
+  /**
+   * The first line of a new writer: on a line of its own, whatever the file ends with. What stands before it counts as broken, also where a
+   * torn line lacked nothing but its line feed: nobody has read it so far.
+   */
   async takeOver(value: object): Promise<void> {
     const line = encodeLine(value);
-    await this.#append(this.size === 0 ? line : Buffer.concat([Buffer.from('\n'), line]));
+    await this.#append(this.size === 0 ? line : Buffer.concat([Buffer.from('-\n'), line]));
   }
 
   /** Ends whatever torn line the file may end with. */

@@ -189,6 +189,23 @@ test('a half dump that cannot be what we wrote is begun anew, and the damage is 
   expect(again.entries).toEqual([]);
 });
 
+test('a line that lacked only its line feed is not made a whole one by the next attempt', async () => {
+  const spool = await temporarySpool();
+  const first = await openHalf(spool, 'b1', 1);
+  await dumpChunk(first, 0);
+  await first.close();
+  await (await openHalf(spool, 'b1', 2)).close();
+  const path = join(spool.root, OPERATION, 'b1.dumping', 'manifest');
+  const text = await readFile(path);
+  // The last line says behind which byte it goes on; with less before it, that cannot be.
+  await writeFile(path, Buffer.concat([text.subarray(0, 20), text.subarray(40, -1)]));
+  const third = await openHalf(spool, 'b1', 3);
+  expect(third.entries).toEqual([]);
+  await dumpChunk(third, 0);
+  await third.finish();
+  expect(await (await openReady(spool, 'b1')).check()).toEqual([]);
+});
+
 test('a ready folder that lost its end goes back to being dumped, and keeps its chunks', async () => {
   const spool = await temporarySpool();
   await dumpBatch(spool, 'b1', 3);

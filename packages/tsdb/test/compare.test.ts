@@ -349,3 +349,20 @@ describe('whatever is damaged', () => {
     expect(second.comparison).toMatchObject({ points: expected.points, missing: 0, extra: 0, different: expected.different });
   });
 });
+
+describe('lines that are not whole', () => {
+  const sent = series(A, ['1', '2', '3']);
+  const settledLater = series({ host: 'h1', __name__: 'kilda.a' }, ['1', '2', '3']);
+  const foreign = series({ __name__: 'kilda.a', host: 'h2' }, ['1', '2']);
+
+  it.each([
+    ['a comma behind the last time', settledLater.replace('000]}', '000,]}')],
+    ['a comma behind the last value', settledLater.replace('3]', '3,]')],
+    ['more values than times', settledLater.replace('1,2', '1,2,2')],
+    ['fewer values than times', settledLater.replace('1,2', '1')],
+    ['a time that is none', settledLater.replace(String(T0), 'x')],
+    ['a series of its own with more values than times', foreign.replace('1,2', '1,2,2')],
+  ])('%s is refused', async (_, found) => {
+    await expect(compared(sent, found, { sink: 'vm' })).rejects.toMatchObject({ code: 'LSH_VM_EXPORT' });
+  });
+});

@@ -1,5 +1,6 @@
 import { fc, test as prop } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
+import { labelPairs } from '../src/client/labels.ts';
 import { flagDurationMs, risen } from '../src/client/victoriametrics/counters.ts';
 import { canonicalKey, SeriesKeys } from '../src/client/victoriametrics/labels.ts';
 import { countItems, viewLines, wholeLines } from '../src/client/victoriametrics/lines.ts';
@@ -70,6 +71,27 @@ describe('labels', () => {
       expect(keys.keyAt(forwardText, 0, forwardText.length)).toBe(canonicalKey(String(forwardText), 'vm'));
     },
   );
+
+  it.each([
+    ['{"a":"1","a":"2"}', 'a label stands there twice'],
+    ['{"a":"1","\\u0061":"2"}', 'a label stands there twice'],
+    ['{"a":"1"x,"b":"2"}', 'no object of texts'],
+    ['{,"a":"1"}', 'no object of texts'],
+    ['{"a":"1",}', 'no object of texts'],
+    ['{"a":1}', 'no object of texts'],
+    ['["a"]', 'no object of texts'],
+    ['', 'no object of texts'],
+    ['{"a":"\\x"}', 'no text of JSON'],
+  ])('%s are none', (text, reason) => {
+    for (const read of [canonicalKey, labelPairs])
+      expect(() => read(text, 'the sink')).toThrow(new RegExp(`what the sink exports is not whole: .*${reason}`));
+  });
+
+  it('are the same as pairs and as JSON', () =>
+    expect(labelPairs('{"b":"\\u00e9\\"","1":""}')).toEqual([
+      ['b', 'é"'],
+      ['1', ''],
+    ]));
 
   it('differ when a text moves from one to the other', () => {
     expect(canonicalKey('{"a":"b\\",\\"c"}', 'vm')).not.toBe(canonicalKey('{"a":"b","c":""}', 'vm'));

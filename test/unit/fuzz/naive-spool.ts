@@ -156,7 +156,7 @@ function seriesOf({ digests, pointHashes, points, series }: Fields, labels: read
   while (digests.length > found.length * 3) {
     const [index, held, sum] = digests.slice(found.length * 3);
     const text = count(index) ? labels[index] : undefined;
-    const pointsHash = (pointHashes as unknown[] | undefined)?.[found.length] ?? '';
+    const pointsHash = pointHashes === undefined ? '' : (pointHashes as unknown[])[found.length];
     if (text === undefined || !count(held) || !hash(sum) || (pointsHash !== '' && !hash(pointsHash))) return undefined;
     found.push({ labels: text, points: held, hash: sum, ...(pointsHash === '' ? {} : { pointsHash: pointsHash as string }) });
   }

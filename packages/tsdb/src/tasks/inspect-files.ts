@@ -8,10 +8,10 @@ import type { TaskDefinition } from '@longshore/core';
 import { defineTask, LongshoreError } from '@longshore/core';
 import { z } from 'zod';
 import type { FileForm } from '../client/kilda/index.ts';
-import { fileLines, kildaFolder, lineText, parseRow } from '../client/kilda/index.ts';
+import { fileLines, kildaFolder, lineText, rowIn } from '../client/kilda/index.ts';
 import { labelPairs, seriesKey } from '../client/labels.ts';
 import { parseImportText } from '../client/opentsdb/index.ts';
-import { countItems, MAX_LINE_BYTES, viewLine } from '../client/victoriametrics/lines.ts';
+import { MAX_LINE_BYTES, viewLine } from '../client/victoriametrics/lines.ts';
 import { type Found, foundOf, MAX_NOTES, tellAll } from './inspect-found.ts';
 import { PATIENT } from './settings.ts';
 
@@ -32,11 +32,14 @@ interface Held {
 type Reader = (line: Buffer, path: string) => Held | { wrong: string } | undefined;
 
 const NEWLINE = 10;
+/** In ms, up to the year 5138. */
+const TIME = /^-?\d{1,14}$/;
+/** As exports have them: `null` where there is no number, infinities in quotes. */
+const VALUE = /^(?:-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|null|"(?:NaN|-?Infinity)")$/;
 
 const READERS: Readonly<Record<Exclude<FileForm, 'part'>, Reader>> = {
   rows(line) {
-    const text = lineText(line);
-    const row = text === '' ? undefined : parseRow(text);
+    const row = lineText(line) === '' ? undefined : rowIn(line);
     return row === undefined || 'wrong' in row ? row : pointOf(row);
   },
   text(line) {
@@ -56,19 +59,22 @@ function heldIn(line: Buffer, path: string): Held | { wrong: string } {
     const pairs = labelPairs(line.toString('utf8', view.labelsStart, view.labelsEnd));
     const metric = pairs.find(([key]) => key === '__name__')?.[1] ?? '';
     if (metric === '') return { wrong: 'the metric has no name' };
-    const times = line.toString('latin1', view.timesStart, view.timesEnd).split(',').map(Number);
-    const values = countItems(line, view.valuesStart, view.valuesEnd);
-    if (times.length !== values) return { wrong: `it has ${values} values for ${times.length} times` };
-    if (!times.every(Number.isSafeInteger)) return { wrong: 'one of its times is none' };
+    const times = line.toString('latin1', view.timesStart, view.timesEnd).split(',');
+    const values = line.toString('latin1', view.valuesStart, view.valuesEnd).split(',');
+    if (times.length !== values.length) return { wrong: `it has ${values.length} values for ${times.length} times` };
+    const badTime = times.find((time) => !TIME.test(time));
+    if (badTime !== undefined) return { wrong: `"${badTime.slice(0, 40)}" is no time` };
+    const badValue = values.find((value) => !VALUE.test(value));
+    if (badValue !== undefined) return { wrong: `"${badValue.slice(0, 40)}" is no number` };
     let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const time of times) {
-      firstMs = Math.min(firstMs, time);
-      lastMs = Math.max(lastMs, time);
+      firstMs = Math.min(firstMs, Number(time));
+      lastMs = Math.max(lastMs, Number(time));
     }
     const tags = pairs.filter(([key]) => key !== '__name__');
-    return { metric, series: seriesKey(tags), points: values, firstMs, lastMs };
+    return { metric, series: seriesKey(tags), points: values.length, firstMs, lastMs };
   } catch (error) {
-    if (!(error instanceof LongshoreError) && !(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof LongshoreError)) throw error;
     return { wrong: 'it is no JSON line of a series' };
   }
 }

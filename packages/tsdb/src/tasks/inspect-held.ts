@@ -46,7 +46,7 @@ export const inspectHeld: TaskDefinition<InspectHeldParams> = defineTask({
       for await (const block of source.exportRange({ metric, range, signal }))
         for (const view of viewLines(block, name)) {
           const labels = block.toString('utf8', view.labelsStart, view.labelsEnd);
-          if (!keys.has(labels)) keys.set(labels, keyOf(labels, reading?.tags));
+          if (!keys.has(labels)) keys.set(labels, keyOf(labels, name, reading?.tags));
           const key = keys.get(labels);
           if (key === undefined) continue;
           const times = block.toString('latin1', view.timesStart, view.timesEnd).split(',').map(Number);
@@ -76,8 +76,8 @@ export const inspectHeld: TaskDefinition<InspectHeldParams> = defineTask({
 });
 
 /** Undefined for a series that was not asked for. */
-function keyOf(labels: string, tags: Readonly<Record<string, string>> | undefined): string | undefined {
-  const pairs = labelPairs(labels);
+function keyOf(labels: string, whose: string, tags: Readonly<Record<string, string>> | undefined): string | undefined {
+  const pairs = labelPairs(labels, whose);
   if (tags !== undefined && !hasTags({ tags: Object.fromEntries(pairs) }, tags)) return undefined;
   return seriesKey(pairs);
 }

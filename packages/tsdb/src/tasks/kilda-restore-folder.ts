@@ -7,12 +7,24 @@
  * That a batch may have been sent stands in the folder, so that a later operation knows of it, too.
  */
 import { stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import { pauseBefore } from '@longshore/http';
 import { z } from 'zod';
 import type { KildaFolder } from '../client/kilda/index.ts';
-import { fileLines, kildaFolder, lineText, PutBusy, PutRefused, putBody, putObject, rowIn } from '../client/kilda/index.ts';
+import {
+  FolderTrouble,
+  fileLines,
+  kildaFolder,
+  lineEndsAt,
+  lineText,
+  PutBusy,
+  PutRefused,
+  putBody,
+  putObject,
+  rowIn,
+} from '../client/kilda/index.ts';
 import type { OpenTsdbSink, PutResult } from '../client/opentsdb/index.ts';
 import { openTsdbSink } from '../client/opentsdb/index.ts';
 import { mayHaveLanded } from './put-writer.ts';
@@ -105,6 +117,13 @@ class Batch {
     const path = this.#folder.rowsPath(file);
     const start = await this.#folder.restored(file);
     const { size } = await stat(path);
+    const onBorder = await lineEndsAt(path, start);
+    if (onBorder === undefined)
+      throw FolderTrouble({
+        path: this.#folder.path,
+        what: `${file} has ${size} bytes, and ${start} are said to be restored`,
+        host: hostname(),
+      });
     const state: FileState = { file, metric: file, bytes: size, read: start, sent: start, entries: 0, done: false };
     this.#files.push(state);
     let at = start;
@@ -115,7 +134,9 @@ class Batch {
       const row = text === '' ? undefined : rowIn(line);
       if (row === undefined) {
         // A blank line, as a second dump of the original leaves it.
-      } else if (!whole) {
+      } else if (at === start && !onBorder)
+        this.#leftOut(file, at, 'it is the end of a row, and the restore is said to have come into the middle of it');
+      else if (!whole) {
         this.#leftOut(file, at, 'it is cut off in the middle, or its dump is still running');
         break;
       } else if ('wrong' in row) this.#leftOut(file, at, row.wrong);

@@ -3,6 +3,7 @@
  * metadata speaks of them, and what lies behind the last frame that is certainly whole is compared with what the source says,
  * not believed.
  */
+import { isUtf8 } from 'node:buffer';
 import { constants, createReadStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, rename, rm } from 'node:fs/promises';
@@ -29,17 +30,22 @@ const NEWLINE = 10;
 const RETURN = 13;
 const MAX_ROW_BYTES = 1 << 20;
 
+/** Lines of a file from a byte on; see `linesIn`. */
+export function fileLines(path: string, start: number, most: number = MAX_ROW_BYTES): AsyncGenerator<Buffer, void, undefined> {
+  return linesIn(createReadStream(path, { start, highWaterMark: 1 << 20 }), path, most);
+}
+
 /** Lines with their ends; the last one may lack it. Throws a RangeError for a line that is longer than `most`. */
-export async function* fileLines(path: string, start: number, most: number = MAX_ROW_BYTES): AsyncGenerator<Buffer, void, undefined> {
+export async function* linesIn(bytes: AsyncIterable<Buffer>, path: string, most: number): AsyncGenerator<Buffer, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(path, { start, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+  for await (const chunk of bytes) {
+    const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let at = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
-      yield bytes.subarray(at, end + 1);
+    for (let end = all.indexOf(NEWLINE); end >= 0; end = all.indexOf(NEWLINE, at)) {
+      yield all.subarray(at, end + 1);
       at = end + 1;
     }
-    rest = bytes.subarray(at);
+    rest = all.subarray(at);
     if (rest.length > most) throw new RangeError(`${path} holds a line of more than ${most} bytes; it is no dump`);
   }
   if (rest.length > 0) yield rest;
@@ -55,15 +61,34 @@ export function lineText(line: Buffer): string {
  * feed, and its number may lack digits.
  */
 export function rowIn(line: Buffer): Row | { wrong: string } {
-  return line.at(-2) === RETURN ? parseRow(lineText(line)) : { wrong: 'its line does not end in CR LF, so it was cut off' };
+  if (line.at(-2) !== RETURN) return { wrong: 'its line does not end in CR LF, so it was cut off' };
+  return isUtf8(line) ? parseRow(lineText(line)) : { wrong: 'it is not UTF-8' };
+}
+
+/** Whether a line ends before byte `at`, or the file begins there. Undefined when it ends sooner. */
+export async function lineEndsAt(path: string, at: number): Promise<boolean | undefined> {
+  if (at === 0) return true;
+  const handle = await open(path, 'r');
+  try {
+    const before = Buffer.alloc(1);
+    const { bytesRead } = await handle.read(before, 0, 1, at - 1);
+    return bytesRead === 0 ? undefined : before[0] === NEWLINE;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Reads a file to its end. `frameS`: width of the frames it was written in, s. */
-export async function survey(path: string, frameS: number): Promise<Found> {
+export function survey(path: string, frameS: number): Promise<Found> {
+  return surveyLines(fileLines(path, 0), frameS);
+}
+
+/** What `survey` finds in the lines of a file. */
+export async function surveyLines(lines: AsyncIterable<Buffer>, frameS: number): Promise<Found> {
   const found: Found = { wholeBytes: 0 };
   let at = 0;
   let frame: number | undefined;
-  for await (const line of fileLines(path, 0)) {
+  for await (const line of lines) {
     const whole = line.at(-1) === NEWLINE;
     const row = rowIn(line);
     const wrong = 'wrong' in row ? (line.length <= 2 ? 'a blank line' : row.wrong) : undefined;

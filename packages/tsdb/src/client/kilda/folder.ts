@@ -136,13 +136,8 @@ class Folder implements KildaFolder {
   }
 
   async restored(file: string): Promise<number> {
-    const name = `${this.#rowsName(file)}.rmeta.json`;
-    const found = await this.#json(name);
-    if (found === undefined) return 0;
-    const meta = restoreMetaText.safeParse(found);
-    if (!meta.success)
-      throw FolderTrouble({ path: join(this.path, name), what: 'it does not say how far the restore has come', host: hostname() });
-    return meta.data.offset;
+    const meta = await this.#own(`${this.#rowsName(file)}.rmeta.json`, restoreMetaText, 'how far the restore has come');
+    return meta?.offset ?? 0;
   }
 
   async setRestored(file: string, offset: number): Promise<void> {
@@ -150,8 +145,7 @@ class Folder implements KildaFolder {
   }
 
   async inDoubt(): Promise<string[]> {
-    const found = doubtText.safeParse(await this.#json(DOUBT));
-    return found.success ? found.data.sinks : [];
+    return (await this.#own(DOUBT, doubtText, 'which sinks are in doubt'))?.sinks ?? [];
   }
 
   async setInDoubt(sinks: readonly string[]): Promise<void> {
@@ -160,6 +154,15 @@ class Folder implements KildaFolder {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** What a restore has noted; undefined when there is no such file. Throws LSH_TSDB_FOLDER when it does not say `what`: a restore would begin anew. */
+  async #own<T>(name: string, schema: z.ZodType<T>, what: string): Promise<T | undefined> {
+    const found = await this.#json(name);
+    if (found === undefined) return undefined;
+    const read = schema.safeParse(found);
+    if (read.success) return read.data;
+    throw FolderTrouble({ path: this.path, what: `${name} does not say ${what}`, host: hostname() });
+  }
 
   /** Undefined when there is none, null when it is no JSON. */
   async #json(name: string): Promise<unknown> {

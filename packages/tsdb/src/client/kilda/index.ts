@@ -1,7 +1,7 @@
 /** The door of the kilda tools' formats: folders, rows, put bodies. */
 
-export { DumpFile, EarlierRows, fileLines, frameOf, lineText, rowIn, setAside, survey } from './dump-file.ts';
-export { PutBusy, PutRefused } from './errors.ts';
+export { DumpFile, EarlierRows, fileLines, frameOf, lineEndsAt, lineText, rowIn, setAside, survey } from './dump-file.ts';
+export { FolderTrouble, PutBusy, PutRefused } from './errors.ts';
 export type { FileForm, KildaFolder } from './folder.ts';
 export { fileName, kildaFolder } from './folder.ts';
 export type { Frames } from './frame-rows.ts';

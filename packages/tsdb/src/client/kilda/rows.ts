@@ -56,6 +56,8 @@ function csvFields(line: string): string[] | undefined {
   }
 }
 
+/** OpenTSDB has nothing before 1970. */
+const PLAIN_TIME = /^\d+(\.\d+)?([eE][-+]?\d+)?$/;
 const PLAIN_FLOAT = /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/;
 
 /** The row in a line without its end, or what is wrong with it. */
@@ -64,12 +66,22 @@ export function parseRow(line: string): Row | { wrong: string } {
   if (fields === undefined) return { wrong: 'a quote is not closed' };
   if (fields.length !== 4) return { wrong: `it has ${fields.length} fields where 4 belong` };
   const [time, metric, tagsText, value] = fields as [string, string, string, string];
-  if (!PLAIN_FLOAT.test(time)) return { wrong: `"${time.slice(0, 40)}" is no time` };
+  if (!PLAIN_TIME.test(time)) return { wrong: `"${time.slice(0, 40)}" is no time` };
   const timestampMs = Math.round(Number(time) * 1000);
   if (!Number.isSafeInteger(timestampMs)) return { wrong: `"${time.slice(0, 40)}" is no time` };
   if (metric === '') return { wrong: 'the metric has no name' };
   const tags = parseTagsRepr(tagsText);
   if (tags === undefined) return { wrong: `"${tagsText.slice(0, 60)}" are no tags` };
+  const odd = oddity(tags);
+  if (odd !== undefined) return { wrong: `"${tagsText.slice(0, 60)}" cannot be tags: ${odd}` };
   if (!PLAIN_FLOAT.test(value) || !Number.isFinite(Number(value))) return { wrong: `"${value.slice(0, 40)}" is no number` };
   return { timestampMs, metric, tags, value };
+}
+
+/** What no tags of a series can have. */
+function oddity(tags: readonly [string, string][]): string | undefined {
+  if (new Set(tags.map(([key]) => key)).size < tags.length) return 'one stands there twice';
+  if (tags.some(([key, text]) => key === '' || text === '')) return 'one is empty';
+  if (tags.some(([key, text]) => !key.isWellFormed() || !text.isWellFormed())) return 'one is no Unicode text';
+  return tags.some(([key]) => key === '__name__') ? '__name__ is the name of the metric' : undefined;
 }

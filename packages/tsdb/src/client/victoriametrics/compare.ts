@@ -6,6 +6,7 @@
  * and merged by time at the end. Memory: the chunk, and of the export only lines that could not be settled.
  */
 import type { Comparison, ComparisonExample } from '../../model.ts';
+import { BadExport } from './errors.ts';
 import { SeriesKeys } from './labels.ts';
 import type { LineView } from './lines.ts';
 import { countItems, viewLines } from './lines.ts';
@@ -106,6 +107,8 @@ class ChunkCompare {
 
   #takeForeign(key: string, line: LineView): void {
     const points = countItems(line.buffer, line.timesStart, line.timesEnd);
+    if (points !== countItems(line.buffer, line.valuesStart, line.valuesEnd))
+      throw BadExport({ sink: this.#sink, reason: 'a line has more values than timestamps, or fewer', excerpt: labelsOf(line) });
     this.#foreign.add(key);
     this.#foreignPoints += points;
     this.#comparison.extra += points;

@@ -1,5 +1,5 @@
 /** One name for a series, however its labels are ordered and escaped. */
-import { BadExport } from './errors.ts';
+import { labelPairs } from '../labels.ts';
 
 /** More series than this in one client's hands, and the cache starts over. */
 const CACHED_SERIES = 200_000;
@@ -41,21 +41,8 @@ export class SeriesKeys {
 
 /** The key of a `metric` object given as text. */
 export function canonicalKey(text: string, whose: string): string {
-  let labels: unknown;
-  try {
-    labels = JSON.parse(text);
-  } catch (error) {
-    throw BadExport({ sink: whose, reason: 'labels are not JSON', excerpt: text.slice(0, 120) }, { cause: error });
-  }
-  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
-    throw BadExport({ sink: whose, reason: 'labels are not an object', excerpt: text.slice(0, 120) });
-  }
-  const pairs: [string, string][] = [];
-  for (const [name, value] of Object.entries(labels)) {
-    if (typeof value !== 'string') throw BadExport({ sink: whose, reason: 'a label is not a text', excerpt: text.slice(0, 120) });
-    if (value !== '') pairs.push([name.toWellFormed(), value.toWellFormed()]);
-  }
-  return keyOfPairs(pairs);
+  const pairs = labelPairs(text, whose).filter(([, value]) => value !== '');
+  return keyOfPairs(pairs.map(([name, value]) => [name.toWellFormed(), value.toWellFormed()]));
 }
 
 /** The key of labels that are not empty; sorts them in place. */

@@ -223,7 +223,9 @@ function pointsOf(lines: LineView[]): Points {
       time = timeEnd + 1;
       value = valueEnd + 1;
     }
-    if (time < timesEnd || value < valuesEnd) throw unequal('a line has more values than timestamps, or fewer', line);
+    // Behind the last item both have gone one too far; a comma that nothing follows stops one of them short of that.
+    const whole = timesStart === timesEnd ? valuesStart === valuesEnd : time === timesEnd + 1 && value === valuesEnd + 1;
+    if (!whole) throw unequal('a line has more values than timestamps, or fewer', line);
   }
   if (!ascending) {
     const { times, count } = points;
