@@ -30,7 +30,7 @@ export const SinkNotEmpty: ErrorEntry<{ sink: string; metrics: number; points: n
 );
 
 export const FileTaken: ErrorEntry<{ path: string }> = defineError('LSH_TSDB_FILE_TAKEN', {
-  message: ({ path }) => `${path} is there already, and holds something else`,
+  message: ({ path }) => `${path} is there already, and holds other points`,
   fix: 'It was left as it is. Write into a folder of its own, or put the file away first.',
   retryable: false,
   exitCode: EXIT.refused,

@@ -1,8 +1,9 @@
 /**
  * Writes one ready batch into a file that other tools read: VictoriaMetrics' JSON lines, or the text of OpenTSDB's `tsdb import`.
  *
- * Changes: one file, which gets its name when it is whole and on the disk. Twice is harmless: it is written anew, with the same contents.
- * One of that name with other contents, such as another operation's of the same window, stays.
+ * Changes: one file, which gets its name when it is whole and on the disk. Twice is harmless: it is written anew, with the same points, also from
+ * a batch that was dumped again, which has the same name: there is never a second file of a batch. One of that name with other points,
+ * such as another operation's of the same window, stays.
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
@@ -16,6 +17,7 @@ import { importText } from '../client/opentsdb/index.ts';
 import { FileNotWhole, FileTaken } from '../errors.ts';
 import { batchPlanOf, batchRange } from '../plan/batches.ts';
 import { tellAnnotations } from './annotations.ts';
+import { samePoints } from './same-points.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES } from './settings.ts';
 import { claimSink } from './sink-claim.ts';
@@ -48,9 +50,10 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
     await using batch = opening.batch;
     await using folder = context.target(params.sink, kildaFolder);
     if (opening.state === 'ready') {
-      const path = join(folder.path, fileNameOf(context));
+      const path = join(folder.path, fileNameOf(context, params.batch.replace(REDO, '')));
+      const part = `${join(folder.path, fileNameOf(context, params.batch))}.part`;
       const hash = createHash('sha256');
-      const draft = await open(`${path}.part`, 'w');
+      const draft = await open(part, 'w');
       try {
         for (const { chunk, points, metric } of batch.entries) {
           context.signal.throwIfAborted();
@@ -74,14 +77,16 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
         await draft.close();
       }
       const written = hash.digest('hex');
-      if ((await hashOf(`${path}.part`)) !== written) throw FileNotWhole({ path });
+      if ((await hashOf(part)) !== written) throw FileNotWhole({ path });
       const before = await hashOf(path);
-      if (before !== undefined && before !== written) {
-        await rm(`${path}.part`);
+      if (before !== undefined && before !== written && !(await samePoints(path, part, params.via))) {
+        await rm(part);
         throw FileTaken({ path });
       }
       await claimSink(context, params.from, params);
-      await rename(`${path}.part`, path);
+      await rename(part, path);
+      // What an attempt has left that lost its spool.
+      await rm(`${path}.part`, { force: true });
       await settleNames(folder.path);
       for (const { chunk, points } of batch.entries) {
         if (points === 0) continue;
@@ -96,6 +101,9 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
     return undefined;
   },
 });
+
+/** What the name of a batch ends in that was dumped again. */
+const REDO = /-r\d+$/;
 
 /** Undefined when there is no such file. */
 async function hashOf(path: string): Promise<string | undefined> {
@@ -120,10 +128,10 @@ async function settleNames(path: string): Promise<void> {
 }
 
 /** Named by its window and its number, so that a folder of them sorts by time. */
-function fileNameOf({ params, plan }: TaskContext<WriteBatchParams>): string {
-  const { startMs, stopMs } = batchRange(batchPlanOf(plan), params.batch);
+function fileNameOf({ params, plan }: TaskContext<WriteBatchParams>, batch: string): string {
+  const { startMs, stopMs } = batchRange(batchPlanOf(plan), batch);
   const time = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace(/[-:]/g, '');
-  return `${time(startMs)}Z-${time(stopMs)}Z-${params.batch}.${params.via === 'lines' ? 'jsonl' : 'txt'}`;
+  return `${time(startMs)}Z-${time(stopMs)}Z-${batch}.${params.via === 'lines' ? 'jsonl' : 'txt'}`;
 }
 
 function tell(context: TaskContext<WriteBatchParams>, metric: string, points: number): void {
