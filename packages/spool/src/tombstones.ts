@@ -132,17 +132,24 @@ export class Tombstones {
       await this.#refresh();
       const place = this.#batches.get(batch);
       if (place !== undefined) return this.#read(place);
-      const broken = [...this.#broken][0];
-      if (broken !== undefined) throw SpoolDamaged({ path: this.path, what: `the line at byte ${broken} does not match its checksum` });
+      this.#assertWhole();
       return undefined;
     });
     return line === undefined ? undefined : parseTombstone(line);
   }
 
-  /** Names of all batches with a tombstone, in the order of their removal. */
+  /** Names of all batches with a tombstone, in the order of their removal. Damage in the file is an error. */
   async batches(): Promise<string[]> {
-    await this.#inTurn(() => this.#refresh());
-    return [...this.#batches.keys()];
+    return this.#inTurn(async () => {
+      await this.#refresh();
+      this.#assertWhole();
+      return [...this.#batches.keys()];
+    });
+  }
+
+  #assertWhole(): void {
+    const broken = [...this.#broken][0];
+    if (broken !== undefined) throw SpoolDamaged({ path: this.path, what: `the line at byte ${broken} does not match its checksum` });
   }
 
   /** The points of each series of a metric in a removed batch. */

@@ -271,6 +271,7 @@ test('a torn tombstone is passed over; a damaged one is an error for a batch tha
   await flipBit(join(elsewhere, OPERATION, 'tombstones'), (await readFile(path, 'utf8')).indexOf('"k":"batch","batch":"b1"'));
   const damaged = await openSpool({ name: 'a', path: elsewhere });
   expect(await tombstonesOf(damaged, OPERATION).find('b2')).toMatchObject({ batch: 'b2' });
+  await expect(tombstonesOf(damaged, OPERATION).batches()).rejects.toSatisfy(SpoolDamaged.is);
   await expect(openForDump(damaged, { operation: OPERATION, batch: 'b1', generation: 9, meta: null })).rejects.toThrow(
     /tombstones is damaged: the line at byte \d+ does not match its checksum/,
   );

@@ -51,7 +51,8 @@ function must(condition: boolean): asserts condition {
   if (!condition) throw new Damaged();
 }
 
-function linesOf(bytes: Buffer): Line[] {
+/** Lines of a log, each with the object it holds. */
+export function naiveLines(bytes: Buffer): Line[] {
   const lines: Line[] = [];
   for (let from = 0; from < bytes.length; ) {
     const feed = bytes.indexOf('\n', from);
@@ -87,7 +88,7 @@ interface Manifest {
 function manifestIn(bytes: Buffer, operation: string, batch: string): Manifest {
   let standing: Line[] = [];
   let owner: Fields | undefined;
-  for (const line of linesOf(bytes)) {
+  for (const line of naiveLines(bytes)) {
     const { fields } = line;
     if (fields === undefined) {
       standing.push(line);
@@ -206,7 +207,7 @@ function progressOf({ state, generation, mineMs, othersMs, sends, compared }: Se
 function restored(bytes: Buffer | undefined, dump: unknown, chunks: number, sinceMs: number): Fields[] {
   let others: Fields = { state: 'unsent' };
   const known = new Map<number, Sent>();
-  for (const { from, end, fields } of linesOf(bytes ?? Buffer.alloc(0))) {
+  for (const { from, end, fields } of naiveLines(bytes ?? Buffer.alloc(0))) {
     if (end === from + 1) continue;
     if (fields === undefined || fields.dump !== dump) {
       others = { state: 'unknown', sinceMs };
