@@ -89,6 +89,14 @@ test.each([undefined, { 'a:b': 'x' }])(
   },
 );
 
+test('an OpenTSDB of 2.2 gives series whose sum is too large for a number', async () => {
+  await using old = await startOpenTsdb({ version: '2.2' });
+  for (const host of ['a', 'b'])
+    for (const [step, value] of ['1.7976931348623157E308', '-1.7976931348623157E308'].entries())
+      old.store.put('kilda.a', { host }, START_MS + step, value);
+  expect(pointsIn(await linesOf(old.url, 'kilda.a')).length).toBe(4);
+});
+
 /** Hours of a metric that has no tag in common, one of few values, one of many, and one that cannot be asked for by its values. */
 function fillMany(store: { put(metric: string, tags: Record<string, string>, ms: number, value: string): void }): void {
   for (let at = 0; at < 400; at++)

@@ -284,6 +284,7 @@ const REDUCE: Record<string, (values: number[]) => number> = {
   sum: (values) => values.reduce((sum, value) => sum + value, 0),
   min: (values) => Math.min(...values),
   max: (values) => Math.max(...values),
+  mimmax: (values) => Math.max(...values),
   avg: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
   count: (values) => values.length,
 };
@@ -308,13 +309,14 @@ function aggregated(group: { series: TsdbSeries; range: PointRange }[], query: S
       byTime.set(range.time(at), [...(byTime.get(range.time(at)) ?? []), range.text(at) as string]);
   }
   const times = [...byTime.keys()].sort((a, b) => a - b);
-  const text = (at: number): string | undefined => {
-    const texts = byTime.get(times[at] as number);
-    if (!texts) return undefined;
+  const results = times.map((time) => {
+    const texts = byTime.get(time) ?? [];
     const value = reduce(texts.map(Number));
+    // As 2.4.1 does, instead of an answer.
+    if (!Number.isFinite(value)) throw new TsdError(400, `Got Infinity: ${value} in this SpanGroup.Iterator`);
     return texts.every(isIntegerText) && Number.isInteger(value) ? String(value) : javaDouble(value);
-  };
-  return { ...base, range: { length: times.length, time: (at) => times[at] as number, text } };
+  });
+  return { ...base, range: { length: times.length, time: (at) => times[at] as number, text: (at) => results[at] } };
 }
 
 function describe(request: QueryRequest): string {

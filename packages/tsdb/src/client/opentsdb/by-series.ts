@@ -10,10 +10,11 @@ export const SERIES_PER_QUERY = 40;
 
 /**
  * Asks for the names of all series of a metric in a frame; `tsuids` in the reply has them. Not averaged, short as the reply would be: a
- * point whose span begins before the frame is left out then, and with the last point the whole object.
+ * point whose span begins before the frame is left out then, and with the last point the whole object. Not summed: 2.4.1 answers 400 where
+ * a sum is too large for a double (seen); the largest number of each time is always one, and nothing is interpolated for it.
  */
 export function seriesReading(tags: Reading['tags']): Reading {
-  return { aggregator: 'sum', flags: { show_tsuids: 'true' }, ...(tags === undefined ? {} : { tags }) };
+  return { aggregator: 'mimmax', flags: { show_tsuids: 'true' }, ...(tags === undefined ? {} : { tags }) };
 }
 
 /** The series in a reply to that. Undefined for a reply of another shape. */
