@@ -343,6 +343,14 @@ describe('times', () => {
     expect(lines).toContain('"timestamps":[1678233600000,1678233601000]');
   });
 
+  test('of the first months of 1970 are ms in a reply that could be in seconds, where only that lies in what was asked for', async () => {
+    const reply = '[{"metric":"kilda.a","tags":{},"aggregateTags":[],"dps":{"4294970000":1,"4294971":2}}]';
+    const { lines } = await scanText(reply, { seconds: true, frame: { startMs: 4_294_969_000, stopMs: 4_294_972_000 } });
+    expect(lines).toContain('"timestamps":[4294970000,4294971000]');
+    const both = await scanText(reply, { seconds: true, frame: { startMs: 0, stopMs: 5e12 } });
+    expect(both.lines, 'seconds where both were asked for').toMatch(/"timestamps":\[4294970000000\].*\n.*"timestamps":\[4294971000\]/);
+  });
+
   test('before 2001 have fewer digits and are ms all the same', async () => {
     const { lines } = await scanText(
       '[{"metric":"kilda.a","tags":{},"aggregateTags":[],"dps":[[7,1],[5000000000,1],[999999999999,2],[1000000000000,3],[1000000000001,3]]}]',

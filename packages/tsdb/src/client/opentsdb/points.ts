@@ -398,7 +398,11 @@ export class SeriesPoints {
     const lines = this.#lines;
     const { frame, asked, seconds } = this.#rules;
     const digits = input.bytes.toString('latin1', timeAt, timeEnd);
-    const time = seconds && digits.length <= 10 ? Number(digits) * 1000 : Number(digits);
+    const plain = Number(digits);
+    // In the first months of 1970 ms have as few digits: they are taken for that where only that was asked for.
+    const wasAsked = (ms: number): boolean => ms >= asked.startMs && ms < asked.stopMs;
+    const inSeconds = seconds && digits.length <= 10 && (wasAsked(plain * 1000) || !wasAsked(plain));
+    const time = inSeconds ? plain * 1000 : plain;
     const value = input.bytes.toString('latin1', valueAt, valueEnd);
     const number = plainNumber(value);
     const example = (): string => `${this.mode === 'emit' ? this.#head.labels : 'a series'} ${time} ${value}`;

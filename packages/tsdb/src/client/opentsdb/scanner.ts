@@ -28,7 +28,7 @@ export interface ScannerOptions {
   frame: TimeRange;
   /** What was asked for when it had to be wider than the frame: points outside the frame but in here are left out silently. */
   asked?: TimeRange;
-  /** Timestamps of at most 10 digits are seconds, as in a reply without the flag `ms`. Default: every timestamp is in ms. */
+  /** Timestamps of at most 10 digits are seconds, as in a reply without the flag `ms`, unless they lie in what was asked for. Default: every timestamp is in ms. */
   seconds?: boolean;
   /** Annotations are wanted; otherwise some in the reply are a problem. */
   annotations?: boolean;
