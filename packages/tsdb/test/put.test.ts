@@ -29,6 +29,8 @@ describe('bodies', () => {
       text: '',
       leftOut: 1,
     });
+    const twoSigns = Buffer.from('{"metric":{"__name__":"a","host":"b=c"},"values":[1,2],"timestamps":[1678233600000,1678233600001]}\n');
+    expect(importText(twoSigns)).toEqual({ text: '', leftOut: 2 });
   });
 });
 

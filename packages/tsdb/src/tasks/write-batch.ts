@@ -43,7 +43,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
     const { params } = context;
     const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
-      for (const { metric, points } of opening.tombstone.metrics) tell(context, metric, points);
+      for (const { metric, points, compared } of opening.tombstone.metrics) tell(context, metric, points, compared?.matched);
       if (params.tally !== 'none') tellAnnotations(context, opening.tombstone);
       return undefined;
     }
@@ -53,6 +53,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
       const path = join(folder.path, fileNameOf(context, params.batch.replace(REDO, '')));
       const part = `${join(folder.path, fileNameOf(context, params.batch))}.part`;
       const hash = createHash('sha256');
+      const written = new Map<number, number>();
       const draft = await open(part, 'w');
       try {
         for (const { chunk, points, metric } of batch.entries) {
@@ -60,26 +61,25 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
           if (points === 0) continue;
           const lines = await batch.readLines(chunk);
           const { text, leftOut } = params.via === 'text' ? importText(lines) : { text: lines, leftOut: 0 };
-          if (leftOut > 0) {
-            context.tally(metric, 'unsendable', leftOut);
+          if (leftOut > 0)
             context.note({
               level: 'error',
               row: metric,
-              text: `${leftOut} points have names with blanks, or no tags: \`tsdb import\` cannot read them`,
+              text: `${leftOut} points have names with blanks or "=", or no tags: \`tsdb import\` cannot read them`,
             });
-          }
+          written.set(chunk, points - leftOut);
           hash.update(text);
           await draft.writeFile(text);
-          context.count('points', points);
+          context.count('points', points - leftOut);
         }
         await draft.datasync();
       } finally {
         await draft.close();
       }
-      const written = hash.digest('hex');
-      if ((await hashOf(part)) !== written) throw FileNotWhole({ path });
+      const contents = hash.digest('hex');
+      if ((await hashOf(part)) !== contents) throw FileNotWhole({ path });
       const before = await hashOf(path);
-      if (before !== undefined && before !== written && !(await samePoints(path, part, params.via))) {
+      if (before !== undefined && before !== contents && !(await samePoints(path, part, params.via))) {
         await rm(part);
         throw FileTaken({ path });
       }
@@ -92,11 +92,15 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
         if (points === 0) continue;
         await batch.sending([chunk], context.generation, context.clock.now());
         await batch.acknowledged(chunk, context.generation);
-        await batch.verified(new Map([[chunk, { points, matched: points, missing: 0, extra: 0, different: 0, precisionLost: 0 }]]));
+        const matched = written.get(chunk)!;
+        await batch.verified(new Map([[chunk, { points, matched, missing: 0, extra: 0, different: 0, precisionLost: 0 }]]));
       }
       await batch.markVerified({ readBack: true });
     }
-    for (const { metric, points } of batch.entries) tell(context, metric, points);
+    for (const { metric, chunk, points } of batch.entries) {
+      const progress = batch.progress(chunk);
+      tell(context, metric, points, progress.state === 'verified' ? progress.compared.matched : undefined);
+    }
     if (params.tally !== 'none') tellAnnotations(context, batch);
     return undefined;
   },
@@ -134,8 +138,10 @@ function fileNameOf({ params, plan }: TaskContext<WriteBatchParams>, batch: stri
   return `${time(startMs)}Z-${time(stopMs)}Z-${batch}.${params.via === 'lines' ? 'jsonl' : 'txt'}`;
 }
 
-function tell(context: TaskContext<WriteBatchParams>, metric: string, points: number): void {
+/** `written`: those the file has room for. */
+function tell(context: TaskContext<WriteBatchParams>, metric: string, points: number, written = points): void {
   if (context.params.tally === 'none' || points === 0) return;
-  context.tally(metric, 'restored', points);
-  context.tally(metric, 'verified', points);
+  context.tally(metric, 'restored', written);
+  context.tally(metric, 'verified', written);
+  if (written < points) context.tally(metric, 'unsendable', points - written);
 }

@@ -46,7 +46,7 @@ export function importText(lines: Buffer): { text: string; leftOut: number } {
     const values = lines.toString('latin1', view.valuesStart, view.valuesEnd).split(',');
     const times = lines.toString('latin1', view.timesStart, view.timesEnd).split(',');
     const tail = tags.map(([key, value]) => ` ${key}=${value}`).join('');
-    if (/[\s=]/.test(metric) || tags.some(([key, value]) => /[\s=]/.test(key) || /\s/.test(value)) || tags.length === 0) {
+    if (/[\s=]/.test(metric) || tags.some((pair) => pair.some((name) => /[\s=]/.test(name))) || tags.length === 0) {
       leftOut += times.length;
       continue;
     }
