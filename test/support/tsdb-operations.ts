@@ -20,12 +20,14 @@ export interface TsdbOperations extends AsyncDisposable {
   run(kind: string, params: { [key: string]: Json }, mode?: 'run' | 'plan'): Promise<Ended>;
 }
 
+export type Settings = Record<string, Json>;
+
 const quiet: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const LOOK_MS = 10;
 const PATIENCE_MS = 60_000;
 
-/** `path`: of the spool. Targets are addresses. */
-export async function tsdbOperations(path: string): Promise<TsdbOperations> {
+/** `path`: of the spool. Targets are addresses; `settings` of those that have any, by their addresses. */
+export async function tsdbOperations(path: string, settings: ReadonlyMap<string, Settings> = new Map()): Promise<TsdbOperations> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   const store = memoryStore(systemClock);
   const transport = memoryTransport(systemClock);
@@ -35,7 +37,7 @@ export async function tsdbOperations(path: string): Promise<TsdbOperations> {
     ...engine,
     worker: 'w',
     spools: new Map([['local', { name: 'local', path }]]),
-    resolveTarget: (name: string, system: string) => ({ name, system, address: name, settings: {}, secrets: {} }),
+    resolveTarget: (name: string, system: string) => ({ name, system, address: name, settings: settings.get(name) ?? {}, secrets: {} }),
   };
   const consumers: Consumer[] = ['dumper', 'restorer', 'dump.local', 'restore.local'].map((queue) =>
     transport.consume(queue, 4, (delivery) => runTask(worker, delivery)),
@@ -49,7 +51,7 @@ export async function tsdbOperations(path: string): Promise<TsdbOperations> {
       const until = systemClock.now() + PATIENCE_MS;
       for (;;) {
         const header = (await store.header(id))!;
-        if (header.endedAt !== undefined || header.state === 'planned') {
+        if (header.endedAt !== undefined || (mode === 'plan' && header.state === 'planned')) {
           const { totals } = await service.report(id);
           const { rows, notes } = await store.report(id);
           return { id, header, plan: await store.plan(id), rows, totals, notes };
