@@ -20,7 +20,8 @@ interface Line {
 /** Values by `key|ms`, of one time as many as there are. */
 type Points = Map<string, number[]>;
 
-const LINE = /^\{"metric":(\{.*?\}),"values":\[([^\]]*)\],"timestamps":\[([^\]]*)\]\}$/s;
+const LABELS = /^\{"metric":(\{.*?\}),"values":\[/s;
+const LISTS = /^([^\]]*)\],"timestamps":\[([^\]]*)\]\}$/s;
 
 /** Undefined for labels that are no plain object of texts, written without blanks. */
 function plainKey(text: string): string | undefined {
@@ -50,13 +51,16 @@ function plainly(text: string): Points | 'no series' | 'no lists' {
   const lines = text.split('\n');
   if (lines.pop() !== '') return 'no series';
   for (const line of lines) {
-    const [, labels = '', valueList = '', timeList = ''] = LINE.exec(line) ?? [];
+    const [head = '', labels = ''] = LABELS.exec(line) ?? [];
     const key = plainKey(labels);
-    if (labels !== '' && key === undefined) return 'no series';
+    if (key === undefined) return 'no series';
+    const lists = LISTS.exec(line.slice(head.length));
+    if (lists === null) return 'no lists';
+    const [, valueList = '', timeList = ''] = lists;
     const values = items(valueList).map(plainValue);
-    const times = items(timeList).map(Number);
+    const times = items(timeList).map((time) => (time === '' ? Number.NaN : Number(time)));
     const isWhole = values.length === times.length && !values.includes(undefined) && times.every(Number.isInteger);
-    if (key === undefined || !isWhole) return 'no lists';
+    if (!isWhole) return 'no lists';
     for (const [at, ms] of times.entries()) {
       const name = `${key}|${ms}`;
       points.set(name, [...(points.get(name) ?? []), values[at]!]);
