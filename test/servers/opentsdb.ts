@@ -196,3 +196,14 @@ export async function startOpenTsdb({ dir, say = () => {} }: StartOpenTsdb): Pro
     throw error;
   }
 }
+
+const IMPORT_TIMEOUT_MS = 120_000;
+
+/** Takes files of `metric time number tag=value …` into the storage of a running one, with its own `tsdb import`. Throws when that stops anywhere. */
+export async function importFiles({ dir }: OpenTsdb, files: readonly string[]): Promise<void> {
+  const { java, tsd } = await classPaths(() => {});
+  const program = ['-Xmx256m', '-Dfile.encoding=UTF-8', '-cp', `${FILES}:${tsd}`, 'net.opentsdb.tools.TextImporter'];
+  await runToSuccess(java, [...program, `--config=${join(dir, 'tsd', 'opentsdb.conf')}`, '--auto-metric', ...files], {
+    timeoutMs: IMPORT_TIMEOUT_MS,
+  });
+}

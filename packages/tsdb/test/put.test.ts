@@ -31,6 +31,8 @@ describe('bodies', () => {
     });
     const twoSigns = Buffer.from('{"metric":{"__name__":"a","host":"b=c"},"values":[1,2],"timestamps":[1678233600000,1678233600001]}\n');
     expect(importText(twoSigns)).toEqual({ text: '', leftOut: 2 });
+    const large = Buffer.from('{"metric":{"__name__":"a","b":"c"},"values":[3.4E38,-3.5e38,4.9E-324],"timestamps":[1001,1002,1003]}\n');
+    expect(importText(large)).toEqual({ text: 'a 1001 3.4E38 b=c\na 1003 4.9E-324 b=c\n', leftOut: 1 });
   });
 });
 

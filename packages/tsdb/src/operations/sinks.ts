@@ -72,7 +72,10 @@ export async function surveyWriting(
   const summary = surveyNames(batches, findings);
   if (via === 'import') summary.push(await surveyImport(context, writing, batches, findings));
   else if (via === 'put') summary.push(await surveyPut(context, writing, batches, findings));
-  else summary.push(`into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import'}`);
+  else
+    summary.push(
+      `into files in ${sink}, as ${via === 'lines' ? 'JSON lines of VictoriaMetrics' : 'text for tsdb import, which stores floats with 32 bits'}`,
+    );
   if (batches.annotations === 'none') summary.push('annotations are left out');
   else if (!(await hasAnnotations(context, writing))) summary.push('annotations are counted, and not moved: the sink has no annotations');
   const again = {

@@ -65,7 +65,7 @@ export const writeBatch: TaskDefinition<WriteBatchParams> = defineTask({
             context.note({
               level: 'error',
               row: metric,
-              text: `${leftOut} points have names with blanks or "=", or no tags: \`tsdb import\` cannot read them`,
+              text: `${leftOut} points have names with blanks or "=", no tags, or floats beyond 32 bits: \`tsdb import\` cannot read them`,
             });
           written.set(chunk, points - leftOut);
           hash.update(text);

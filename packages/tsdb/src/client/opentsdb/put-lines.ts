@@ -37,7 +37,10 @@ export function* putObjects(lines: Buffer): Generator<string, void, undefined> {
   }
 }
 
-/** Lines of `tsdb import`: `metric seconds value tag=value …`; names that cannot stand there are left out and counted. */
+/** `tsdb import` reads floats with 32 bits, and stops at one that is too large for these (2.4.1: `value is NaN or Infinite`). */
+const tooLargeForImport = (number: string): boolean => /[.eE]/.test(number) && !Number.isFinite(Math.fround(Number(number)));
+
+/** Lines of `tsdb import`: `metric seconds value tag=value …`; names and numbers that cannot stand there are left out and counted. */
 export function importText(lines: Buffer): { text: string; leftOut: number } {
   let text = '';
   let leftOut = 0;
@@ -50,7 +53,9 @@ export function importText(lines: Buffer): { text: string; leftOut: number } {
       leftOut += times.length;
       continue;
     }
-    for (let at = 0; at < times.length; at++) text += `${metric} ${putTime(times[at]!)} ${values[at]!}${tail}\n`;
+    for (let at = 0; at < times.length; at++)
+      if (tooLargeForImport(values[at]!)) leftOut += 1;
+      else text += `${metric} ${putTime(times[at]!)} ${values[at]!}${tail}\n`;
   }
   return { text, leftOut };
 }
