@@ -1,5 +1,5 @@
 /**
- * The real engine and workers on in-memory ports, between an OpenTSDB that is still written to and a VictoriaMetrics, on one clock that is moved
+ * The real engine and workers on in-memory ports, between an OpenTSDB that is still written to and a VictoriaMetrics or another OpenTSDB, on one clock that is moved
  * on step by step: a point is at the source from the step of its arrival on, however slow the machine is.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -41,7 +41,7 @@ export interface FollowFleet extends AsyncDisposable {
   service: Service;
   engine: Engine;
   source: OpenTsdbStandIn;
-  sink: VictoriaMetricsStandIn;
+  sink: VictoriaMetricsStandIn | OpenTsdbStandIn;
   /** Points that are still to be written. */
   arrivals: Arrival[];
   /** What is done before each step, with what the workers have in hand (queue and id of the job). */
@@ -53,11 +53,12 @@ export interface FollowFleet extends AsyncDisposable {
   contents(): Promise<{ source: string[]; sink: string[] }>;
 }
 
-export async function startFollowFleet(startMs: number): Promise<FollowFleet> {
+export async function startFollowFleet(startMs: number, into: 'victoriametrics' | 'opentsdb' = 'victoriametrics'): Promise<FollowFleet> {
   const clock = new ManualClock(startMs);
   const path = await mkdtemp(join(tmpdir(), 'longshore-follow-'));
   const source = await startOpenTsdb({ clock });
-  const sink = await startVictoriaMetrics({ clock });
+  const tsd = into === 'opentsdb' ? await startOpenTsdb({ clock }) : undefined;
+  const sink = tsd ?? (await startVictoriaMetrics({ clock }));
   const store = memoryStore(clock);
   const transport = memoryTransport(clock);
   const engine: Engine = { store, transport, registry: createRegistry([tsdb]), clock, random: seededRandom(1), log: silentLog };
@@ -128,14 +129,8 @@ export async function startFollowFleet(startMs: number): Promise<FollowFleet> {
       throw new Error(`the operation did not get there: ${await service.explain(id)}`);
     },
     async contents() {
-      const ends = { startMs: 0, endMs: Number.MAX_SAFE_INTEGER };
-      const held: string[] = [];
-      for (const metric of source.store.names.metrics.sorted())
-        for (const series of source.store.series(metric)) {
-          const range = series.range(ends.startMs, ends.endMs);
-          for (let at = 0; at < range.length; at += 1)
-            held.push(`${metric} ${series.tags[0]![1]} ${range.time(at)} ${Number(range.text(at))}`);
-        }
+      const held = pointsOf(source);
+      if (tsd !== undefined) return { source: held, sink: pointsOf(tsd) };
       await (await fetch(`${sink.url}/internal/force_flush`)).arrayBuffer();
       const reply = await fetch(
         `${sink.url}/api/v1/export?match[]={__name__!="longshore.probe"}&start=1&end=${clock.now() / 1000 + 86_400}`,
@@ -151,7 +146,7 @@ export async function startFollowFleet(startMs: number): Promise<FollowFleet> {
           };
           return timestamps.map((time, at) => `${metric.__name__} ${metric.host} ${time} ${values[at]}`);
         });
-      return { source: held.sort(), sink: found.sort() };
+      return { source: held, sink: found.sort() };
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(consumers.map((consumer) => consumer.stop(0)));
@@ -162,4 +157,14 @@ export async function startFollowFleet(startMs: number): Promise<FollowFleet> {
     },
   };
   return fleet;
+}
+
+function pointsOf({ store }: OpenTsdbStandIn): string[] {
+  const held: string[] = [];
+  for (const metric of store.names.metrics.sorted())
+    for (const series of store.series(metric)) {
+      const range = series.range(0, Number.MAX_SAFE_INTEGER);
+      for (let at = 0; at < range.length; at += 1) held.push(`${metric} ${series.tags[0]![1]} ${range.time(at)} ${Number(range.text(at))}`);
+    }
+  return held.sort();
 }

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Consumer, Json, Log, Note, OperationHeader, StoredPlan, Tally } from '@longshore/core';
 import { memoryStore, memoryTransport, systemClock, systemRandom } from '@longshore/core';
+import type { Service } from '@longshore/operations';
 import { advance, createRegistry, createService, runTask, sweep } from '@longshore/operations';
 import { tsdb } from '@longshore/tsdb';
 import { announceBoth } from './announce.ts';
@@ -16,8 +17,13 @@ export interface Ended {
 }
 
 export interface TsdbOperations extends AsyncDisposable {
-  /** Submits one, and waits until it is over. */
-  run(kind: string, params: { [key: string]: Json }, mode?: 'run' | 'plan'): Promise<Ended>;
+  /** Submits one, and waits until it is over. `meanwhile` is done as soon as it is submitted. */
+  run(
+    kind: string,
+    params: { [key: string]: Json },
+    mode?: 'run' | 'plan',
+    meanwhile?: (service: Service, id: string) => Promise<void>,
+  ): Promise<Ended>;
 }
 
 export type Settings = Record<string, Json>;
@@ -46,8 +52,9 @@ export async function tsdbOperations(path: string, settings: ReadonlyMap<string,
   consumers.push(transport.consumeSweeps(500, () => sweep(engine)));
   await announceBoth(store, systemClock.now(), 4);
   return {
-    async run(kind, params, mode = 'run') {
+    async run(kind, params, mode = 'run', meanwhile) {
       const { id } = await service.submit({ kind, params, mode, owner: 'tester' });
+      await meanwhile?.(service, id);
       const until = systemClock.now() + PATIENCE_MS;
       for (;;) {
         const header = (await store.header(id))!;

@@ -78,10 +78,12 @@ describe('a source that is followed', () => {
     ]);
   });
 
-  test.prop([arrivals, fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 12 })], { numRuns: 5 })(
+  test.prop([arrivals, fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 12 }), fc.constantFrom('victoriametrics', 'opentsdb')], {
+    numRuns: 6,
+  })(
     'holds the same points as the sink, whoever writes when, and whatever is delivered twice',
-    async (points, twice) => {
-      await using fleet = await startFollowFleet(START_MS);
+    async (points, twice, into) => {
+      await using fleet = await startFollowFleet(START_MS, into);
       fleet.source.store.put('kilda.a', { host: 'first' }, START_MS, '1');
       fleet.arrivals = points;
       let step = 0;
@@ -104,6 +106,66 @@ describe('a source that is followed', () => {
       expect({ dumped, restored, verified }).toEqual({ dumped: source.length, restored: source.length, verified: source.length });
     },
     240_000,
+  );
+
+  test('goes into another OpenTSDB, too, with what came late, annotations included; what was put twice is there once', async () => {
+    await using fleet = await startFollowFleet(START_MS, 'opentsdb');
+    const { store } = fleet.source;
+    store.put('kilda.a', { host: 'one' }, START_MS, '0');
+    const { tsuid } = store.series('kilda.a')[0]!;
+    const second = START_MS / 1000;
+    store.annotate({ startTime: second + 1, tsuid, description: 'in time' });
+    const late = [3, 4, 5].map((at) => ({
+      atMs: START_MS + 20_000,
+      metric: 'kilda.a',
+      host: 'late',
+      timeMs: START_MS + at * 1_000,
+      value: '7',
+    }));
+    fleet.arrivals = [...steady('kilda.a', 'one', 1, 36), ...steady('kilda.new', 'one', 22, 36), ...late];
+    let step = 0;
+    fleet.between = (active) => {
+      step += 1;
+      if (fleet.clock.now() === START_MS + 20_000) {
+        store.annotate({ startTime: second + 2, tsuid, description: 'late' });
+        store.annotate({ startTime: second + 3, description: 'late, and of no series' });
+      }
+      if (step % 40 === 0) for (const [id, queue] of active) fleet.transport.repeat(queue, id);
+    };
+    const id = await fleet.follow(PARAMS);
+    await fleet.run(id, elapsed(fleet, 36_000));
+    await fleet.service.act(id, 'finish', 'anna', { at: START_MS + 36_000 });
+    const header = await fleet.run(id);
+    const report = await fleet.service.report(id);
+    expect({ state: header.state, error: header.error, notes: report.notes }).toEqual({ state: 'succeeded', error: undefined, notes: [] });
+    const { source, sink } = await fleet.contents();
+    expect(source.length).toBe(36 + 14 + 3);
+    expect(sink).toEqual(source);
+    expect(report.totals).toMatchObject({ dumped: 53, late: 3, restored: 53, verified: 53, annotations: 3, annotationsMoved: 3 });
+    expect(header.stages.map(({ name }) => name)).toEqual(['prove', 'move', 'move-last', 'cleanup']);
+    const again = await fleet.follow(PARAMS);
+    expect(await fleet.run(again)).toMatchObject({ state: 'failed', error: { code: 'LSH_TSDB_SINK_NOT_EMPTY' } });
+  });
+
+  test.each([false, true])(
+    'into an OpenTSDB, changed after it was read, a point or an annotation (%s) is named and not overwritten',
+    async (annotation) => {
+      await using fleet = await startFollowFleet(START_MS, 'opentsdb');
+      const { store } = fleet.source;
+      store.put('kilda.a', { host: 'one' }, START_MS, '0');
+      const { tsuid } = store.series('kilda.a')[0]!;
+      store.annotate({ startTime: START_MS / 1000, tsuid, description: 'as it was' });
+      const id = await fleet.follow(PARAMS);
+      await fleet.run(id, ({ reachedAt = 0 }) => reachedAt >= START_MS + WINDOW_MS);
+      if (annotation) store.annotate({ startTime: START_MS / 1000, tsuid, description: 'as it is' });
+      else store.put('kilda.a', { host: 'one' }, START_MS, '5');
+      await fleet.service.act(id, 'finish', 'anna');
+      expect((await fleet.run(id)).error).toMatchObject({ code: 'LSH_TSDB_INCOMPLETE' });
+      expect((await fleet.service.report(id)).totals).toMatchObject(
+        annotation ? { dumped: 1, verified: 1, annotationsDifferent: 1 } : { dumped: 1, different: 1, annotationsMoved: 1 },
+      );
+      expect((await fleet.contents()).sink).toEqual([`kilda.a one ${START_MS} 0`]);
+    },
   );
 
   test('is left alone while it is paused; what closed meanwhile is moved afterwards', async () => {

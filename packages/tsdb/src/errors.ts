@@ -151,8 +151,8 @@ export const AnnotationsUnseen: ErrorEntry<{ sink: string; metric: string; annot
 );
 
 export const CannotFollowInto: ErrorEntry<{ sink: string }> = defineError('LSH_TSDB_FOLLOW_SINK', {
-  message: ({ sink }) => `${sink} is no VictoriaMetrics that can be read back, so it cannot be told which points of a window came late`,
-  fix: 'Give the address of a VictoriaMetrics (http://host:8428), or move closed windows with `longshore tsdb migrate --stop`.',
+  message: ({ sink }) => `${sink} cannot be asked what it holds, so it cannot be told which points of a window came late`,
+  fix: 'Give the address of a VictoriaMetrics (http://host:8428) or of an OpenTSDB, or move closed windows with `longshore tsdb migrate --stop`.',
   retryable: false,
   exitCode: EXIT.refused,
 });

@@ -14,7 +14,7 @@ import { dumpBatch } from './tasks/dump-batch.ts';
 import { finalCount } from './tasks/final-count.ts';
 import { findBatches, findToCompare } from './tasks/find-batches.ts';
 import { followDump, followReread } from './tasks/follow-dump.ts';
-import { followClose, followRestore } from './tasks/follow-restore.ts';
+import { followClose, followPut, followRestore } from './tasks/follow-restore.ts';
 import { inspectDump, inspectMetric } from './tasks/inspect.ts';
 import { inspectFolder } from './tasks/inspect-files.ts';
 import { inspectHeld } from './tasks/inspect-held.ts';
@@ -57,6 +57,7 @@ export const tsdb: SystemPackage = {
     putBatch,
     writeBatch,
     followDump,
+    followPut,
     followRestore,
     followReread,
     followClose,

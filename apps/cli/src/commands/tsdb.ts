@@ -85,8 +85,8 @@ const NOT_FOLLOWED: Partial<Record<keyof TsdbFlags, string>> = {
   stop: '--stop: it goes on until `longshore finish`',
   downsample: '--downsample: a point that comes late would change an average that has been sent',
   verifyUrl: '--verify-url: it reads back from the sink itself',
-  requestSizeLimit: '--request-size-limit: it does not put',
-  sync: '--sync: it does not put',
+  requestSizeLimit: '--request-size-limit: requests are as large as the sink takes them',
+  sync: '--sync: everything is read back',
   rename: '--rename: metrics that appear later could become one with others',
   prometheusNames: '--prometheus-names: metrics that appear later could become one with others',
   extraLabel: '--extra-label',
@@ -100,7 +100,7 @@ function followRequest(flags: TsdbFlags, nowMs: number, cwd: string): TsdbReques
   if (flags.verify === false)
     throw BadUsage({ problem: '--follow does not go with --no-verify: its lag is told by what was read back', command });
   if (flags.via !== undefined && flags.via !== 'auto' && flags.via !== 'import')
-    throw BadUsage({ problem: `--follow does not go with --via ${flags.via}: what came late is looked up in the sink`, command });
+    throw BadUsage({ problem: `--follow does not go with --via ${flags.via}: how the sink is written is what it answers`, command });
   const spool = flags.spool === undefined ? undefined : parseSpool(flags.spool, cwd);
   const startMs = parseTime(required('tsdb migrate --follow', '--start', flags.start), nowMs);
   const params = {

@@ -1,6 +1,6 @@
 /**
- * OpenTSDB → VictoriaMetrics while the source is still written to: window after window as they close, each read once more for points that came
- * late, until a person asks for the end. Then the last, open window up to that moment, and everything counted once more.
+ * OpenTSDB → VictoriaMetrics, or another OpenTSDB, while the source is still written to: window after window as they close, each read once more for points that came
+ * late, until a person asks for the end. Then the last, open window up to that moment, and, in a VictoriaMetrics, everything counted once more.
  * Verified means: every point that the source had when a window was read for the last time is in the sink, once.
  */
 import type { Finding, Json, KindDefinition, OperationHeader, StageSpec, StoredPlan, TaskRecord, TaskSpec } from '@longshore/core';
@@ -13,12 +13,13 @@ import type { BatchPlan } from '../plan/batches.ts';
 import { batchPlanOf, planData } from '../plan/batches.ts';
 import { closedBy, firstCloseMs, LAST, windowName, windowStartMs } from '../plan/follow.ts';
 import { selectionOf } from '../plan/selection.ts';
+import { COMPARED_VIA } from '../tasks/compared-sink.ts';
 import { selectedMetrics } from '../tasks/selected-metrics.ts';
 import { TALLIES, UNITS_IN_FLIGHT, UPKEEP_MS } from '../tasks/settings.ts';
-import { proving, settling, writingOf } from '../tasks/writing.ts';
+import { countsAgain, proving, settling, writingOf } from '../tasks/writing.ts';
 import { COLUMNS, conclude } from '../verdict.ts';
 import { annotatedBy, durationText, placement, plural } from './common.ts';
-import { leaseOf, surveyWriting, viaOf } from './sinks.ts';
+import { followedVia, leaseOf, surveyWriting } from './sinks.ts';
 
 const MOVE = 'move';
 const MOVE_LAST = 'move-last';
@@ -28,6 +29,7 @@ const FORGOTTEN = 100;
 const moveParams = z.object({
   source: z.string(),
   sink: z.string(),
+  via: COMPARED_VIA,
   last: z.boolean(),
   redo: z.int(),
   tally: z.enum(TALLIES),
@@ -35,7 +37,7 @@ const moveParams = z.object({
 
 export const follow: KindDefinition<FollowParams> = defineKind({
   name: 'tsdb.follow',
-  title: 'Move time series from an OpenTSDB that is still written to into VictoriaMetrics, until the end is asked for',
+  title: 'Move time series from an OpenTSDB that is still written to into VictoriaMetrics or another OpenTSDB, until the end is asked for',
   role: 'dumper',
   params: FollowParams,
   tolerant: true,
@@ -70,16 +72,17 @@ export const follow: KindDefinition<FollowParams> = defineKind({
       `${plural(metrics.length, 'metric')}${params.metricsPrefix === '' ? '' : ` beginning with "${params.metricsPrefix}"`} from ${name} now; metrics that appear later are found, the list is read again for each window`,
       `from ${new Date(startMs).toISOString().replace('.000Z', 'Z')} on, in windows of ${each}, of which ${behind.toLocaleString('en-US')} have closed; each is read as soon as it has closed${graceMs > 0 ? `, and again ${durationText(graceMs)} later for points that came late` : ''}`,
     ];
-    const writing = writingOf({ ...params, verify: true, via: 'import' }, 'import');
-    if ((await viaOf(context)) === 'import') summary.push(...(await surveyWriting(context, writing, windows, findings)));
-    else error(CannotFollowInto({ sink }));
+    const via = await followedVia(context);
+    const writing = writingOf({ ...params, verify: true, via: 'auto' }, via ?? 'import');
+    if (via === undefined) error(CannotFollowInto({ sink }));
+    else summary.push(...(await surveyWriting(context, writing, windows, findings)));
     summary.push(
-      `it goes on until \`longshore finish ${operation.id}\` says that nothing is written to the source any more: the open window is then moved up to that moment${graceMs > 0 ? `, ${durationText(graceMs)} later read again` : ''}, and everything is counted once more`,
+      `it goes on until \`longshore finish ${operation.id}\` says that nothing is written to the source any more: the open window is then moved up to that moment${graceMs > 0 ? `, ${durationText(graceMs)} later read again` : ''}, ${countsAgain(writing) ? ', and everything is counted once more' : ''}`,
       `a point that reaches the source more than ${durationText(graceMs)} after the end of its window is not found: \`longshore tsdb verify\` shows it, \`tsdb migrate --existing fill\` over that window sends it`,
     );
     const where = await placement(context, ['dumper', 'restorer'], findings);
     const upkeep = { task: 'tsdb.settle', params: settling(writing, operation.id, settleMs), everyMs: UPKEEP_MS };
-    const moving = { source: name, sink, redo: 0, tally: 'all' };
+    const moving = { source: name, sink, via: via ?? 'import', redo: 0, tally: 'all' };
     const move: StageSpec = {
       ...where,
       name: MOVE,
@@ -100,7 +103,13 @@ export const follow: KindDefinition<FollowParams> = defineKind({
       bulk: { count: 1, params: { ...moving, last: true } },
       upkeep,
     };
-    const counting = { sink, redo: 0, move, last };
+    const counting = JSON.parse(JSON.stringify({ sink, redo: 0, move, last })) as Json;
+    const count: StageSpec = {
+      name: 'count',
+      title: 'count everything once more',
+      concurrency: 1,
+      tasks: [{ id: 'count', task: 'tsdb.final-count', params: counting, placement: 'role' }],
+    };
     return {
       summary,
       findings,
@@ -112,12 +121,7 @@ export const follow: KindDefinition<FollowParams> = defineKind({
         proving(writing),
         move,
         last,
-        {
-          name: 'count',
-          title: 'count everything once more',
-          concurrency: 1,
-          tasks: [{ id: 'count', task: 'tsdb.final-count', params: JSON.parse(JSON.stringify(counting)) as Json, placement: 'role' }],
-        },
+        ...(countsAgain(writing) ? [count] : []),
         {
           name: 'cleanup',
           title: 'put the folders away',
@@ -131,7 +135,7 @@ export const follow: KindDefinition<FollowParams> = defineKind({
   },
 
   expand(_plan, stage, unit) {
-    const { source, sink, last, redo, tally } = moveParams.parse(stage.bulk!.params);
+    const { source, sink, via, last, redo, tally } = moveParams.parse(stage.bulk!.params);
     const window = windowName(last ? LAST : unit, redo);
     const { from } = z.object({ from: z.string() }).parse(stage.upkeep?.params);
     const step = (name: string, task: string, params: { [key: string]: Json }, after?: string): TaskSpec => ({
@@ -142,12 +146,14 @@ export const follow: KindDefinition<FollowParams> = defineKind({
       ...(after === undefined ? {} : { after: `${after}-${window}` }),
     });
     const reading = { source, window, tally };
-    const writing = { sink, batch: window, from, existing: 'fill', verify: true, redo, tally: 'none' };
+    const writing = { sink, batch: window, from, existing: 'fill', verify: true, tally: 'none' };
     return [
       step('dump', 'tsdb.follow-dump', reading),
-      step('restore', 'tsdb.follow-restore', writing, 'dump'),
+      via === 'put'
+        ? step('restore', 'tsdb.follow-put', { ...writing, sync: false }, 'dump')
+        : step('restore', 'tsdb.follow-restore', { ...writing, redo }, 'dump'),
       step('reread', 'tsdb.follow-reread', reading, 'restore'),
-      step('close', 'tsdb.follow-close', { sink, window, from, redo, tally }, 'reread'),
+      step('close', 'tsdb.follow-close', { sink, via, window, from, redo, tally }, 'reread'),
     ];
   },
 
@@ -170,7 +176,7 @@ export const follow: KindDefinition<FollowParams> = defineKind({
 });
 
 /** Tasks before whose end a window is not in the sink. */
-const MOVING: ReadonlySet<string> = new Set(['tsdb.follow-dump', 'tsdb.follow-restore']);
+const MOVING: ReadonlySet<string> = new Set(['tsdb.follow-dump', 'tsdb.follow-restore', 'tsdb.follow-put']);
 
 /**
  * The end of the last window of which it can be said that it and all before it have been read back from the sink, late points apart. It stands

@@ -36,11 +36,18 @@ export async function viaOf(context: TaskContext<{ sink: string }>): Promise<Via
 
 /** The same of a sink that is only read. Throws LSH_TSDB_CANNOT_READ for a listener that only takes points. */
 export async function comparableVia(context: TaskContext<{ sink: string }>): Promise<'import' | 'put'> {
-  if ((await viaOf(context)) !== 'put') return 'import';
-  const { sink: name } = context.params;
-  await using sink = context.target(name, openTsdbSink);
-  if ((await sink.serves()) !== 'opentsdb') throw CannotRead({ sink: name });
-  return 'put';
+  const via = await followedVia(context);
+  if (via === undefined) throw CannotRead({ sink: context.params.sink });
+  return via;
+}
+
+/** The same of a sink that is looked into before it is written; undefined where it cannot be asked by itself. */
+export async function followedVia(context: TaskContext<{ sink: string }>): Promise<'import' | 'put' | undefined> {
+  const via = await viaOf(context);
+  if (via === 'import') return via;
+  if (via !== 'put') return undefined;
+  await using sink = context.target(context.params.sink, openTsdbSink);
+  return (await sink.serves()) === 'opentsdb' ? via : undefined;
 }
 
 /** What is taken is the sink's address; two operations into it may run when neither's metrics can be the other's (`scope`: how they begin). */

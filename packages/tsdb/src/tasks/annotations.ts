@@ -31,7 +31,7 @@ export interface AnnotationsFound {
 }
 
 /** By metric, as the source calls it. */
-type FoundByMetric = ReadonlyMap<string, AnnotationsFound>;
+export type FoundByMetric = ReadonlyMap<string, AnnotationsFound>;
 
 /** Annotations of a metric, or of no series, as the sink calls them. */
 interface Wanted {
@@ -190,7 +190,7 @@ export function tellFound(
 }
 
 /** For the report of a batch that was written: what was moved (`found`: into a sink that has annotations), or what had to stay. */
-export function tellAnnotations(context: Telling, batch: ReadyBatch | Tombstone, found?: FoundByMetric): void {
+export function tellAnnotations(context: Telling, batch: Pick<ReadyBatch, 'batch' | 'entries'> | Tombstone, found?: FoundByMetric): void {
   if (batchPlanOf(context.plan).annotations === 'none') return;
   const counts = annotationsIn(batch);
   if (found !== undefined) {

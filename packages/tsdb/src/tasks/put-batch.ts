@@ -11,6 +11,7 @@ import { defineTask } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
 import { z } from 'zod';
 import { openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
+import type { FoundByMetric } from './annotations.ts';
 import { lookForAnnotations, moveAnnotations, tellAnnotations } from './annotations.ts';
 import { tellExamples } from './compare-batch.ts';
 import type { PutFacts } from './prove-put.ts';
@@ -68,32 +69,44 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     const opening = await openNamed(context, params.from, params.batch);
     if (opening.state === 'removed') {
       tellRemoved(context, opening.tombstone);
-      if (params.tally !== 'none')
-        tellAnnotations(context, opening.tombstone, (await putFacts(context)).serves === 'opentsdb' ? new Map() : undefined);
+      if (params.tally !== 'none') tellAnnotations(context, opening.tombstone, await annotationsThere(context, undefined));
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
-    const facts = await putFacts(context);
-    let found: Awaited<ReturnType<typeof moveAnnotations>> | undefined;
+    let found: FoundByMetric | undefined;
     if (opening.state === 'ready') {
       await claimSink(context, params.from, { sink: params.sink, via: 'put' });
-      await using reader = putReader(context, facts, facts.verifyUrl ?? params.verifyUrl);
-      await send(context, batch, facts, reader);
-      if (facts.serves === 'opentsdb') found = await moveAnnotations(context, batch);
-      if (params.verify && reader !== undefined) await compareAll(context, batch, reader);
-      await batch.markVerified({ readBack: params.verify && reader !== undefined });
+      found = await putIn(context, batch);
     }
     for (const { metric, chunk, points } of batch.entries) {
       const progress = batch.progress(chunk);
       tellOnce(context, metric, points, progress.state === 'verified' ? progress.compared : undefined);
     }
-    if (params.tally !== 'none') {
-      if (facts.serves === 'opentsdb') found ??= await lookForAnnotations(context, batch);
-      tellAnnotations(context, batch, found);
-    }
+    if (params.tally !== 'none') tellAnnotations(context, batch, found ?? (await annotationsThere(context, batch)));
     return { output: { points: batch.totals.points } };
   },
 });
+
+/** Sends what of a batch is not known to be in the sink, and reads all of it back. Returns what the sink says of its annotations, if it has any. */
+export async function putIn(context: Context, batch: ReadyBatch): Promise<FoundByMetric | undefined> {
+  const { params } = context;
+  const facts = await putFacts(context);
+  await using reader = putReader(context, facts, facts.verifyUrl ?? params.verifyUrl);
+  await send(context, batch, facts, reader);
+  const found = facts.serves === 'opentsdb' ? await moveAnnotations(context, batch) : undefined;
+  if (params.verify && reader !== undefined) await compareAll(context, batch, reader);
+  await batch.markVerified({ readBack: params.verify && reader !== undefined });
+  return found;
+}
+
+/** What the sink has of the annotations of a batch that was brought in before; nothing is known of one that has been put away. Undefined for a sink without. */
+export async function annotationsThere(
+  context: TaskContext<{ sink: string }>,
+  batch: ReadyBatch | undefined,
+): Promise<FoundByMetric | undefined> {
+  if ((await putFacts(context)).serves !== 'opentsdb') return undefined;
+  return batch === undefined ? new Map() : lookForAnnotations(context, batch);
+}
 
 async function send(context: Context, batch: ReadyBatch, facts: PutFacts, reader: PutReader | undefined): Promise<void> {
   const { params, signal } = context;
