@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Json } from '@longshore/core';
+import { freePort } from '@longshore/programs';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { importFiles, runningOpenTsdb, sharedOpenTsdbDirectory } from '../servers/opentsdb.ts';
 import type { NoServer, RealServer } from '../servers/real.ts';
@@ -95,9 +96,10 @@ const isInteger = (number: string | number): boolean => /^-?\d+$/.test(String(nu
 const sameNumber = (expected: string, found: string): boolean =>
   expected === found || (Number(expected) === Number(found) && (Number.isSafeInteger(Number(expected)) || /[.eE]/.test(expected)));
 
+const putPort = await freePort();
 const [source, sink] = await Promise.all([
   realServer('opentsdb'),
-  realServer('victoria-metrics', { own: true, flags: ['-insert.maxQueueDuration=1s'] }),
+  realServer('victoria-metrics', { own: true, flags: ['-insert.maxQueueDuration=1s', `-opentsdbHTTPListenAddr=127.0.0.1:${putPort}`] }),
 ]);
 const absent = [source, sink].filter((server): server is NoServer => !server.there);
 /** Where the one of this machine is: a server from the environment is only an address. */
@@ -171,6 +173,30 @@ describe.skipIf(absent.length > 0)(`real servers${absent.map(({ reason }) => ` (
       expect(totals.verified).toBe(one.expected.size);
     },
     500,
+  );
+
+  fuzz(
+    'what kilda-otsdb-dump writes of a real OpenTSDB, kilda-otsdb-restore brings to the listener of a real VictoriaMetrics',
+    2,
+    async (dice) => {
+      cases += 1;
+      const prefix = `${run}.${cases}k.`;
+      const { points, window } = made(dice, prefix);
+      const frameS = dice.pick([1, 60, 86_400]);
+      // The window begins with a whole frame.
+      const startMs = Math.floor(window.startMs / (frameS * 1_000)) * frameS * 1_000;
+      const { expected } = within(points, { ...window, startMs });
+      await loadPoints(tsd, points);
+      const files = pathToFileURL(join(path, prefix)).href;
+      const { stopMs } = window;
+      const asked = { startMs: window.startMs, stopMs, frameS, metricsPrefix: prefix };
+      const dumped = await succeeds('tsdb.kilda-dump', { source: tsd, folder: files, ...asked });
+      const restored = await succeeds('tsdb.kilda-restore', { folder: files, sink: `http://127.0.0.1:${putPort}` });
+      expect([dumped.totals.dumped, restored.totals.restored]).toEqual([expected.size, expected.size]);
+      const around: Span = { startMs: startMs - DAY_MS, stopMs: stopMs + DAY_MS };
+      samePoints(expected, await victoriaMetricsPoints(vm, prefix, around), asExactAsStored(expected));
+    },
+    100,
   );
 
   describe.skipIf(storage?.url !== tsd)(`its own tsdb import${storage?.url === tsd ? '' : ' (its storage is not at hand)'}`, () => {
