@@ -41,23 +41,37 @@ function named<P>(task: TaskDefinition<P>, name: string, told: Told<P> = {}): Ta
     name,
     async run(context): Promise<TaskEnd | undefined> {
       const layout = layoutOf(context);
-      const folder = told.batch === undefined ? '' : layout.folder(told.batch(context.params), 'dumping');
       const own = { ...context, spool: () => ({ ...context.spool(), layout }) };
-      const say = async (text: string | undefined): Promise<void> => {
-        if (text !== undefined && folder !== '') await context.event('folder', `${text} ${folder}`);
-      };
-      await say(told.begins);
-      try {
-        const end = await task.run(own);
-        await say(told.ends);
-        return end;
-      } catch (error) {
-        if (folder !== '' && !context.signal.aborted && error instanceof Error && error.name !== 'GateClosed')
-          await context.event('folder-error', `${folder}: ${errorData(error).message}`);
-        throw error;
-      }
+      if (told.batch === undefined) return task.run(own);
+      return telling(context, layout.folder(told.batch(context.params), 'dumping'), told, () => task.run(own));
     },
   };
+}
+
+/** Folders whose beginning was told and that wait at a gate, which is tried again and again. */
+const waiting = new Set<string>();
+/** Beyond that one may be told of again. */
+const MOST_WAITING = 1_000;
+
+/** Says that work on a folder begins and ends, or why it did not; once, however often a gate is found closed. */
+export async function telling<T>(
+  context: TaskContext<unknown>,
+  folder: string,
+  { begins, ends }: { begins?: string | undefined; ends?: string | undefined },
+  run: () => Promise<T>,
+): Promise<T> {
+  const key = `${context.operation.id}/${context.task.id}`;
+  if (!waiting.delete(key) && begins !== undefined) await context.event('folder', `${begins} ${folder}`);
+  try {
+    const end = await run();
+    if (ends !== undefined) await context.event('folder', `${ends} ${folder}`);
+    return end;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'GateClosed') {
+      if (waiting.size < MOST_WAITING) waiting.add(key);
+    } else if (!context.signal.aborted) await context.event('folder-error', `${folder}: ${errorData(error).message}`);
+    throw error;
+  }
 }
 
 export const INTERVAL_TASKS: TaskDefinition[] = [

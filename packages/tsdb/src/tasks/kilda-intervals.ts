@@ -11,7 +11,7 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { TaskContext, TaskDefinition, TaskEnd } from '@longshore/core';
-import { defineTask, errorData, GateClosed } from '@longshore/core';
+import { defineTask, GateClosed } from '@longshore/core';
 import type { DumpFolder, Spool } from '@longshore/spool';
 import { listBatches, openForDump, openForRestore, openSpool, spaceGate, tombstonesOf } from '@longshore/spool';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ import { NoSuchMetric, openTsdb } from '../client/opentsdb/index.ts';
 import type { TimeRange } from '../model.ts';
 import { batchAt, batchName, batchPlanOf, rangeText } from '../plan/batches.ts';
 import type { DumpBatchParams } from './dump-batch.ts';
-import { layoutOf } from './intervals.ts';
+import { layoutOf, telling } from './intervals.ts';
 import { dumpInto } from './kilda-dump-metric.ts';
 import { ChunkOfRows } from './kilda-rows.ts';
 import { putBatch } from './put-batch.ts';
@@ -210,8 +210,7 @@ function fromFiles<P extends { batch: string; from: string }>(task: TaskDefiniti
       const { batch, from } = context.params;
       const places = await placesOf(context, batch);
       const called = layoutOf(context).folder(batch, 'dumping');
-      await context.event('folder', `Restoring ${called}`);
-      try {
+      return telling(context, called, { begins: 'Restoring' }, async () => {
         await takeUp(context, places);
         const end = await task.run(context);
         const opening = await openForRestore(places.spool, from, batch);
@@ -225,11 +224,7 @@ function fromFiles<P extends { batch: string; from: string }>(task: TaskDefiniti
         await rm(places.ready, { recursive: true, force: true });
         await context.event('folder', `Restored ${called}`);
         return end;
-      } catch (error) {
-        if (!context.signal.aborted && error instanceof Error && error.name !== 'GateClosed')
-          await context.event('folder-error', `${called}: ${errorData(error).message}`);
-        throw error;
-      }
+      });
     },
   };
 }
