@@ -233,8 +233,18 @@ test('a plan says which annotations are moved: all, those of series where the so
   const off = await plan({ annotations: 'off' });
   expect(off).toMatchObject({ annotations: 'none', findings: [] });
   expect(off.summary).toContain('annotations are left out');
-  source.knobs.always('/api/annotations', { kind: 'status', status: 404 });
-  const series = await plan({});
-  expect(series).toMatchObject({ annotations: 'series', findings: [expect.stringContaining('global annotations are left out')] });
+  for (const [status, body] of [
+    [404, ''],
+    [500, 'no such rpc'],
+    [200, '<html>welcome</html>'],
+  ] as const) {
+    source.knobs.clear();
+    source.knobs.always('/api/annotations', { kind: 'reply', status, body });
+    const series = await plan({});
+    expect(series).toMatchObject({ annotations: 'series', findings: [expect.stringContaining('global annotations are left out')] });
+  }
+  source.knobs.clear();
+  source.knobs.always('/api/annotations', { kind: 'status', status: 503 });
+  await expect(plan({}), 'not now is not never').rejects.toMatchObject({ code: 'LSH_TSDB_SOURCE_BUSY' });
   expect((await plan({ annotations: 'off' })).findings).toEqual([]);
 });

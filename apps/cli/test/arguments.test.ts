@@ -126,6 +126,10 @@ describe('tsdb commands', () => {
       rename: ['a.*=b.*'],
       extraLabels: { dc: 'a=b' },
     });
+    for (const job of ['migrate', 'dump', 'verify'] as const) {
+      expect(tsdbRequest(job, { ...flags, annotations: 'off' }, 0, '/').params).toMatchObject({ annotations: 'off' });
+      expect(tsdbRequest(job, { ...flags, annotations: 'on' }, 0, '/').params).not.toHaveProperty('annotations');
+    }
     expect(tsdbRequest('verify', { ...flags, prometheusNames: true }, 0, '/').params).toMatchObject({ prometheusNames: true });
   });
 

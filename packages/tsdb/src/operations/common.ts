@@ -1,7 +1,6 @@
 /** What the plans of all four kinds have in common: the source is read, nothing is changed. */
 
 import type { Finding, Json, OperationHeader, Role, TaskContext, Verdict } from '@longshore/core';
-import { LongshoreError } from '@longshore/core';
 import { z } from 'zod';
 import type { OpenTsdbClient } from '../client/opentsdb/index.ts';
 import { openTsdb } from '../client/opentsdb/index.ts';
@@ -88,14 +87,10 @@ export async function annotatedBy(
   findings: Finding[],
   signal: AbortSignal,
 ): Promise<Annotated> {
-  try {
-    await source.globalAnnotations({ startMs, stopMs: startMs + 1 }, { signal });
-    return 'all';
-  } catch (error) {
-    if (!(error instanceof LongshoreError) || error.data.retryable) throw error;
-    findings.push({ level: 'warning', text: `global annotations are left out, since the source does not list them: ${error.message}` });
-    return 'series';
-  }
+  const reason = await source.withoutGlobals(startMs, { signal });
+  if (reason === undefined) return 'all';
+  findings.push({ level: 'warning', text: `global annotations are left out, since the source does not list them (${reason})` });
+  return 'series';
 }
 
 export function durationText(ms: number): string {

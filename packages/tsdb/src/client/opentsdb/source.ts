@@ -20,7 +20,7 @@ import type { Part } from './parts.ts';
 import { listedSeries } from './parts.ts';
 import type { Reading } from './queries.ts';
 import { frameQuery } from './queries.ts';
-import { replyError } from './replies.ts';
+import { errorText, replyError } from './replies.ts';
 import type { FoundAnnotation } from './scanner.ts';
 import { ReplyScanner } from './scanner.ts';
 import type { SeriesList } from './series-lists.ts';
@@ -60,7 +60,9 @@ export interface OpenTsdbClient extends AsyncDisposable {
   probe(options?: { signal?: AbortSignal }): Promise<SourceProbe>;
   /** Every metric whose name begins with the prefix. */
   metrics(prefix: string, options?: { signal?: AbortSignal }): Promise<Discovery>;
-  /** Annotations of no series that begin in a half-open range. Of a server that does not list them an error that is not retryable. */
+  /** Why the server does not list annotations of no series, which not every version and proxy does; undefined where it does. */
+  withoutGlobals(atMs: number, options?: { signal?: AbortSignal }): Promise<string | undefined>;
+  /** Annotations of no series that begin in a half-open range. */
   globalAnnotations(range: TimeRange, options?: { signal?: AbortSignal }): Promise<SourceAnnotation[]>;
   /**
    * Raw points of all series of a metric in a half-open range, as import lines. One request, no retry. After a failure the
@@ -87,6 +89,7 @@ export interface OpenTsdbDeps {
   seriesLists?: SeriesLists;
 }
 
+const GLOBALS_PATH = '/api/annotations';
 const SMALL_REPLY_BYTES = 1024 * 1024;
 const SUGGEST_REPLY_BYTES = 512 * 1024 * 1024;
 const SERIES_REPLY_BYTES = 256 * 1024 * 1024;
@@ -161,9 +164,30 @@ export class OpenTsdbSource implements OpenTsdbClient {
     return discover(prefix, suggest, special.success ? special.data['tsd.core.tag.allow_specialchars'] : '');
   }
 
+  async withoutGlobals(atMs: number, options: { signal?: AbortSignal } = {}): Promise<string | undefined> {
+    const range = { startMs: atMs, stopMs: atMs + 1 };
+    const what = `global annotations of ${this.name}`;
+    const request: HttpRequest = {
+      method: 'GET',
+      path: GLOBALS_PATH,
+      query: globalQuery(range),
+      deadlineMs: this.settings.deadlineMs,
+      what,
+    };
+    const signal = options.signal ?? this.#deps.signal;
+    if (signal !== undefined) request.signal = signal;
+    const reply = await this.#http.request(request);
+    const body = await reply.text(SERIES_REPLY_BYTES);
+    if (reply.status === 200) return isGlobals(body, range) ? undefined : 'its reply is no list of annotations';
+    const error = replyError({ status: reply.status, body, what });
+    // It has answered other requests: these are its words for not knowing this one.
+    if (error.data.retryable && reply.status !== 500 && reply.status !== 501) throw error;
+    return `${reply.status}: ${errorText(body)}`;
+  }
+
   async globalAnnotations(range: TimeRange, options: { signal?: AbortSignal } = {}): Promise<SourceAnnotation[]> {
     const what = `global annotations of ${this.name}`;
-    const reply = await this.#ask('/api/annotations', globalQuery(range), what, SERIES_REPLY_BYTES, options.signal, false);
+    const reply = await this.#ask(GLOBALS_PATH, globalQuery(range), what, SERIES_REPLY_BYTES, options.signal, false);
     const found = globalsIn(reply, range);
     if (found === undefined) throw MalformedReply({ what, at: 0, reason: 'it is no list of annotations' });
     return found;
@@ -407,6 +431,14 @@ export class OpenTsdbSource implements OpenTsdbClient {
       ...(metric === undefined ? {} : { metric }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
+  }
+}
+
+function isGlobals(body: string, range: TimeRange): boolean {
+  try {
+    return globalsIn(JSON.parse(body), range) !== undefined;
+  } catch {
+    return false;
   }
 }
 
