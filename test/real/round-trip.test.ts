@@ -169,8 +169,10 @@ describe.skipIf(absent.length > 0)(`real servers${absent.map(({ reason }) => ` (
       const renamed: Points = new Map();
       for (const [name, number] of await openTsdbPoints(tsd, back, around)) renamed.set(name.replace(back, prefix), number);
       samePoints(one.expected, renamed, sameNumber);
-      const { totals } = await succeeds('tsdb.verify', { source: tsd, sink: vm, metricsPrefix: prefix, ...one.window });
-      expect(totals.verified).toBe(one.expected.size);
+      for (const there of [{ sink: vm }, { sink: tsd, rename: [`${prefix}*=${back}*`] }]) {
+        const { totals } = await succeeds('tsdb.verify', { source: tsd, metricsPrefix: prefix, ...one.window, ...there });
+        expect(totals.verified).toBe(one.expected.size);
+      }
     },
     500,
   );
