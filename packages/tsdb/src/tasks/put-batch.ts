@@ -10,7 +10,7 @@ import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask } from '@longshore/core';
 import type { ChunkEntry, ComparedPoints, ReadyBatch, Tombstone } from '@longshore/spool';
 import { z } from 'zod';
-import { openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
+import { nameBeyondLatin1, openTsdbSink, putObjects } from '../client/opentsdb/index.ts';
 import type { FoundByMetric } from './annotations.ts';
 import { lookForAnnotations, moveAnnotations, tellAnnotations } from './annotations.ts';
 import { tellExamples } from './compare-batch.ts';
@@ -128,6 +128,7 @@ async function send(context: Context, batch: ReadyBatch, facts: PutFacts, reader
   );
   let done = 0;
   let flushed = false;
+  const misnamed = new Set<string>();
   for (const entry of batch.entries) {
     const { chunk, metric, points } = entry;
     signal.throwIfAborted();
@@ -151,6 +152,15 @@ async function send(context: Context, batch: ReadyBatch, facts: PutFacts, reader
         row: metric,
         text: `an upload of ${points} points of ${batch.batch} was interrupted and is sent again; the sink may keep part of it twice`,
       });
+    const lost = exact ? nameBeyondLatin1(lines) : undefined;
+    if (lost !== undefined && !misnamed.has(metric)) {
+      misnamed.add(metric);
+      context.note({
+        level: 'warning',
+        row: metric,
+        text: `OpenTSDB stores names as ISO-8859-1: after its next start it has question marks for letters of "${lost}"`,
+      });
+    }
     await upload.begin(chunk);
     const rejected = await writer.send(putObjects(lines));
     if (rejected.length > 0) {

@@ -5,7 +5,7 @@ export { NoSuchMetric } from './errors.ts';
 export type { FrameWriter } from './frames.ts';
 export { hasTags } from './parts.ts';
 export type { PutError, PutResult } from './put.ts';
-export { importText, parseImportText, putObjects } from './put-lines.ts';
+export { importText, nameBeyondLatin1, parseImportText, putObjects } from './put-lines.ts';
 export type { Reading } from './queries.ts';
 export type { OpenTsdbSink } from './sink.ts';
 export { openTsdbSink } from './sink.ts';

@@ -37,6 +37,19 @@ export function* putObjects(lines: Buffer): Generator<string, void, undefined> {
   }
 }
 
+/**
+ * A name in import lines that OpenTSDB does not keep: it takes every letter, but stores names as ISO-8859-1, with question marks for what that
+ * lacks (2.4.1: called so after its next start, and another name that looks the same then is refused with "Unexpected exception").
+ */
+export function nameBeyondLatin1(lines: Buffer): string | undefined {
+  for (const view of viewLines(lines, 'a folder')) {
+    const { metric, tags } = seriesOf(lines.toString('utf8', view.labelsStart, view.labelsEnd));
+    const lost = [metric, ...tags.flat()].find((name) => /[^\0-\u00ff]/.test(name));
+    if (lost !== undefined) return lost;
+  }
+  return undefined;
+}
+
 /** `tsdb import` reads floats with 32 bits, and stops at one that is too large for these (2.4.1: `value is NaN or Infinite`). */
 const tooLargeForImport = (number: string): boolean => /[.eE]/.test(number) && !Number.isFinite(Math.fround(Number(number)));
 
