@@ -243,6 +243,8 @@ const ODD_VALUES = [
   '+1',
   '1'.repeat(257),
   'nan',
+  'null"',
+  'Infinity"',
 ];
 const EXTRAS = [
   '"tsuids":["000001"]',
@@ -250,6 +252,8 @@ const EXTRAS = [
   '"annotations":[]',
   '"annotations":null',
   '"annotations":{}',
+  '"annotations":[{"tsuid":"01","startTime":1678233600},]',
+  '"annotations":[,{"tsuid":"01","startTime":1678233600}{"tsuid":"02","startTime":1678233601}]',
   '"annotations":[{"tsuid":"01","startTime":1678233600,"notes":"größe \\u00e9"}, {"startTime":1678233600123,"endTime":0,"tsuid":"02"}]',
   '"annotations":[{"tsuid":"01","startTime":1678237200},{"custom":{"x":"]}"},"tsuid":"03","startTime":1678233601.0}]',
   '"globalAnnotations":[{}]',

@@ -257,7 +257,7 @@ fuzz('a damaged folder is refused with the file that is damaged, or what a plain
   if (untouched) expect(found?.chunks.every(({ lines, series }) => lines !== undefined && series !== undefined)).toBe(true);
 });
 
-fuzz('a damaged half dump is gone on with, and ends whole, or with an error that names the chunk', 1_500, async (dice) => {
+fuzz('a damaged half dump is gone on with, and ends whole, or with an error that names the chunk', 1_000, async (dice) => {
   const { half, chunks } = dice.pick(bases);
   const files = hurt(half, dice.pick(bases).half, dice, false);
   const memory = mounted(files, 'dumping', dice);
