@@ -21,6 +21,7 @@ import {
   startZooKeeper,
 } from '@longshore/programs';
 import { kildaDataset } from '../dataset/index.ts';
+import { leaveOut } from '../reporter.ts';
 import { scratchFolder } from '../support/interrupted.ts';
 import { ensureDataset } from './dataset.ts';
 import { redisInDocker, victoriaMetricsInDocker } from './docker.ts';
@@ -162,6 +163,7 @@ export async function realServer(name: ServerName, options: RealServerOptions = 
     const missing = error instanceof OpenTsdbImpossible || ProgramMissing.is(error);
     if (!missing || process.env.LONGSHORE_REQUIRE_REAL === '1') throw error;
     say(`SKIPPING tests that need ${name}: ${error.message}`);
+    leaveOut(`what needs ${name}: ${error.message}`);
     return { there: false, name, reason: error.message };
   }
 }

@@ -16,6 +16,7 @@ vectorSuite('demo', {
     return 'as the original';
   },
   noCase: ({ file }) => (file === 'readme.json' ? 'a description' : undefined),
+  cannotRun: ({ data }) => data.needs,
 });
 `;
 
@@ -60,6 +61,18 @@ test(
     expect(await lines({ 'empty.json': { values: [] }, 'good.json': { values: [1] }, 'new.json': { other: 1 } })).toEqual([
       'vector demo/good.json: 1 assertions, as the original',
       '2 passed, 2 failed',
+    ]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a case whose server is missing is left out, not failed, and the reason is told',
+  async () => {
+    expect(await lines({ 'a.json': { values: [1] }, 'far.json': { values: [2], needs: 'there is no ZooKeeper' } })).toEqual([
+      'vector demo/a.json: 1 assertions, as the original',
+      'NOT TESTED: 1 of 3 tests of demo.test.ts (there is no ZooKeeper)',
+      '2 passed, 0 failed, 1 skipped',
     ]);
   },
   TIMEOUT_MS,

@@ -36,17 +36,21 @@ export interface Suite {
   run(vector: Vector): Promise<Said>;
   /** Files that are no cases, each with what it is: a description, or observations that hold no expectation. */
   noCase?(vector: Vector): string | undefined;
+  /** Why a case cannot run on this machine: the reason of a server that is not there. Such a case is skipped and told at the end of the run. */
+  cannotRun?(vector: Vector): string | undefined;
 }
 
 /** Declares the tests of a system's cases. */
-export function vectorSuite(system: string, { run, noCase }: Suite): void {
+export function vectorSuite(system: string, { run, noCase, cannotRun }: Suite): void {
   describe(`vectors of ${system}`, () => {
     const all = vectorsOf(system);
     test('there are cases', () => expect(all.length).toBeGreaterThan(0));
     for (const vector of all) {
       const name = `${system}/${vector.file}`;
       const other = noCase?.(vector);
-      test(other === undefined ? vector.file : `${vector.file} is no case`, async ({ task }) => {
+      test(other === undefined ? vector.file : `${vector.file} is no case`, async ({ task, skip }) => {
+        const missing = other === undefined ? cannotRun?.(vector) : undefined;
+        if (missing !== undefined) skip(missing);
         const said = other ?? (await run(vector));
         const assertions = expect.getState().assertionCalls;
         if (other === undefined && assertions === 0) throw new Error(`${name} made no assertion`);

@@ -74,9 +74,10 @@ const STUCK_S = 1.5;
 const OP_DEADLINE_S = 120;
 
 vectorSuite('openmldb', {
+  cannotRun: () => (zookeeper.there ? undefined : zookeeper.reason),
   async run({ data }: Vector): Promise<Said> {
     const recorded = vectorShape.parse(data);
-    if (!zookeeper.there) throw new Error(`no ZooKeeper to elect a nameserver in: ${zookeeper.reason}`);
+    if (!zookeeper.there) throw new Error(zookeeper.reason);
     const dir = await mkdtemp(join(tmpdir(), 'longshore-openmldb-'));
     try {
       await using fleet = await startOpenmldbFleet(zookeeper.url, {

@@ -13,6 +13,7 @@ afterAll(async () => {
 });
 
 vectorSuite('pegasus', {
+  cannotRun: ({ data }) => (zookeeper.there || !ScenarioFile.safeParse(data).success ? undefined : zookeeper.reason),
   async run({ data }) {
     const codec = CodecFile.safeParse(data);
     if (codec.success) {
@@ -25,7 +26,7 @@ vectorSuite('pegasus', {
       return `bytes of the original's runs, ${capture.data.pairs.length} exchanges`;
     }
     const scenario = ScenarioFile.parse(data);
-    if (!zookeeper.there) throw new Error(`it needs a ZooKeeper: ${zookeeper.reason}`);
+    if (!zookeeper.there) throw new Error(zookeeper.reason);
     scenarios += 1;
     await holdScenario(scenario, zookeeper.url, `/scenario-${scenarios}`);
     return `better: ${scenario.better.outcome}, ${scenario.better.why}`;

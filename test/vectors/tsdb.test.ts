@@ -69,7 +69,7 @@ let fleet: Fleet;
 let server: RecordedServer;
 
 beforeAll(async () => {
-  if (!redis.there) throw new Error(redis.reason);
+  if (!redis.there) return;
   dir = await mkdtemp(join(tmpdir(), 'longshore-vectors-'));
   fleet = await startFleet({
     dir,
@@ -117,6 +117,7 @@ async function filesOf(folder: string): Promise<Record<string, string>> {
 
 vectorSuite('tsdb', {
   noCase: ({ file }) => NO_CASE[file.replace(/\.json$/, '')],
+  cannotRun: () => (redis.there ? undefined : redis.reason),
   async run(vector: Vector): Promise<Said> {
     const name = vector.file.replace(/\.json$/, '');
     const folder = join(dir, name);
