@@ -69,6 +69,8 @@ describe('a source that is followed', () => {
     expect(sink).toEqual(source);
     expect(report.totals).toMatchObject({ dumped: 75, late: 3, restored: 75, verified: 75 });
     expect(header.reachedAt).toBe(finish!.at);
+    const closing = /up to that moment, 20 seconds later read again, and everything is counted once more$/;
+    expect((await fleet.service.plan(id)).summary).toContainEqual(expect.stringMatching(closing));
     expect(header.stages.map(({ name, done }) => [name, done])).toEqual([
       ['prove', 1],
       ['move', 4],
@@ -143,6 +145,7 @@ describe('a source that is followed', () => {
     expect(sink).toEqual(source);
     expect(report.totals).toMatchObject({ dumped: 53, late: 3, restored: 53, verified: 53, annotations: 3, annotationsMoved: 3 });
     expect(header.stages.map(({ name }) => name)).toEqual(['prove', 'move', 'move-last', 'cleanup']);
+    expect((await fleet.service.plan(id)).summary).toContainEqual(expect.stringMatching(/up to that moment, 20 seconds later read again$/));
     const again = await fleet.follow(PARAMS);
     expect(await fleet.run(again)).toMatchObject({ state: 'failed', error: { code: 'LSH_TSDB_SINK_NOT_EMPTY' } });
   });

@@ -77,7 +77,7 @@ export const follow: KindDefinition<FollowParams> = defineKind({
     if (via === undefined) error(CannotFollowInto({ sink }));
     else summary.push(...(await surveyWriting(context, writing, windows, findings)));
     summary.push(
-      `it goes on until \`longshore finish ${operation.id}\` says that nothing is written to the source any more: the open window is then moved up to that moment${graceMs > 0 ? `, ${durationText(graceMs)} later read again` : ''}, ${countsAgain(writing) ? ', and everything is counted once more' : ''}`,
+      `it goes on until \`longshore finish ${operation.id}\` says that nothing is written to the source any more: the open window is then moved up to that moment${graceMs > 0 ? `, ${durationText(graceMs)} later read again` : ''}${countsAgain(writing) ? ', and everything is counted once more' : ''}`,
       `a point that reaches the source more than ${durationText(graceMs)} after the end of its window is not found: \`longshore tsdb verify\` shows it, \`tsdb migrate --existing fill\` over that window sends it`,
     );
     const where = await placement(context, ['dumper', 'restorer'], findings);
