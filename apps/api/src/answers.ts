@@ -1,6 +1,7 @@
 /** Turns whatever a handler throws into a status and `{error: {code, message, fix, retryable}}`. Unknown errors tell the client nothing. */
 import type { ErrorData, ExitCode, Log } from '@longshore/core';
 import { EXIT, errorData, LongshoreError } from '@longshore/core';
+import { problemOf } from '@longshore/operations';
 import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { RequestInvalid, RequestTooLarge } from './errors.ts';
@@ -56,19 +57,22 @@ export function answerTo(thrown: unknown, log: Log, requestId: string, maxBytes:
   return { status, ...wait, body: { error: { code, message, fix, retryable, exitCode } } };
 }
 
+const NOT_JSON = 'its body must be JSON, with the header `content-type: application/json`';
+
 function known(thrown: unknown, maxBytes: number): unknown {
   if (thrown instanceof LongshoreError || !(thrown instanceof Error)) return thrown;
   if (hasZodFastifySchemaValidationErrors(thrown)) {
     const where = (thrown as FastifyError).validationContext ?? 'request';
     const problems = thrown.validation.map(({ instancePath, message }) => {
-      const field = instancePath.split('/').filter(Boolean).join('.');
-      return `${field || where}: ${message ?? 'is not right'}`;
+      const path = instancePath.split('/').filter(Boolean);
+      return problemOf({ path: path.length > 0 ? path : [where], message: message ?? 'is not right' });
     });
     return RequestInvalid({ problems }, { cause: thrown });
   }
   const { statusCode, code } = thrown as FastifyError;
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return RequestTooLarge({ maxBytes }, { cause: thrown });
-  // What Fastify itself refuses: a body that is not JSON, a missing or wrong content type.
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return RequestInvalid({ problems: [NOT_JSON] }, { cause: thrown });
+  // What else Fastify itself refuses: a body that is not JSON.
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return RequestInvalid({ problems: [`body: ${thrown.message}`] }, { cause: thrown });
   return thrown;

@@ -41,7 +41,8 @@ describe('submitting', () => {
   test.each([
     ['an unknown field', { kind: 'test.copy', params: {}, state: 'running' }, 400, 'LSH_REQUEST_INVALID', /state/],
     ['an owner', { kind: 'test.copy', params: { from: 'a' }, owner: 'root' }, 400, 'LSH_REQUEST_INVALID', /owner/],
-    ['no kind', { params: {} }, 400, 'LSH_REQUEST_INVALID', /kind/],
+    ['no kind', { params: {} }, 400, 'LSH_REQUEST_INVALID', /not right: kind is missing$/],
+    ['a kind that is no text', { kind: 7, params: {} }, 400, 'LSH_REQUEST_INVALID', /kind must be a text, not a number/],
     ['a kind nobody knows', { kind: 'test.cpoy', params: {} }, 400, 'LSH_KIND_UNKNOWN', /test\.cpoy.*test\.copy/],
     ['a wrong parameter', { kind: 'test.copy', params: { from: 7 } }, 400, 'LSH_PARAMS_INVALID', /from must be a text, not a number/],
     ['an unknown parameter', { kind: 'test.copy', params: { from: 'a', to: 'b' } }, 400, 'LSH_PARAMS_INVALID', /"to"/],
@@ -73,6 +74,14 @@ describe('submitting', () => {
       headers: { 'content-type': 'application/json' },
     });
     expect(polluted.statusCode).toBe(400);
+    const form = await fixture.server.inject({
+      method: 'POST',
+      url: '/v1/operations',
+      payload: '{"kind": "test.copy", "params": {"from": "a"}}',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' }, // what curl -d says by itself
+    });
+    expect(form.statusCode).toBe(400);
+    expect(form.json().error.message).toMatch(/body must be JSON.*content-type: application\/json/);
     const none = await fixture.server.inject({ method: 'POST', url: '/v1/operations' });
     expect([none.statusCode, none.json().error.code]).toEqual([400, 'LSH_REQUEST_INVALID']);
   });

@@ -63,7 +63,14 @@ test('a plan says what would be done, and what stands in the way', () => {
   const text = planText(
     {
       summary: ['2 metrics from old to new'],
-      findings: [{ level: 'error', text: 'the sink holds points already' }],
+      findings: [
+        { level: 'warning', text: 'the window reaches beyond now' },
+        {
+          level: 'error',
+          text: 'the sink holds points already',
+          error: { code: 'LSH_X', message: 'the sink holds points already', fix: 'Use another sink.', retryable: false, exitCode: 4 },
+        },
+      ],
       stages: [
         { name: 'prove', title: 'prove the sink', concurrency: 1, tasks: [] },
         { name: 'move', title: 'move it', concurrency: 32, bulk: { count: 96, params: {} } },
@@ -82,7 +89,9 @@ test('a plan says what would be done, and what stands in the way', () => {
     `
 Plan
   2 metrics from old to new
+  warning: the window reaches beyond now
   error: the sink holds points already
+    Use another sink.
 Steps
   1. prove the sink
   2. move it (96, up to 32 at once)

@@ -12,7 +12,10 @@ const LEASES_SHOWN = 4;
 /** `view`: what its kind adds. */
 export function planText(plan: StoredPlan, style: (style: Style, text: string) => string, view?: KindView): string {
   const lines = [style('bold', 'Plan'), ...plan.summary.map((line) => `  ${line}`)];
-  for (const { level, text } of plan.findings) lines.push(`  ${style(FINDING_STYLE[level], `${level}:`)} ${text}`);
+  for (const { level, text, error } of plan.findings) {
+    lines.push(`  ${style(FINDING_STYLE[level], `${level}:`)} ${text}`);
+    if (error) lines.push(`    ${error.fix}`);
+  }
   for (const table of view?.planTables?.(plan) ?? []) lines.push(...tableLines(table, style));
   lines.push(style('bold', 'Steps'));
   plan.stages.forEach(({ title, concurrency, tasks, bulk, always, approval, guard }, at) => {
