@@ -38,7 +38,7 @@ export const restore: KindDefinition<RestoreParams> = defineKind({
       tasks: [{ id: 'count', task: 'tsdb.final-count', params: { sink, redo: 0 }, placement: 'role' }],
     };
     return {
-      summary: [...summary, 'the folders are emptied as they are verified'],
+      summary: [...summary, 'the folders are emptied as they are verified; those of which the sink lacks points stay'],
       findings,
       leases: await leaseOf(context, writing, ''),
       expect: {},

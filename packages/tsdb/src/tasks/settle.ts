@@ -1,6 +1,6 @@
 /**
  * Removes the data of batches that were verified a while ago, after counting them once more: a sink that crashed in between has lost
- * what was still in its memory, and gets it again from the folder.
+ * what was still in its memory, and gets it again from the folder. Batches of an earlier dump stay where the sink lacks points of them.
  *
  * Changes: the spool; points in the sink when some were lost. Twice is harmless: a removed batch has a tombstone, and what is sent is
  * what a lookup has just found missing, when no earlier request for it can take effect any more.
@@ -9,7 +9,7 @@
 import type { TaskContext, TaskDefinition } from '@longshore/core';
 import { defineTask, GateClosed } from '@longshore/core';
 import type { ReadyBatch, Spool } from '@longshore/spool';
-import { listBatches, openSpool, removeVerified, restoredAt } from '@longshore/spool';
+import { listBatches, openForRestore, openSpool, removeVerified, restoredAt } from '@longshore/spool';
 import { z } from 'zod';
 import { victoriaMetrics } from '../client/victoriametrics/index.ts';
 import type { TimeRange } from '../model.ts';
@@ -59,9 +59,12 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
     const spool = await openSpool(context.spool());
     /** Batches that are not to be counted yet: an upload may still take effect, or what it brought is not to be seen yet. Until when, ms. */
     const doubtful = new Map<string, number>();
+    const kept = new Set<string>();
     for (;;) {
       signal.throwIfAborted();
-      const verified = (await listBatches(spool, params.from)).filter(({ state }) => state === 'verified').map(({ batch }) => batch);
+      const verified = (await listBatches(spool, params.from))
+        .filter(({ state, batch }) => state === 'verified' && !kept.has(batch))
+        .map(({ batch }) => batch);
       const due: string[] = [];
       let soonest = Number.POSITIVE_INFINITY;
       for (const batch of verified) {
@@ -70,15 +73,35 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
         else if (due.length < TOGETHER) due.push(batch);
       }
       if (due.length > 0) {
-        await settleThese(context, spool, due, doubtful);
+        // Of an earlier dump the source may be gone: what lacks points in the sink may be their only copy.
+        if (params.from !== context.operation.id)
+          for (const batch of due) if (await lacksPoints(spool, params.from, batch)) kept.add(batch);
+        const whole = due.filter((batch) => !kept.has(batch));
+        if (whole.length > 0) await settleThese(context, spool, whole, doubtful);
         continue;
       }
+      if (params.last && verified.length === 0 && kept.size > 0)
+        context.note({
+          level: 'warning',
+          text: `${kept.size} batches of ${params.from} stay in the spool ${spool.name}: the sink does not have all of their points`,
+        });
       if (!params.last || verified.length === 0) return undefined;
       const wait = Math.max(1, soonest - clock.now());
       throw new GateClosed('settle', `${verified.length} verified batches are kept a moment longer and then counted once more`, wait);
     }
   },
 });
+
+/** Whether reading back has found less of a batch than it holds. */
+async function lacksPoints(spool: Spool, from: string, name: string): Promise<boolean> {
+  const opening = await openForRestore(spool, from, name);
+  if (opening.state === 'removed') return false;
+  await using batch = opening.batch;
+  return batch.entries.some(({ chunk }) => {
+    const progress = batch.progress(chunk);
+    return progress.state === 'verified' && progress.compared.matched + progress.compared.precisionLost < progress.compared.points;
+  });
+}
 
 async function settleThese(context: Context, spool: Spool, names: string[], doubtful: Map<string, number>): Promise<void> {
   const { params, operation, store, clock } = context;
