@@ -7,13 +7,13 @@ import { freePort } from '@longshore/programs';
 import { startCounterService } from '@longshore/sandbox';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { realServer } from '../servers/real.ts';
+import { missingOf, realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { launch, openPage, realChromium } from './browser.ts';
 
 const redis = await realServer('redis', { own: true });
 const chromium = await realChromium();
-const absent = [redis, chromium].flatMap((one) => (one.there ? [] : [one.reason]));
+const absent = await missingOf([redis, chromium]);
 
 /** Drawn out, so that each state can be seen. */
 const STEP_MS = 1_000;

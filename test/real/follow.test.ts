@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { systemRandom } from '@longshore/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NoServer, RealServer } from '../servers/real.ts';
-import { realServer } from '../servers/real.ts';
+import { missingOf, realServer } from '../servers/real.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet } from '../support/fleet.ts';
 
@@ -15,7 +15,7 @@ const [redis, sink, source] = await Promise.all([
   realServer('victoria-metrics', { own: true }),
   realServer('opentsdb'),
 ]);
-const absent = [redis, sink, source].filter((server): server is NoServer => !server.there);
+const absent = await missingOf([redis, sink, source]);
 const present = (server: RealServer | NoServer): RealServer => {
   if (!server.there) throw new Error(server.reason);
   return server;
@@ -96,7 +96,7 @@ async function contents(prefix: string, startMs: number): Promise<{ source: stri
   return { source: held.sort(), sink: found.sort() };
 }
 
-describe.skipIf(absent.length > 0)(`a source that is written to${absent.map(({ reason }) => ` (${reason})`).join('')}`, () => {
+describe.skipIf(absent.length > 0)(`a source that is written to${absent.map((reason) => ` (${reason})`).join('')}`, () => {
   let dir: string;
   let fleet: Fleet;
   beforeAll(async () => {

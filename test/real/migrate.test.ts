@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kildaDataset } from '../dataset/index.ts';
 import type { NoServer, RealServer } from '../servers/real.ts';
-import { realServer } from '../servers/real.ts';
+import { missingOf, realServer } from '../servers/real.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { compareWithSink } from '../support/sink-check.ts';
 
@@ -14,13 +14,13 @@ const [redis, sink, source] = await Promise.all([
   realServer('victoria-metrics', { own: true }),
   realServer('opentsdb', { dataset: true }),
 ]);
-const absent = [redis, sink, source].filter((server): server is NoServer => !server.there);
+const absent = await missingOf([redis, sink, source]);
 const present = (server: RealServer | NoServer): RealServer => {
   if (!server.there) throw new Error(server.reason);
   return server;
 };
 
-describe.skipIf(absent.length > 0)(`a fleet of separate processes${absent.map(({ reason }) => ` (${reason})`).join('')}`, () => {
+describe.skipIf(absent.length > 0)(`a fleet of separate processes${absent.map((reason) => ` (${reason})`).join('')}`, () => {
   const dataset = kildaDataset();
   const { startMs, stopMs } = dataset;
   let dir: string;

@@ -11,7 +11,7 @@ import { freePort } from '@longshore/programs';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { importFiles, runningOpenTsdb, sharedOpenTsdbDirectory } from '../servers/opentsdb.ts';
 import type { NoServer, RealServer } from '../servers/real.ts';
-import { realServer } from '../servers/real.ts';
+import { missingOf, realServer } from '../servers/real.ts';
 import { loadPoints, type PutPoint } from '../support/opentsdb-points.ts';
 import {
   addPoint,
@@ -101,12 +101,12 @@ const [source, sink] = await Promise.all([
   realServer('opentsdb'),
   realServer('victoria-metrics', { own: true, flags: ['-insert.maxQueueDuration=1s', `-opentsdbHTTPListenAddr=127.0.0.1:${putPort}`] }),
 ]);
-const absent = [source, sink].filter((server): server is NoServer => !server.there);
+const absent = await missingOf([source, sink]);
 /** Where the one of this machine is: a server from the environment is only an address. */
 const storage = await runningOpenTsdb(sharedOpenTsdbDirectory());
 const urlOf = (server: RealServer | NoServer): string => (server.there ? server.url : '');
 
-describe.skipIf(absent.length > 0)(`real servers${absent.map(({ reason }) => ` (${reason})`).join('')}`, () => {
+describe.skipIf(absent.length > 0)(`real servers${absent.map((reason) => ` (${reason})`).join('')}`, () => {
   const [tsd, vm] = [urlOf(source), urlOf(sink)];
   const run = `rt${Date.now().toString(36)}`;
   const settings = new Map<string, Settings>();

@@ -167,3 +167,17 @@ export async function realServer(name: ServerName, options: RealServerOptions = 
     return { there: false, name, reason: error.message };
   }
 }
+
+/**
+ * Why each that is missing is. When any is, those that are there are stopped here: the hooks of a suite that is left out do not run.
+ *
+ *   const absent = await missingOf([redis, opentsdb]);
+ *   describe.skipIf(absent.length > 0)('…', () => { … });
+ */
+export async function missingOf(
+  needed: readonly ({ there: true; stop?: () => Promise<void> } | { there: false; reason: string })[],
+): Promise<string[]> {
+  const reasons = needed.flatMap((one) => (one.there ? [] : [one.reason]));
+  if (reasons.length > 0) await Promise.all(needed.map((one) => (one.there ? one.stop?.() : undefined)));
+  return reasons;
+}
