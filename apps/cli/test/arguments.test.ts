@@ -74,6 +74,15 @@ describe('tsdb commands', () => {
     interval: 'hour',
   };
 
+  test('a dump is compared whole: no window is asked for, and none is passed over', () => {
+    const given = { from: 'op_ab12cd34', sink: 'vm', metricsPrefix: '' };
+    expect(tsdbRequest('verify', given, 0, '/').params).toEqual({ from: 'op_ab12cd34', sink: 'vm' });
+    for (const more of [{ source: 'tsd' }, { start: '2023-03-08' }, { metricsPrefix: 'kilda.' }, { tag: ['a=b'] }, { interval: 'hour' }])
+      expect(() => tsdbRequest('verify', { ...given, ...more }, 0, '/')).toThrow(
+        expect.objectContaining({ code: 'LSH_CLI_USAGE', message: expect.stringContaining('compared whole') }),
+      );
+  });
+
   test('flags become the parameters of the kind, and both times are said', () => {
     expect(tsdbRequest('migrate', { ...flags, settle: '5s', verify: true, existing: 'fill', spool: '/data/dump' }, 0, '/')).toEqual({
       kind: 'tsdb.migrate',

@@ -121,22 +121,42 @@ function followRequest(flags: TsdbFlags, nowMs: number, cwd: string): TsdbReques
   return { kind: 'tsdb.follow', params, headline, ...(spool ? { spool } : {}) };
 }
 
+/** Flags that say what of a source is compared: a dump is compared whole. */
+const OF_A_SOURCE: Readonly<Record<string, string>> = {
+  source: '--source',
+  start: '--start',
+  stop: '--stop',
+  metricsPrefix: '--metrics-prefix',
+  match: '--match',
+  exclude: '--exclude',
+  tag: '--tag',
+  downsample: '--downsample',
+  interval: '--interval',
+};
+
+function assertWhole(flags: TsdbFlags): void {
+  for (const [name, flag] of Object.entries(OF_A_SOURCE))
+    if (![undefined, ''].includes(flags[name as keyof TsdbFlags] as string | undefined))
+      throw BadUsage({ problem: `--from does not go with ${flag}: a dump is compared whole`, command: 'longshore tsdb verify' });
+}
+
 /** Flags as the API's request. Pure but for `nowMs` and `cwd`, which are given. Throws a usage error that names the flag. */
 export function tsdbRequest(job: Job, flags: TsdbFlags, nowMs: number, cwd: string): TsdbRequest {
   if (job === 'migrate' && flags.follow === true) return followRequest(flags, nowMs, cwd);
   if (flags.grace !== undefined) throw BadUsage({ problem: '--grace belongs to --follow', command: `longshore tsdb ${job}` });
   const needed = (flag: string, given: string | undefined): string => required(`tsdb ${job}`, flag, given);
+  const ofDump = job === 'restore' || (job === 'verify' && flags.from !== undefined);
+  if (job === 'verify' && ofDump) assertWhole(flags);
   const params: { [key: string]: Json } = {};
   const sentence: string[] = [];
-  if (job === 'migrate' || job === 'dump' || (job === 'verify' && flags.from === undefined))
-    params.source = parseTarget('--source', needed('--source', flags.source));
-  if (job === 'restore' || (job === 'verify' && flags.from !== undefined)) params.from = needed('--from', flags.from);
+  if (ofDump) params.from = needed('--from', flags.from);
+  else params.source = parseTarget('--source', needed('--source', flags.source));
   if (job !== 'dump') params.sink = parseSink(needed('--sink', flags.sink), job, cwd);
   const what = `${flags.metricsPrefix ? `metrics ${flags.metricsPrefix}…` : 'all metrics'}`;
   sentence.push(
     `${job} ${params.from ?? `${what} from ${String(params.source)}`}${params.sink === undefined ? '' : ` to ${String(params.sink)}`}`,
   );
-  if (job !== 'restore') {
+  if (!ofDump) {
     const startMs = parseTime(needed('--start', flags.start), nowMs);
     const stopMs = parseTime(needed('--stop', flags.stop), nowMs);
     if (startMs >= stopMs) throw BadWindow({ start: showTime(startMs), stop: showTime(stopMs) });
