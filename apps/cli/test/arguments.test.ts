@@ -79,7 +79,7 @@ describe('tsdb commands', () => {
     expect(tsdbRequest('verify', given, 0, '/').params).toEqual({ from: 'op_ab12cd34', sink: 'vm' });
     for (const more of [{ source: 'tsd' }, { start: '2023-03-08' }, { metricsPrefix: 'kilda.' }, { tag: ['a=b'] }, { interval: 'hour' }])
       expect(() => tsdbRequest('verify', { ...given, ...more }, 0, '/')).toThrow(
-        expect.objectContaining({ code: 'LSH_CLI_USAGE', message: expect.stringContaining('compared whole') }),
+        expect.objectContaining({ code: 'LSH_USAGE', message: expect.stringContaining('compared whole') }),
       );
   });
 
