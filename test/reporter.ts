@@ -65,7 +65,7 @@ export function leftOutLines(modules: readonly TestModule[], reasons: readonly s
   const lines: string[] = [];
   for (const module of modules) {
     const results = [...module.children.allTests()].map((test) => test.result());
-    const skipped = results.filter(({ state }) => state === 'skipped');
+    const skipped = results.filter(({ state }) => state !== 'passed' && state !== 'failed');
     if (skipped.length === 0) continue;
     const notes = [...new Set(skipped.flatMap((result) => ('note' in result && result.note ? [result.note] : [])))];
     const why = notes.length > 0 ? ` (${notes.join('; ')})` : '';

@@ -18,14 +18,14 @@ export const AutomationNotLoopback: ErrorEntry<{ listen: string }> = defineError
 
 export const BadListen: ErrorEntry<{ listen: string }> = defineError('LSH_API_ADDRESS', {
   message: ({ listen }) => `the API cannot listen on "${listen}": that is no address`,
-  fix: 'Give `api.listen` as 127.0.0.1:8750, [::1]:8750, 0.0.0.0:8750 or unix:/path/to.sock.',
+  fix: 'Give `--listen`, or `api.listen` in longshore.yaml, as 127.0.0.1:8750, [::1]:8750, 0.0.0.0:8750 or unix:/path/to.sock.',
   retryable: false,
   exitCode: EXIT.usage,
 });
 
 export const CannotListen: ErrorEntry<{ listen: string; cause: string }> = defineError('LSH_API_PORT', {
   message: ({ listen, cause }) => `the API cannot listen on ${listen}: ${cause}`,
-  fix: 'End what uses that address, or set `api.listen` to another one.',
+  fix: 'End what uses that address, or give another one: `--listen`, or `api.listen` in longshore.yaml.',
   retryable: false,
   exitCode: EXIT.unreachable,
 });

@@ -1,7 +1,7 @@
 /** One process of the local fleet: started again when it ends by itself, ever later, and given up when it will not stay. */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '@longshore/core';
@@ -39,6 +39,8 @@ export class KeptProcess {
   #deaths = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
+  /** How long its log was when it was first started, in bytes: what stands before that are words of earlier fleets. */
+  #logStart: number | undefined;
   readonly #firstReady = Promise.withResolvers<void>();
 
   constructor(spec: KeptProcessSpec) {
@@ -66,6 +68,7 @@ export class KeptProcess {
     await turnLog(logFile);
     if (this.#stopping) return;
     const fd = openSync(logFile, 'a', 0o600);
+    this.#logStart ??= fstatSync(fd).size;
     const child = spawn(process.execPath, [...WORKER_FLAGS, '--import', END_WITH_PARENT, main], {
       cwd,
       env: { ...WORKER_ENVIRONMENT, ...environment },
@@ -133,9 +136,12 @@ export class KeptProcess {
     clearTimeout(kill);
   }
 
-  /** The last words in its log that are meant for people. */
+  /** The last words in its log that are meant for people, since it was started; what an earlier process of this name wrote is not among them. */
   async lastWords(): Promise<string> {
-    const lines = (await readFile(this.#spec.logFile, 'utf8')).trimEnd().split('\n');
+    const log = await readFile(this.#spec.logFile);
+    const start = this.#logStart ?? 0;
+    const own = log.subarray(start <= log.length ? start : 0); // shorter: the log was turned in between
+    const lines = own.toString('utf8').trimEnd().split('\n');
     const plain = lines.filter((line) => line !== '' && !line.startsWith('{') && !/^\s+at /.test(line)).slice(-3);
     return plain.join(' ').trim() || (lines.at(-1) ?? '');
   }
