@@ -4,9 +4,13 @@
  *
  * Changes, and why twice is harmless: see the tasks they run.
  */
+import { readdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { TaskContext, TaskDefinition, TaskEnd } from '@longshore/core';
 import { errorData } from '@longshore/core';
 import type { FolderLayout } from '@longshore/spool';
+import { FolderTrouble } from '../client/kilda/index.ts';
 import { batchName, batchPlanOf } from '../plan/batches.ts';
 import { folderLayout } from '../plan/folders.ts';
 import { cleanup } from './cleanup.ts';
@@ -33,6 +37,23 @@ interface Told<P> {
   batch?(params: P): string;
   begins?: string;
   ends?: string;
+  /** Whatever has the folder's name and is not known is taken away for it. */
+  fresh?: true;
+}
+
+/** Throws LSH_TSDB_FOLDER where the originals have left files of theirs, which may be the only copy, in a folder of that name. */
+async function assertNotOriginals(root: string, layout: FolderLayout, batch: string): Promise<void> {
+  for (const state of ['dumping', 'ready'] as const) {
+    const path = join(root, layout.folder(batch, state));
+    const files = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const rows = files.find((file) => /\.ndjson$/i.test(file));
+    if (rows === undefined) continue;
+    const what = `it holds ${rows} of the originals; \`--kilda-files\` goes on with it, another \`--dump_folder_prefix\` leaves it alone`;
+    throw FolderTrouble({ path, what, host: hostname() });
+  }
 }
 
 function named<P>(task: TaskDefinition<P>, name: string, told: Told<P> = {}): TaskDefinition<P> {
@@ -43,6 +64,7 @@ function named<P>(task: TaskDefinition<P>, name: string, told: Told<P> = {}): Ta
       const layout = layoutOf(context);
       const own = { ...context, spool: () => ({ ...context.spool(), layout }) };
       if (told.batch === undefined) return task.run(own);
+      if (told.fresh === true) await assertNotOriginals(context.spool().path, layout, told.batch(context.params));
       return telling(context, layout.folder(told.batch(context.params), 'dumping'), told, () => task.run(own));
     },
   };
@@ -79,6 +101,7 @@ export const INTERVAL_TASKS: TaskDefinition[] = [
     batch: ({ unit, redo }) => batchName(unit, redo),
     begins: 'Dumping',
     ends: 'Dumped',
+    fresh: true,
   }) as TaskDefinition,
   named(restoreBatch, 'tsdb.interval-restore', { batch: ({ batch }) => batch, begins: 'Restoring', ends: 'Restored' }) as TaskDefinition,
   named(putBatch, 'tsdb.interval-put', { batch: ({ batch }) => batch, begins: 'Restoring', ends: 'Restored' }) as TaskDefinition,
