@@ -54,6 +54,8 @@ test.each(['', '_dump_done'])('a folder of the originals (%s) with the name of o
   try {
     const dump = tsdb.tasks.find(({ name }) => name === 'tsdb.interval-dump')!;
     await expect(dump.run({ ...context, plan })).rejects.toMatchObject({ code: 'LSH_TSDB_FOLDER' });
+    const cleanup = tsdb.tasks.find(({ name }) => name === 'tsdb.interval-cleanup')!;
+    await cleanup.run({ ...context, plan, params: { spool: 'local', last: true } });
     expect(await readdir(folder)).toEqual(['kilda.gone.ndjson']);
   } finally {
     await rm(path, { recursive: true, force: true });

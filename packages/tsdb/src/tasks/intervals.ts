@@ -4,6 +4,7 @@
  *
  * Changes, and why twice is harmless: see the tasks they run.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,18 @@ interface Told<P> {
   fresh?: true;
 }
 
+/** Folders with files of the originals are none of ours, whatever their names: nothing finds them, and so nothing takes them away. */
+function withoutOriginals(root: string, layout: FolderLayout): FolderLayout {
+  return {
+    folder: layout.folder,
+    parse(name) {
+      const found = layout.parse(name);
+      if (found === undefined || !existsSync(join(root, name))) return found;
+      return readdirSync(join(root, name)).some((file) => /\.ndjson$/i.test(file)) ? undefined : found;
+    },
+  };
+}
+
 /** Throws LSH_TSDB_FOLDER where the originals have left files of theirs, which may be the only copy, in a folder of that name. */
 async function assertNotOriginals(root: string, layout: FolderLayout, batch: string): Promise<void> {
   for (const state of ['dumping', 'ready'] as const) {
@@ -62,7 +75,8 @@ function named<P>(task: TaskDefinition<P>, name: string, told: Told<P> = {}): Ta
     name,
     async run(context): Promise<TaskEnd | undefined> {
       const layout = layoutOf(context);
-      const own = { ...context, spool: () => ({ ...context.spool(), layout }) };
+      const { path } = context.spool();
+      const own = { ...context, spool: () => ({ ...context.spool(), layout: withoutOriginals(path, layout) }) };
       if (told.batch === undefined) return task.run(own);
       if (told.fresh === true) await assertNotOriginals(context.spool().path, layout, told.batch(context.params));
       return telling(context, layout.folder(told.batch(context.params), 'dumping'), told, () => task.run(own));
