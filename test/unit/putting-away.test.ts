@@ -96,3 +96,36 @@ test('a half dump that was finished a moment before it is given up is left alone
   await discardBatch(spool, OPERATION, BATCH, ['dumping']);
   expect(await listBatches(spool, OPERATION)).toEqual([{ batch: BATCH, state: 'ready' }]);
 });
+
+test('what a sink still lacks after a restore is sent by the next one that fills, and nothing else', async () => {
+  await using source = await sourceOfAnHour();
+  source.store.add({ metric: 'kilda.a', tags: { host: 'two' }, points: [[START_MS, '7']] });
+  await using sink = await startVictoriaMetrics();
+  await dumpHour(source);
+  const params = { sink: sink.url, batch: BATCH, from: OPERATION, verify: true, redo: 0, tally: 'all' };
+  const time = setInterval(() => clock.advance(500), 5);
+  try {
+    // Acknowledged, and kept in part, however often it is sent.
+    const loses = sink.knobs.always('/api/v1/import', { kind: 'partial', keep: 0, status: 204 });
+    await run('tsdb.restore-batch', 2, { ...params, existing: 'refuse' });
+    const spool = await openSpool({ name: 'local', path });
+    const lacking = async () => {
+      const opening = await openForRestore(spool, OPERATION, BATCH);
+      if (opening.state !== 'verified') throw new Error(`the batch is ${opening.state}`);
+      await using batch = opening.batch;
+      return batch.entries.filter(({ chunk }) => batch.lacks(chunk)).length;
+    };
+    expect(await lacking()).toBe(1);
+    loses.remove();
+
+    await run('tsdb.restore-batch', 3, { ...params, existing: 'refuse' });
+    expect(await lacking(), 'without --existing fill it is only told again').toBe(1);
+    await run('tsdb.restore-batch', 4, { ...params, existing: 'fill' });
+    expect(await lacking()).toBe(0);
+    const sent = sink.log.matching('/api/v1/import').length;
+    await run('tsdb.restore-batch', 5, { ...params, existing: 'fill' });
+    expect(sink.log.matching('/api/v1/import')).toHaveLength(sent);
+  } finally {
+    clearInterval(time);
+  }
+});

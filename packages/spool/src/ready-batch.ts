@@ -207,6 +207,14 @@ export class ReadyBatch {
     return this.#log.progress(chunk);
   }
 
+  /** Whether reading back has found less of a chunk than it holds. */
+  lacks(chunk: number): boolean {
+    const progress = this.progress(chunk);
+    if (progress.state !== 'verified') return false;
+    const { points, matched, precisionLost } = progress.compared;
+    return matched + precisionLost < points;
+  }
+
   /** Notes, durably, that these chunks are about to be sent, and when their requests will have ended at the latest. */
   async sending(chunks: number | number[], generation: number, untilMs: number): Promise<void> {
     const list = typeof chunks === 'number' ? [chunks] : chunks;

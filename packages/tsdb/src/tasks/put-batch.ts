@@ -19,7 +19,7 @@ import { putFacts } from './prove-put.ts';
 import type { PutReader } from './put-reader.ts';
 import { putReader } from './put-reader.ts';
 import { PutWriter } from './put-writer.ts';
-import { waitOut } from './restore-batch.ts';
+import { isToBeFilled, waitOut } from './restore-batch.ts';
 import type { Tallies } from './settings.ts';
 import { PATIENT, TALLIES, VISIBLE_MS } from './settings.ts';
 import { claimSink } from './sink-claim.ts';
@@ -74,7 +74,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     }
     await using batch = opening.batch;
     let found: FoundByMetric | undefined;
-    if (opening.state === 'ready') {
+    if (opening.state === 'ready' || isToBeFilled(params.existing, batch)) {
       await claimSink(context, params.from, { sink: params.sink, via: 'put' });
       found = await putIn(context, batch);
     }
@@ -134,7 +134,8 @@ async function send(context: Context, batch: ReadyBatch, facts: PutFacts, reader
     signal.throwIfAborted();
     const { state } = batch.progress(chunk);
     done += points;
-    if (points === 0 || state === 'acknowledged' || state === 'verified') continue;
+    const again = params.existing === 'fill' && reader !== undefined && batch.lacks(chunk);
+    if (points === 0 || ((state === 'acknowledged' || state === 'verified') && !again)) continue;
     const doubtful = state !== 'unsent' && !exact;
     let lines = await batch.readLines(chunk);
     let due = points;

@@ -66,7 +66,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
-    if (opening.state === 'ready') {
+    if (opening.state === 'ready' || isToBeFilled(params.existing, batch)) {
       await claimSink(context, params.from, { sink: params.sink, via: 'import' });
       await bringIn(context, batch);
     }
@@ -75,6 +75,11 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
     return { output: { points: batch.totals.points } };
   },
 });
+
+/** An earlier restore has sent it all, and the sink still lacked points of it. */
+export function isToBeFilled(existing: 'refuse' | 'fill', batch: ReadyBatch): boolean {
+  return existing === 'fill' && batch.entries.some(({ chunk }) => batch.lacks(chunk));
+}
 
 /** Sends what of a batch is not known to be in the sink, when that has a place, and reads all of it back. */
 export async function bringIn(context: Context, batch: ReadyBatch): Promise<void> {
@@ -130,13 +135,13 @@ async function restore(context: Context, batch: ReadyBatch, writer: SinkWriter, 
   const { params, signal } = context;
 
   const open = batch.entries.filter(
-    ({ chunk, points }) => points > 0 && ['unsent', 'sending', 'unknown'].includes(batch.progress(chunk).state),
+    ({ chunk, points }) =>
+      points > 0 &&
+      (['unsent', 'sending', 'unknown'].includes(batch.progress(chunk).state) || (params.existing === 'fill' && batch.lacks(chunk))),
   );
   const fresh = params.existing === 'fill' ? [] : open.filter(({ chunk }) => batch.progress(chunk).state === 'unsent');
   const doubtful = open.filter((entry) => !fresh.includes(entry));
-  let done = batch.entries
-    .filter(({ chunk }) => ['acknowledged', 'verified'].includes(batch.progress(chunk).state))
-    .reduce((sum, { points }) => sum + points, 0);
+  let done = batch.entries.filter((entry) => !open.includes(entry)).reduce((sum, { points }) => sum + points, 0);
   const advance = (points: number): void => {
     done += points;
     context.progress(done, batch.totals.points, 'points');

@@ -97,10 +97,7 @@ async function lacksPoints(spool: Spool, from: string, name: string): Promise<bo
   const opening = await openForRestore(spool, from, name);
   if (opening.state === 'removed') return false;
   await using batch = opening.batch;
-  return batch.entries.some(({ chunk }) => {
-    const progress = batch.progress(chunk);
-    return progress.state === 'verified' && progress.compared.matched + progress.compared.precisionLost < progress.compared.points;
-  });
+  return batch.entries.some(({ chunk }) => batch.lacks(chunk));
 }
 
 async function settleThese(context: Context, spool: Spool, names: string[], doubtful: Map<string, number>): Promise<void> {
