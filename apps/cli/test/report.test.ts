@@ -78,7 +78,7 @@ test('a plan says what would be done, and what stands in the way', () => {
       ],
       fingerprint: null,
       leases: [{ target: 'new', scope: 'kilda.' }],
-      expect: { batches: 96 },
+      expect: { batches: 96, metrics: 1 },
       data: null,
       hash: 'abc',
       madeAt: 0,
@@ -96,7 +96,7 @@ Steps
   1. prove the sink
   2. move it (96, up to 32 at once)
   3. put the folders away [also after a failure]
-Expects 96 batches
+Expects 96 batches, 1 metric
 Takes for itself while it runs new (kilda.…)
 plan abc, made 1970-01-01 00:00:00 UTC
 `.slice(1),

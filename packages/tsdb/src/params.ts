@@ -254,7 +254,12 @@ export const VerifyParams: z.ZodType<VerifyParams> = z
   .refine(({ source, startMs: start, stopMs: stop }) => source === undefined || (start !== undefined && stop !== undefined), {
     error: 'a source is compared over a window: give startMs and stopMs',
     path: ['startMs'],
-  });
+  })
+  .refine(
+    ({ from, startMs: start, stopMs: stop, prefixes, match, exclude, tags, downsample }) =>
+      from === undefined || [start, stop, prefixes, match, exclude, tags, downsample].every((given) => given === undefined),
+    { error: 'a dump is compared whole: leave out the window, and what chooses metrics or series', path: ['from'] },
+  );
 
 export interface InspectParams extends SelectionParams {
   source?: string | undefined;

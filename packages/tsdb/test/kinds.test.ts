@@ -42,6 +42,14 @@ test('an address with credentials is refused, since parameters are stored and sh
   expect(given('vm-new')).toBe(true);
 });
 
+test('a dump is compared whole: what would choose from it is refused, not passed over', () => {
+  const { params } = kindOf('tsdb.verify');
+  const given = (more: object) => params.safeParse({ from: 'op_dump', sink: 'vm-new', ...more });
+  expect(given({}).success).toBe(true);
+  for (const more of [{ startMs: 0, stopMs: 1 }, { prefixes: ['a'] }, { match: ['a*'] }, { exclude: ['a'] }, { tags: { host: 'a' } }])
+    expect(given(more).error?.issues[0]?.message, JSON.stringify(more)).toContain('a dump is compared whole');
+});
+
 test.each([
   ['windows that were read twice', { follow: { graceMs: 0, select: { prefixes: [], match: [], exclude: [] } } }, 'LSH_TSDB_NOT_RESTORED'],
   ['files of kilda-otsdb-dump', { folders: { prefix: 'x-', timeZone: 'UTC', kildaFrameS: 180 } }, 'LSH_TSDB_NOT_RESTORED'],

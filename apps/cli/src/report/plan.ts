@@ -9,6 +9,9 @@ const FINDING_STYLE = { info: 'cyan', warning: 'yellow', error: 'red' } as const
 /** A plan may have hundreds, as many as containers are moved; `--json` has them all. */
 const LEASES_SHOWN = 4;
 
+/** Of what plans expect: `batches`, `counters`, … */
+const singular = (many: string): string => many.replace(/(?<=ch)es$|s$/, '');
+
 /** `view`: what its kind adds. */
 export function planText(plan: StoredPlan, style: (style: Style, text: string) => string, view?: KindView): string {
   const lines = [style('bold', 'Plan'), ...plan.summary.map((line) => `  ${line}`)];
@@ -26,7 +29,7 @@ export function planText(plan: StoredPlan, style: (style: Style, text: string) =
     if (guard?.opens) lines.push(style('dim', `     opens ${guard.opens.join(', ')}`));
     if (guard?.ends) lines.push(style('dim', `     ends ${guard.ends.join(', ')}`));
   });
-  const expect = Object.entries(plan.expect).map(([what, number]) => `${count(number)} ${what}`);
+  const expect = Object.entries(plan.expect).map(([what, number]) => `${count(number)} ${number === 1 ? singular(what) : what}`);
   if (expect.length > 0) lines.push(`${style('bold', 'Expects')} ${expect.join(', ')}`);
   if (plan.leases.length > 0) {
     const taken = plan.leases.slice(0, LEASES_SHOWN).map(({ target, scope }) => (scope === '' ? target : `${target} (${scope}…)`));

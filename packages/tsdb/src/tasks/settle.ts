@@ -83,11 +83,11 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
       if (params.last && verified.length === 0 && kept.size > 0)
         context.note({
           level: 'warning',
-          text: `${kept.size} batches of ${params.from} stay in the spool ${spool.name}: the sink does not have all of their points`,
+          text: `batches of ${params.from} (${kept.size}) stay in the spool ${spool.name}: the sink does not have all of their points`,
         });
       if (!params.last || verified.length === 0) return undefined;
       const wait = Math.max(1, soonest - clock.now());
-      throw new GateClosed('settle', `${verified.length} verified batches are kept a moment longer and then counted once more`, wait);
+      throw new GateClosed('settle', `verified batches (${verified.length}) are kept a moment longer and then counted once more`, wait);
     }
   },
 });
