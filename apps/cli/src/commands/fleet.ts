@@ -70,7 +70,7 @@ function upCommand(terminal: Terminal): Command {
     const record = await joinFleet(home, wanted, (line) => terminal.say(line));
     const workers = `${plural(record.dumpers, 'dumper')}, ${plural(record.restorers, 'restorer')}`;
     const differs = record.dumpers !== flags.dumpers || record.restorers !== flags.restorers;
-    if (before && flags.listen !== undefined && !(record.web ?? '').endsWith(flags.listen))
+    if (before && flags.listen !== undefined && record.web !== flags.listen && !record.web?.endsWith(`//${flags.listen}`))
       throw ListensElsewhere({ wanted: flags.listen, now: record.web ?? record.api });
     terminal.print(
       `The local fleet ${before ? 'runs already' : 'is ready'}: process ${record.pid}, ${workers}, API at ${record.web ?? record.api}.`,
