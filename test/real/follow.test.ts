@@ -27,6 +27,8 @@ const EVERY_MS = 400;
 /** Some points are written so much later than their time: after their window has closed, well before its grace is over. */
 const LATE_MS = 6_000;
 
+const NEW_AFTER_MS = 6_000;
+
 /** Writes a point of each series every so often, every fourth one late, until it is told to stop; then what is still due. */
 function keepWriting(url: string, prefix: string) {
   let going = true;
@@ -47,10 +49,11 @@ function keepWriting(url: string, prefix: string) {
         sent.tooLate.add(`${metric} ${tags.host} ${timestamp} ${value}`);
   };
   const run = async (): Promise<void> => {
+    const began = Date.now();
     for (let round = 0; going; round += 1) {
       const timestamp = Date.now();
-      // One of them appears only after a while.
-      const metrics = round > 15 ? [`${prefix}.a`, `${prefix}.new`] : [`${prefix}.a`];
+      // One of them appears only after a while, however few rounds a slow source leaves room for.
+      const metrics = timestamp - began > NEW_AFTER_MS ? [`${prefix}.a`, `${prefix}.new`] : [`${prefix}.a`];
       const points = metrics.flatMap((metric) => ['one', 'two'].map((host) => ({ metric, timestamp, value: round, tags: { host } })));
       if (round % 4 === 3) {
         waiting.push(...points);
@@ -73,13 +76,25 @@ function keepWriting(url: string, prefix: string) {
   };
 }
 
+const TRIES = 10;
+
+/** What the source answers; a busy one is asked again. Throws with its own words. */
+async function asked(url: string): Promise<{ metric: string; tags: { host: string }; dps: Record<string, number> }[]> {
+  for (let tries = 1; ; tries++) {
+    const reply = await fetch(url);
+    const text = await reply.text();
+    if (reply.status === 200) return JSON.parse(text);
+    if (tries === TRIES) throw new Error(`${url} is answered with ${reply.status}: ${text.slice(0, 500)}`);
+    await wait(1_000);
+  }
+}
+
 /** Every point of the metrics, as sorted texts; read without any code of what is tested. */
 async function contents(prefix: string, startMs: number): Promise<{ source: string[]; sink: string[] }> {
   const held: string[] = [];
   for (const name of ['a', 'new']) {
     const query = `start=${startMs}&end=${Date.now()}&m=none:${prefix}.${name}&ms=true`;
-    const reply = await fetch(`${present(source).url}/api/query?${query}`);
-    const series = (await reply.json()) as { metric: string; tags: { host: string }; dps: Record<string, number> }[];
+    const series = await asked(`${present(source).url}/api/query?${query}`);
     for (const { metric, tags, dps } of series)
       for (const [time, value] of Object.entries(dps)) held.push(`${metric} ${tags.host} ${time} ${value}`);
   }
