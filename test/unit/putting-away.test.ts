@@ -125,6 +125,15 @@ test('what a sink still lacks after a restore is sent by the next one that fills
     const sent = sink.log.matching('/api/v1/import').length;
     await run('tsdb.restore-batch', 5, { ...params, existing: 'fill' });
     expect(sink.log.matching('/api/v1/import')).toHaveLength(sent);
+
+    // Whoever fills it is lost while it sends: whatever comes next may neither put it away nor take it for done.
+    const cut = await openForRestore(spool, OPERATION, BATCH);
+    if (cut.state === 'removed') throw new Error('it was put away');
+    await cut.batch.sending([0], 6, clock.now());
+    await cut.batch.close();
+    expect(await lacking()).toBe(1);
+    await run('tsdb.restore-batch', 7, { ...params, existing: 'refuse' });
+    expect(await lacking()).toBe(0);
   } finally {
     clearInterval(time);
   }

@@ -207,10 +207,10 @@ export class ReadyBatch {
     return this.#log.progress(chunk);
   }
 
-  /** Whether reading back has found less of a chunk than it holds. */
+  /** Whether reading back has found less of a chunk than it holds, or it was being sent again after that. */
   lacks(chunk: number): boolean {
     const progress = this.progress(chunk);
-    if (progress.state !== 'verified') return false;
+    if (progress.state !== 'verified') return progress.state === 'sending';
     const { points, matched, precisionLost } = progress.compared;
     return matched + precisionLost < points;
   }

@@ -74,7 +74,7 @@ export const putBatch: TaskDefinition<PutBatchParams> = defineTask({
     }
     await using batch = opening.batch;
     let found: FoundByMetric | undefined;
-    if (opening.state === 'ready' || isToBeFilled(params.existing, batch)) {
+    if (opening.state === 'ready' || isToBeFilled(params, batch)) {
       await claimSink(context, params.from, { sink: params.sink, via: 'put' });
       found = await putIn(context, batch);
     }

@@ -66,7 +66,7 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
       return { output: { points: opening.tombstone.totals.points } };
     }
     await using batch = opening.batch;
-    if (opening.state === 'ready' || isToBeFilled(params.existing, batch)) {
+    if (opening.state === 'ready' || isToBeFilled(params, batch)) {
       await claimSink(context, params.from, { sink: params.sink, via: 'import' });
       await bringIn(context, batch);
     }
@@ -76,9 +76,13 @@ export const restoreBatch: TaskDefinition<RestoreBatchParams> = defineTask({
   },
 });
 
-/** An earlier restore has sent it all, and the sink still lacked points of it. */
-export function isToBeFilled(existing: 'refuse' | 'fill', batch: ReadyBatch): boolean {
-  return existing === 'fill' && batch.entries.some(({ chunk }) => batch.lacks(chunk));
+/** An earlier restore has sent it all: the sink still lacked points of it and is to be filled, or whoever did that was lost on the way. */
+export function isToBeFilled({ existing, verify }: { existing: 'refuse' | 'fill'; verify: boolean }, batch: ReadyBatch): boolean {
+  return batch.entries.some(({ chunk, points }) => {
+    const { state } = batch.progress(chunk);
+    if (points === 0) return false;
+    return state === 'sending' || (verify && state === 'acknowledged') || (existing === 'fill' && batch.lacks(chunk));
+  });
 }
 
 /** Sends what of a batch is not known to be in the sink, when that has a place, and reads all of it back. */

@@ -92,12 +92,12 @@ export const settle: TaskDefinition<SettleParams> = defineTask({
   },
 });
 
-/** Whether reading back has found less of a batch than it holds. */
+/** Whether the sink is not known to have all of a batch. */
 async function lacksPoints(spool: Spool, from: string, name: string): Promise<boolean> {
   const opening = await openForRestore(spool, from, name);
   if (opening.state === 'removed') return false;
   await using batch = opening.batch;
-  return batch.entries.some(({ chunk }) => batch.lacks(chunk));
+  return batch.entries.some(({ chunk, points }) => points > 0 && batch.lacks(chunk));
 }
 
 async function settleThese(context: Context, spool: Spool, names: string[], doubtful: Map<string, number>): Promise<void> {
